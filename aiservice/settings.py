@@ -1,0 +1,294 @@
+"""All settings, read once from the environment.
+
+Any variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file that holds the value
+(Docker and Kubernetes secrets). ``ENVIRONMENT`` is ``production`` unless set: a process that was
+configured by nobody refuses to start rather than starting insecurely. docs/settings.md lists every
+variable.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from aiservice.logs import logging_config
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+env = environ.FileAwareEnv()
+
+
+def secret(name: str, default: str = "") -> str:
+    """Read a secret; files written by editors and orchestrators often end in a newline."""
+    return env.str(name, default=default).strip()
+
+
+ENVIRONMENT = env.str("ENVIRONMENT", default="production")
+if ENVIRONMENT not in {"production", "development"}:
+    raise ImproperlyConfigured("ENVIRONMENT must be 'production' or 'development'.")
+PRODUCTION = ENVIRONMENT == "production"
+STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var")))
+
+# --- Security -------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+
+
+def development_secret_key() -> str:
+    """Keep one random key per checkout, so that a restart does not log the developer out."""
+    path = STATE_DIR / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(get_random_secret_key())
+    return path.read_text()
+
+
+SECRET_KEY = secret("SECRET_KEY") or ("" if PRODUCTION else development_secret_key())
+
+if PRODUCTION:
+    if DEBUG:
+        raise ImproperlyConfigured("DEBUG must be off in production.")
+    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):
+        raise ImproperlyConfigured(
+            "SECRET_KEY is missing or weak: set SECRET_KEY or SECRET_KEY_FILE to at least 50 random "
+            "characters (or ENVIRONMENT=development on your own machine)."
+        )
+    if not ALLOWED_HOSTS or any("*" in host for host in ALLOWED_HOSTS):
+        raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts served, without wildcards.")
+
+# Reverse proxies in front of the service. 0: the peer address is the client, X-Forwarded-* is ignored.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+# Machines call these, often from inside the cluster: a redirect would hide a misconfigured client
+# that has already sent its key in clear, and probes do not follow it.
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(health|ready|live|metrics)$"]
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
+SECURE_HSTS_PRELOAD = PRODUCTION
+SESSION_COOKIE_SECURE = PRODUCTION
+CSRF_COOKIE_SECURE = PRODUCTION
+X_FRAME_OPTIONS = "DENY"
+
+# --- Applications ---------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: its runserver serves ASGI
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "usage",
+    "knowledge",
+    "dte",
+    "chat",
+    "aiservice",
+]
+
+# Every synchronous middleware costs a thread hop per request, so what only the admin needs (session,
+# user, messages) runs only there: aiservice/middleware.py.
+MIDDLEWARE = [
+    "aiservice.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "aiservice.middleware.AdminSessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "aiservice.middleware.AdminAuthenticationMiddleware",
+    "aiservice.middleware.AdminMessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "aiservice.urls"
+ASGI_APPLICATION = "aiservice.asgi.application"
+APPEND_SLASH = False  # the API's paths have no trailing slash, and a redirect would lose a POST body
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Language and time ----------------------------------------------------------------------------
+
+LANGUAGE_CODE = "es-cl"
+TIME_ZONE = "America/Santiago"
+USE_I18N = True
+USE_TZ = True
+
+# --- Static files ---------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+# Development serves straight from the applications; production from what collectstatic gathered.
+SERVESTATIC_USE_FINDERS = not PRODUCTION
+SERVESTATIC_AUTOREFRESH = False
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "servestatic.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+# --- Database -------------------------------------------------------------------------------------
+
+
+def database() -> dict[str, Any]:
+    """Build ``DATABASES['default']`` from ``DATABASE_URL``; SQLite in ``STATE_DIR`` without it."""
+    config: dict[str, Any] = env.db_url_config(
+        secret("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'aiservice.sqlite3'}"
+    )
+    if config["ENGINE"].endswith("sqlite3"):
+        if PRODUCTION and not env.bool("ALLOW_SQLITE", default=False):
+            raise ImproperlyConfigured(
+                "Production needs DATABASE_URL=postgres://…; ALLOW_SQLITE=true accepts SQLite "
+                "knowingly, for a single process on a single host."
+            )
+        STATE_DIR.mkdir(parents=True, exist_ok=True)
+        # WAL lets readers work beside the one writer; IMMEDIATE makes writers wait for their turn
+        # instead of failing when a read turns into a write.
+        config["OPTIONS"] = {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    else:
+        # Under ASGI every request would open a connection of its own: a pool instead of CONN_MAX_AGE.
+        config.setdefault("OPTIONS", {})["pool"] = {
+            "min_size": env.int("DATABASE_POOL_MIN", default=2),
+            "max_size": env.int("DATABASE_POOL_MAX", default=10),
+            "timeout": env.float("DATABASE_POOL_TIMEOUT", default=5),
+        }
+    return config
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Cache and Redis ------------------------------------------------------------------------------
+
+REDIS_URL = secret("REDIS_URL")
+REDIS_SENTINEL_HOSTS: list[tuple[str, int]] = [
+    (host.rpartition(":")[0] or host, int(host.rpartition(":")[2]) if ":" in host else 26379)
+    for host in env.list("REDIS_SENTINEL_HOSTS", default=[])
+]
+REDIS_MASTER_NAME = env.str("REDIS_MASTER_NAME", default="mymaster")
+REDIS_USERNAME = env.str("REDIS_USERNAME", default="") or None
+REDIS_PASSWORD = secret("REDIS_PASSWORD") or None
+REDIS_SENTINEL_PASSWORD = secret("REDIS_SENTINEL_PASSWORD") or None
+REDIS_DB = env.int("REDIS_DB", default=0)
+REDIS_SOCKET_TIMEOUT = env.float("REDIS_SOCKET_TIMEOUT", default=0.5)
+REDIS_MAX_CONNECTIONS = env.int("REDIS_MAX_CONNECTIONS", default=500)
+
+
+def cache() -> dict[str, Any]:
+    """Build ``CACHES['default']``: Sentinel, one Redis, or this process's memory."""
+    if not (REDIS_URL or REDIS_SENTINEL_HOSTS):
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    options: dict[str, Any] = {
+        # DefaultClient speaks to the primary only. SentinelClient reads from replicas, where a value
+        # just written may be missing.
+        "CLIENT_CLASS": "django_redis.client.DefaultClient",
+        "SOCKET_TIMEOUT": REDIS_SOCKET_TIMEOUT,
+        "SOCKET_CONNECT_TIMEOUT": REDIS_SOCKET_TIMEOUT,
+        "CONNECTION_POOL_KWARGS": {"max_connections": REDIS_MAX_CONNECTIONS},
+    }
+    location = REDIS_URL
+    if REDIS_SENTINEL_HOSTS:
+        location = f"redis://{REDIS_MASTER_NAME}/{REDIS_DB}"
+        options |= {
+            "CONNECTION_FACTORY": "aiservice.redis.SharedSentinelFactory",
+            "SENTINELS": REDIS_SENTINEL_HOSTS,
+            "SENTINEL_KWARGS": {
+                "password": REDIS_SENTINEL_PASSWORD,
+                "socket_timeout": REDIS_SOCKET_TIMEOUT,
+                "socket_connect_timeout": REDIS_SOCKET_TIMEOUT,
+            },
+            "USERNAME": REDIS_USERNAME,
+            "PASSWORD": REDIS_PASSWORD,
+        }
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": location,
+        "KEY_PREFIX": "aiservice",
+        "OPTIONS": options,
+    }
+
+
+CACHES = {"default": cache()}
+
+# --- API ------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["usage.keys.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["usage.keys.HasApiKey"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "usage.errors.exception_handler",
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    "UNAUTHENTICATED_USER": None,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Servicio de IA para facturación electrónica chilena",
+    "DESCRIPTION": "Validación de DTE, respuestas con fuentes y contabilidad exacta del uso.",
+    "VERSION": VERSION,
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# Requests per minute for one API key from one address, and how many may arrive at once.
+RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=60)
+RATE_LIMIT_BURST = env.int("RATE_LIMIT_BURST", default=20)
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024)
+FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
+
+# --- Claude ---------------------------------------------------------------------------------------
+
+ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")  # empty: the service answers offline
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
+ANTHROPIC_MODEL = env.str("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
+ANTHROPIC_TIMEOUT = env.float("ANTHROPIC_TIMEOUT", default=60)
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOGGING_CONFIG = "aiservice.logs.configure"
+LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"))

@@ -1,0 +1,21 @@
+"""HTTP routes."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from aiservice import health
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("health", health.HealthView.as_view(), name="health"),
+    path("ready", health.ReadyView.as_view(), name="ready"),
+    path("live", health.LiveView.as_view(), name="live"),
+    path("metrics", health.metrics, name="metrics"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("", include("chat.urls")),
+    path("", include("dte.urls")),
+    path("", include("knowledge.urls")),
+    path("", include("usage.urls")),
+]

@@ -1,0 +1,116 @@
+"""Every refusal of the service, and the one shape in which a caller sees it.
+
+    APIException (DRF)
+    ├── ValidationError, NotAuthenticated, NotFound, …   DRF's own
+    ├── RequestRateExceeded   429, with Retry-After
+    ├── BudgetExceeded        402
+    ├── CallTooLarge          413
+    └── ModelUnavailable      503
+        └── ModelRefused      502
+
+The body is always ``{"detail": text in Spanish, "code": stable name}``, with ``errors`` per field
+when the input did not validate, and whatever facts the refusal carries.
+"""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.response import Response
+from rest_framework.settings import api_settings
+from rest_framework.views import exception_handler as drf_exception_handler
+
+
+class Refusal(APIException):
+    """A refusal of ours: DRF's status, detail and code, plus facts for the body."""
+
+    def __init__(self, detail: str | None = None, code: str | None = None, **facts: Any) -> None:
+        super().__init__(detail, code)
+        self.facts = facts
+
+
+class RequestRateExceeded(Refusal):
+    """Too many requests from one key and address."""
+
+    status_code = status.HTTP_429_TOO_MANY_REQUESTS
+    default_detail = "Demasiadas solicitudes: espere antes de volver a intentar."
+    default_code = "rate_limited"
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after=round(retry_after, 3))
+        self.wait = retry_after  # DRF turns it into the Retry-After header
+
+
+class BudgetExceeded(Refusal):
+    """The call's upper bound does not fit in what is left of a budget."""
+
+    status_code = status.HTTP_402_PAYMENT_REQUIRED
+    default_detail = "El presupuesto disponible no alcanza para esta solicitud."
+    default_code = "budget_exceeded"
+
+
+class CallTooLarge(Refusal):
+    """The call is larger than one request may be."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "La solicitud es demasiado grande para el modelo."
+    default_code = "call_too_large"
+
+
+class ModelUnavailable(Refusal):
+    """Claude cannot be asked now: no key, breaker open, or the provider failed."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "El asistente de IA no está disponible en este momento."
+    default_code = "model_unavailable"
+
+
+class ModelRefused(ModelUnavailable):
+    """Claude declined to answer."""
+
+    status_code = status.HTTP_502_BAD_GATEWAY
+    default_detail = "El asistente de IA no pudo responder a esta solicitud."
+    default_code = "model_refused"
+
+
+def error_body(exc: APIException) -> dict[str, Any]:
+    """Return the one error shape for a refusal; used by REST, streams and WebSocket alike."""
+    if isinstance(exc, ValidationError):
+        errors = exc.detail
+        if isinstance(errors, list):
+            return {"detail": " ".join(str(item) for item in errors), "code": _first_code(exc)}
+        return {"detail": "Hay datos que corregir.", "code": "invalid", "errors": errors}
+    codes = exc.get_codes()
+    code = codes if isinstance(codes, str) else exc.default_code
+    return {"detail": str(exc.detail), "code": code, **getattr(exc, "facts", {})}
+
+
+def _first_code(exc: ValidationError) -> str:
+    codes = exc.get_codes()
+    return str(codes[0]) if isinstance(codes, list) and codes else "invalid"
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's handler with our body; named by ``EXCEPTION_HANDLER`` in settings."""
+    response = drf_exception_handler(exc, context)
+    if response is None:
+        return None
+    api_exc = exc if isinstance(exc, APIException) else _as_api_exception(response)
+    response.data = error_body(api_exc)
+    if key := api_settings.NON_FIELD_ERRORS_KEY:
+        _lift_non_field_errors(response.data, key)
+    return response
+
+
+def _as_api_exception(response: Response) -> APIException:
+    """Django's Http404 and PermissionDenied arrive here already rendered by DRF."""
+    exc = APIException(response.data["detail"], response.data["detail"].code)
+    exc.status_code = response.status_code
+    return exc
+
+
+def _lift_non_field_errors(body: dict[str, Any], key: str) -> None:
+    """An error about the whole input is the detail itself, not a field called non_field_errors."""
+    errors = body.get("errors")
+    if isinstance(errors, dict) and list(errors) == [key]:
+        body["detail"] = " ".join(str(item) for item in body.pop("errors")[key])
