@@ -7,6 +7,12 @@ import logging.config
 from typing import Any
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+# Frames without their local variables, which hold keys, documents and messages.
+_render_exception = structlog.processors.ExceptionRenderer(
+    ExceptionDictTransformer(show_locals=False)
+)
 
 # What every line carries, whether it comes from structlog or from the standard library.
 _SHARED: list[structlog.typing.Processor] = [
@@ -32,7 +38,7 @@ def logging_config(level: str) -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    structlog.processors.dict_tracebacks,
+                    _render_exception,
                     structlog.processors.JSONRenderer(ensure_ascii=False),
                 ],
             }

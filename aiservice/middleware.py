@@ -58,7 +58,9 @@ class RequestMiddleware:
         self.metrics.responses_by_status_view_method.labels(
             status=str(response.status_code), view=view, method=method
         ).inc()
-        self.metrics.requests_latency_by_view_method.labels(view=view, method=method).observe(seconds)
+        self.metrics.requests_latency_by_view_method.labels(view=view, method=method).observe(
+            seconds
+        )
         log.info(
             "request",
             method=method,

@@ -53,7 +53,11 @@ SECRET_KEY = secret("SECRET_KEY") or ("" if PRODUCTION else development_secret_k
 if PRODUCTION:
     if DEBUG:
         raise ImproperlyConfigured("DEBUG must be off in production.")
-    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5 or SECRET_KEY.startswith("django-insecure-"):
+    if (
+        len(SECRET_KEY) < 50
+        or len(set(SECRET_KEY)) < 5
+        or SECRET_KEY.startswith("django-insecure-")
+    ):
         raise ImproperlyConfigured(
             "SECRET_KEY is missing or weak: set SECRET_KEY or SECRET_KEY_FILE to at least 50 random "
             "characters (or ENVIRONMENT=development on your own machine)."
@@ -113,7 +117,9 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "aiservice.urls"
 ASGI_APPLICATION = "aiservice.asgi.application"
-APPEND_SLASH = False  # the API's paths have no trailing slash, and a redirect would lose a POST body
+APPEND_SLASH = (
+    False  # the API's paths have no trailing slash, and a redirect would lose a POST body
+)
 
 TEMPLATES = [
     {

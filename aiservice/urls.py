@@ -6,6 +6,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from aiservice import health
 
+admin.site.site_title = admin.site.site_header = "Servicio de IA para facturación electrónica"
+admin.site.index_title = "Administración"
+
+handler400 = "aiservice.errors.bad_request"
+handler403 = "aiservice.errors.permission_denied"
+handler404 = "aiservice.errors.not_found"
+handler500 = "aiservice.errors.server_error"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("health", health.HealthView.as_view(), name="health"),

@@ -1,0 +1,29 @@
+"""What a caller sees when a request fails outside a DRF view: the same envelope, never a trace."""
+
+from django.http import HttpRequest, JsonResponse
+
+
+def _envelope(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
+    body = {"detail": detail, "code": code, "request_id": getattr(request, "request_id", None)}
+    return JsonResponse(body, status=status, json_dumps_params={"ensure_ascii": False})
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """400: a malformed request, or a host this service does not serve."""
+    return _envelope(request, 400, "bad_request", "La solicitud no es válida.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """403: not allowed, for instance a form without its CSRF token."""
+    return _envelope(request, 403, "permission_denied", "No tiene permiso para hacer esto.")
+
+
+def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """404: no such path."""
+    return _envelope(request, 404, "not_found", "No existe esta ruta.")
+
+
+def server_error(request: HttpRequest) -> JsonResponse:
+    """500: a fault of ours; the request id finds it in the logs."""
+    detail = "Ocurrió un error interno. Si persiste, indique el identificador de la solicitud."
+    return _envelope(request, 500, "internal_error", detail)
