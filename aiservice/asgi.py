@@ -8,9 +8,9 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()  # before anything that imports models
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402, I001
 
-from chat.routing import websocket_urlpatterns
+from chat.routing import websocket_urlpatterns  # noqa: E402
 
 application = ProtocolTypeRouter(
     {"http": http_application, "websocket": URLRouter(websocket_urlpatterns)}

@@ -39,6 +39,7 @@ class RequestMiddleware:
             markcoroutinefunction(self)
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Handle one request."""
         given = request.headers.get(REQUEST_ID_HEADER, "")
         request_id = given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
@@ -76,6 +77,7 @@ class _UnderAdmin:
     get_response: Callable[[HttpRequest], Any]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Decide by the path; in async mode both ways return an awaitable."""
         if request.path.startswith(ADMIN_PREFIX):
             response: HttpResponse = super().__call__(request)  # type: ignore[misc]
         else:
