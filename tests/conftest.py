@@ -1,0 +1,32 @@
+"""The cast: what tests of every part need."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.cache import cache
+from rest_framework.test import APIClient
+
+if TYPE_CHECKING:
+    from usage.models import ApiKey
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> None:
+    """Start every test with nothing cached and no rate limit used."""
+    cache.clear()
+
+
+@pytest.fixture
+def api_key(db: None) -> "tuple[ApiKey, str]":
+    """A valid API key: its row and its secret."""
+    from usage.models import ApiKey
+
+    return ApiKey.objects.issue(name="acme")
+
+
+@pytest.fixture
+def api_client(api_key: "tuple[ApiKey, str]") -> APIClient:
+    """A client that sends ``api_key`` with every request."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_key[1]}")
+    return client

