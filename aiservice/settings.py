@@ -80,6 +80,13 @@ SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
 X_FRAME_OPTIONS = "DENY"
 
+# --- Server ---------------------------------------------------------------------------------------
+
+HOST = env.str("HOST", default="127.0.0.1")
+PORT = env.int("PORT", default=8000)
+# How long replies under way may take to end after SIGTERM.
+DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=20)
+
 # --- Applications ---------------------------------------------------------------------------------
 
 INSTALLED_APPS = [

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import pytest
 import redis
@@ -118,7 +118,7 @@ def use_own_redis_database(worker: int) -> None:
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 
-def start_postgres(data: Path, add_cleanup: Callable[[Callable[[], None]], None]) -> str:
+def start_postgres(data: Path, add_cleanup: Callable[[Callable[[], Any]], None]) -> str:
     """Start PostgreSQL on a socket in its own data directory.
 
     Args:
@@ -206,7 +206,7 @@ def redis_version(binary: str) -> tuple[int, ...]:
     return tuple(map(int, match.groups())) if match else (0,)
 
 
-def start_redis(data: Path, add_cleanup: Callable[[Callable[[], None]], None]) -> str:
+def start_redis(data: Path, add_cleanup: Callable[[Callable[[], Any]], None]) -> str:
     """Start Redis on a free port of the loopback interface.
 
     Args:
@@ -228,13 +228,11 @@ def start_redis(data: Path, add_cleanup: Callable[[Callable[[], None]], None]) -
     return f"redis://127.0.0.1:{port}/0"
 
 
-def answers(port: int, **credentials: str) -> bool:
-    """Whether a Redis (or a Sentinel) answers on this port."""
+def answers(port: int) -> bool:
+    """Whether a Redis without a password answers on this port."""
     try:
-        with redis.Redis(port=port, socket_timeout=1, **credentials) as client:
+        with redis.Redis(port=port, socket_timeout=1) as client:
             return bool(client.ping())
-    except redis.AuthenticationError:
-        return True
     except redis.RedisError:
         return False
 
@@ -247,6 +245,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on this port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def start(

@@ -5,6 +5,7 @@ import os
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django_redis import get_redis_connection
 
 from tests import servers
 
@@ -20,7 +21,7 @@ def test_database_is_postgresql():
 
 def test_cache_is_redis():
     cache.set("key", "value")
-    assert cache.client.get_client().info("server")["redis_version"]
+    assert get_redis_connection("default").info("server")["redis_version"]
 
 
 def test_cache_was_emptied_between_tests():

@@ -1,0 +1,166 @@
+"""The server command: daphne on ``HOST`` and ``PORT``, which finishes its replies before it stops.
+
+    python -m aiservice.serve
+
+Stock daphne answers SIGTERM by dropping every open reply and orphaning its view, so that a restart
+cuts answers and leaves usage rows unsettled. This one stops accepting, lets replies end, then hangs
+up on the rest, which they see as any lost client: their ``finally`` blocks run.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from channels.routing import get_default_application
+from daphne.server import Server  # first: it installs the asyncio reactor that the next line finds
+from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+from twisted.internet import defer
+from twisted.internet.error import CannotListenError
+from twisted.python.failure import Failure
+
+# A question is a few hundred bytes. Daphne's own limit is 1 MiB for each message held in memory.
+WEBSOCKET_MESSAGE_BYTES: Final = 64 * 1024
+# What a view may still take to settle its books after its client is gone.
+HANG_UP_SECONDS: Final = 5.0
+GOING_AWAY: Final = 1001  # RFC 6455 §7.4.1
+
+
+class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
+    """Daphne with a graceful stop, and with an error for an address it cannot listen on.
+
+    Args:
+        application: The ASGI application.
+        drain_seconds: How long replies under way may take to end after SIGTERM or SIGINT.
+        **options: Those of daphne's server.
+    """
+
+    def __init__(self, application: Any, *, drain_seconds: float, **options: Any) -> None:
+        super().__init__(application, **options)
+        self.drain_seconds = drain_seconds
+        self.draining = asyncio.Event()
+        self.listen_failure: Failure | None = None
+        self.ports: list[Any] = []
+        self.flushing: list[Any] = []
+
+    def listen_success(self, port: Any) -> None:
+        """Keep the port, to stop listening on it before the process ends."""
+        self.ports.append(port)
+        super().listen_success(port)
+
+    def listen_error(self, failure: Failure) -> None:
+        """Keep the reason: daphne would log it and leave with success."""
+        self.listen_failure = failure
+        self.stop()
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start a request; while draining it is the last one of its kept-alive connection."""
+        queue = super().create_application(protocol, scope)
+        if self.draining.is_set():
+            self.close_after_reply(protocol)
+        return queue
+
+    def kill_all_applications(self) -> defer.Deferred[None]:
+        """Drain; the reactor calls this before it shuts down, and waits for the result."""
+        return defer.Deferred.fromFuture(asyncio.ensure_future(self.drain()))
+
+    async def drain(self) -> None:
+        """Stop accepting, let replies end, then hang up on what is left."""
+        self.draining.set()
+        for port in self.ports:
+            port.stopListening()
+        for protocol in self.running():
+            self.close_after_reply(protocol)
+        await self.wait_until_idle(self.drain_seconds)
+        for protocol in self.running():
+            hang_up(protocol)
+        await self.wait_until_idle(HANG_UP_SECONDS)
+        for task in self.running().values():
+            task.cancel()
+
+    def running(self) -> dict[Any, asyncio.Task[None]]:
+        """Return the connections whose application has not ended."""
+        tasks = {p: details.get("application_instance") for p, details in self.connections.items()}
+        return {protocol: task for protocol, task in tasks.items() if task and not task.done()}
+
+    def close_after_reply(self, protocol: Any) -> None:
+        """Make an HTTP connection end with the reply under way, once that is written out."""
+        if channel := getattr(protocol, "channel", None):
+            channel.persistent = False
+            self.flushing.append(channel.transport)
+
+    async def wait_until_idle(self, seconds: float) -> None:
+        """Wait until no application runs and no reply sits in a buffer, or until time is up."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not self.running() and not any(transport.connected for transport in self.flushing):
+                return
+            await asyncio.sleep(0.05)
+
+
+def hang_up(protocol: Any) -> None:
+    """End a connection; its application sees what it sees when a client goes away."""
+    if isinstance(protocol, WebSocketProtocol):  # its client learns that it may reconnect
+        protocol.sendCloseFrame(code=GOING_AWAY)
+    else:
+        protocol.transport.abortConnection()
+
+
+def endpoint(host: str, port: int) -> str:
+    """Describe a TCP address the way Twisted's endpoints want it, colons of IPv6 escaped."""
+    return f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"
+
+
+def serve(host: str, port: int, *, when_ready: Callable[[], None] | None = None) -> None:
+    """Serve the application until SIGTERM or SIGINT.
+
+    Args:
+        host: Address to listen on; ``0.0.0.0`` for all.
+        port: TCP port.
+        when_ready: Called once the address is ours, before the first request.
+
+    Raises:
+        SystemExit: The address cannot be listened on.
+    """
+    server = DrainingServer(
+        get_default_application(),
+        drain_seconds=settings.DRAIN_SECONDS,
+        endpoints=[endpoint(host, port)],
+        websocket_max_message_size=WEBSOCKET_MESSAGE_BYTES,
+        websocket_max_frame_size=WEBSOCKET_MESSAGE_BYTES,
+        ready_callable=when_ready,
+        # No access log of daphne's: it prints query strings. Ours is in aiservice.middleware.
+        action_logger=None,
+        # No http_timeout: it would cut a long streamed answer. The model call has its own.
+        http_timeout=None,
+        server_name="",
+        verbosity=0,
+    )
+    server.run()
+    if server.listen_failure:
+        sys.exit(explain(host, port, server.listen_failure))
+
+
+def explain(host: str, port: int, failure: Failure) -> str:
+    """Say in one sentence why the address cannot be used and what to do."""
+    cause = failure.value
+    if isinstance(cause, CannotListenError):
+        cause = cause.socketError
+    reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+    return (
+        f"Cannot listen on {host}:{port}: {reason}. "
+        "Set HOST and PORT to a free address, for example PORT=8001."
+    )
+
+
+def main() -> None:
+    """Serve on the address that the environment names."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
+    serve(settings.HOST, settings.PORT)
+
+
+if __name__ == "__main__":
+    main()

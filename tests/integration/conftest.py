@@ -1,0 +1,82 @@
+"""The service as a process of its own, for tests that need a real server."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from django.db import connection
+
+from tests import servers
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """A running ``python -m aiservice.serve``."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> int:
+        """End it as an orchestrator does, and return its exit code."""
+        return servers.stop(self.process, signal.SIGTERM)
+
+
+StartService = Callable[..., RunningService]
+
+
+@pytest.fixture
+def start_service(transactional_db: None, tmp_path: Path) -> Iterator[StartService]:
+    """Start the service on the suite's database and Redis; keywords are environment variables.
+
+    ``start_service(ANTHROPIC_BASE_URL=…, ANTHROPIC_API_KEY="test")`` points it at a fake Claude. The
+    test and the service share the database: what a test wants the service to see must be committed,
+    which is why this fixture needs ``transactional_db``.
+    """
+    started: list[RunningService] = []
+
+    def start(**variables: str) -> RunningService:
+        port = servers.free_port()
+        log = tmp_path / f"service-{len(started)}.log"
+        settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
+        process = servers.start(
+            [sys.executable, "-m", "aiservice.serve"],
+            log=log,
+            env=os.environ | settings | variables,
+        )
+        service = RunningService(f"http://127.0.0.1:{port}", process, log)
+        started.append(service)
+        try:
+            servers.wait_until(lambda: is_live(service.url), process)
+        except RuntimeError as exc:
+            raise RuntimeError(f"{exc}\n{log.read_text()}") from None
+        return service
+
+    yield start
+    codes = [service.stop() for service in started]
+    assert not any(codes), "\n".join(service.log.read_text() for service in started)
+
+
+@pytest.fixture
+def service(start_service: StartService) -> RunningService:
+    """The service, running without a Claude key: it answers offline."""
+    return start_service()
+
+
+def database_url() -> str:
+    """Describe the test database of this run (or of this xdist worker)."""
+    settings = connection.settings_dict
+    return os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + str(settings["NAME"])
+
+
+def is_live(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/live", timeout=1).status_code == 200
+    except httpx2.TransportError:
+        return False

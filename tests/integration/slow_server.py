@@ -1,0 +1,55 @@
+"""A server whose replies outlast SIGTERM, run as a process by test_serve.py: PORT DRAIN_SECONDS LOG."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+from aiservice.serve import DrainingServer, endpoint
+
+HEADERS = [(b"content-type", b"text/plain")]
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        await chat(receive, send)
+    else:
+        await reply(scope["path"], receive, send)
+
+
+async def chat(receive: Any, send: Any) -> None:
+    """Accept, then note how it ends."""
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] != "websocket.disconnect":
+        pass
+    note(f"websocket closed with {event['code']}")
+
+
+async def reply(path: str, receive: Any, send: Any) -> None:
+    """Send one line; at /finishes a second one after SIGTERM; at /hangs wait for the client to go."""
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": b"before\n", "more_body": True})
+    if path == "/hangs":
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        await asyncio.sleep(0)
+        note("reply hung up on")
+        return
+    await server.draining.wait()
+    await send({"type": "http.response.body", "body": b"after\n" * 100_000})
+
+
+def note(line: str) -> None:
+    with log.open("a") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    log = Path(sys.argv[3])
+    server = DrainingServer(
+        application,
+        drain_seconds=float(sys.argv[2]),
+        endpoints=[endpoint("127.0.0.1", int(sys.argv[1]))],
+        verbosity=0,
+    )
+    server.run()

@@ -1,0 +1,95 @@
+"""The server command: what happens to open replies when it is stopped, and how it fails to start."""
+
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests import servers
+
+pytestmark = pytest.mark.integration
+
+
+class SlowServer:
+    """The process of slow_server.py."""
+
+    def __init__(self, directory: Path, drain_seconds: float) -> None:
+        self.port = servers.free_port()
+        self.notes = directory / "notes"
+        self.notes.touch()
+        arguments = [str(self.port), str(drain_seconds), str(self.notes)]
+        self.process = servers.start(
+            [sys.executable, "-m", "tests.integration.slow_server", *arguments],
+            log=directory / "log",
+        )
+        servers.wait_until(lambda: servers.listens(self.port), self.process)
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Iterator[str]]:
+        """Start a request, wait for the first line of its reply and yield the rest."""
+        with httpx2.stream("GET", f"http://127.0.0.1:{self.port}{path}", timeout=20) as response:
+            lines = response.iter_lines()
+            assert next(lines) == "before"
+            yield lines
+
+    def stop(self) -> int:
+        return servers.stop(self.process, signal.SIGTERM)
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[SlowServer]:
+    server = SlowServer(tmp_path, drain_seconds=20)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def hurried(tmp_path: Path) -> Iterator[SlowServer]:
+    server = SlowServer(tmp_path, drain_seconds=0)
+    yield server
+    server.stop()
+
+
+def test_sigterm_lets_an_open_reply_finish(patient):
+    with patient.open("/finishes") as lines:
+        patient.process.send_signal(signal.SIGTERM)
+        assert list(lines) == ["after"] * 100_000
+    assert patient.process.wait(20) == 0
+
+
+def test_sigterm_refuses_new_connections_while_a_reply_finishes(patient):
+    with patient.open("/finishes") as lines:
+        patient.process.send_signal(signal.SIGTERM)
+        assert next(lines) == "after"
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", patient.port))
+
+
+def test_sigterm_hangs_up_on_a_reply_that_does_not_end_in_time(hurried):
+    with hurried.open("/hangs") as lines:
+        assert hurried.stop() == 0
+        with pytest.raises(httpx2.TransportError):
+            list(lines)
+    assert hurried.notes.read_text() == "reply hung up on\n"
+
+
+def test_sigterm_tells_websockets_that_the_server_goes_away(hurried):
+    with connect(f"ws://127.0.0.1:{hurried.port}/") as websocket:
+        hurried.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionClosed) as closed:
+            websocket.recv(timeout=20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    assert hurried.process.wait(20) == 0
+    assert hurried.notes.read_text() == "websocket closed with 1001\n"
+
+
+def test_sigterm_without_connections_ends_at_once(patient):
+    assert patient.stop() == 0
