@@ -8,7 +8,7 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()  # before anything that imports models
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402, I001
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
 from chat.routing import websocket_urlpatterns  # noqa: E402
 

@@ -1,0 +1,79 @@
+# What to type: `make run` and `make test` on a fresh machine with Python 3.11 or newer; `make help` for the rest.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+PACKAGES := aiservice chat dte knowledge usage
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test lint format clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PORT)
+	@$(BIN)/python manage.py quickstart
+
+serve: $(VENV)/.base  ## serve in production mode, configured by the environment (docs/settings.md)
+	$(BIN)/python -m aiservice.serve
+
+test: $(VENV)/.dev  ## run the whole suite with coverage; more arguments in PYTEST_ARGS
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term --cov-report=html $(PYTEST_ARGS)
+	@echo "Coverage by line: htmlcov/index.html"
+
+# What lint gives Django: nothing of the developer's own environment, and no database to look into.
+DEVELOPMENT := ENVIRONMENT=development SECRET_KEY=lint DATABASE_URL=sqlite://:memory:
+PRODUCTION = ENVIRONMENT=production ALLOWED_HOSTS=dte.example.cl DATABASE_URL=postgres://db/aiservice \
+	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')
+LONGEST_MODULE := 400
+# Bracketed, so that this line does not find itself.
+REGISTRIES := py[p]i[.]org|python[h]osted[.]org|npm[j]s[.](org|com)|registry[.]yarn[p]kg|[/]simple/
+
+lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment settings and alerts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(DEVELOPMENT) $(BIN)/mypy $(PACKAGES) tests manage.py
+	$(BIN)/lint-imports --no-logo
+	$(DEVELOPMENT) $(BIN)/python manage.py check --fail-level WARNING
+	$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(DEVELOPMENT) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+	@echo "manage.py check --deploy"; $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
+	@if command -v promtool; then \
+		promtool check rules deploy/prometheus/alerts.yml && \
+		promtool check config --syntax-only deploy/prometheus/prometheus.yml && \
+		promtool test rules deploy/prometheus/alerts_test.yml; \
+	else echo "promtool is not installed: alerts not checked"; fi
+	@git ls-files --error-unmatch Makefile >/dev/null  # or the next two would pass by finding nothing
+	@! git ls-files '*.py' | xargs awk 'FNR == $(LONGEST_MODULE) + 1 {print FILENAME ": more than $(LONGEST_MODULE) lines"}' | grep .
+	@! git grep -nIE '$(REGISTRIES)'
+
+format: $(VENV)/.dev  ## format the code and fix what can be fixed by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## remove what was built; var/ (your database) stays
+	rm -rf $(VENV) htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- The virtual environment: one stamp for each lock file, so that a second start takes seconds --------
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed; name yours: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/.base: requirements/base.txt | $(BIN)/python
+	@echo "Installing $<: a minute or two, once"
+	@$(PIP) -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+	@echo "Installing $<: a minute or two, once"
+	@$(PIP) -r $<
+	@touch $(VENV)/.base $@
