@@ -1,0 +1,80 @@
+"""Reading the outlines of the format.
+
+An outline line is a field: indentation is nesting, ``?`` optional, ``{0,60}`` repeated, ``@`` an
+attribute (XML only), then its type in the words of ``dte.formato.values``. No mark: exactly once.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from dte.formato.values import Check, compile_check
+
+_FOLDER = Path(__file__).parent
+_LINE = re.compile(r"( *)(@?\w+)(\?|\{(\d+),(\d+)\})?(?: +(.+))?")
+
+BOLETA_TYPES = frozenset({39, 41})
+LIQUIDACION_TYPES = frozenset({43})
+EXPORT_TYPES = frozenset({110, 111, 112})
+
+# Zones that a document has only in its XML form: they come from stamping and signing.
+XML_ONLY = frozenset({"TED", "TmstFirma"})
+
+
+class Field:
+    """One field of the format: where it goes, how often, and what its text may be."""
+
+    __slots__ = ("attributes", "check", "children", "least", "most", "name", "order", "spec")
+
+    def __init__(self, name: str, least: int, most: int, spec: str, order: int) -> None:
+        self.name = name
+        self.least = least
+        self.most = most
+        self.spec = spec
+        self.order = order
+        self.check: Check | None = compile_check(spec) if spec else None
+        self.children: dict[str, Field] = {}
+        self.attributes: dict[str, Field] = {}
+
+    @property
+    def required(self) -> tuple["Field", ...]:
+        """The children that must be there."""
+        return tuple(child for child in self.children.values() if child.least)
+
+
+def parse_outline(name: str, lines: Iterable[str]) -> Field:
+    """Build the tree of one outline."""
+    root = Field(name, 1, 1, "", 0)
+    stack = [root]
+    for line in lines:
+        if line.startswith("#") or not line.strip():
+            continue
+        match = _LINE.fullmatch(line.rstrip("\n"))
+        if match is None:
+            raise ValueError(f"{name}: not an outline line: {line!r}")
+        indent, label, mark, least, most, spec = match.groups()
+        del stack[len(indent) // 2 + 1 :]
+        parent = stack[-1]
+        times = (int(least), int(most)) if least is not None else (0 if mark else 1, 1)
+        owner = parent.attributes if label.startswith("@") else parent.children
+        field = Field(label.lstrip("@"), *times, spec or "", len(owner))
+        owner[field.name] = field
+        stack.append(field)
+    return root
+
+
+@cache
+def outline(name: str) -> Field:
+    """Return the tree of ``dte/formato/<name>.txt``."""
+    with (_FOLDER / f"{name}.txt").open(encoding="utf-8") as lines:
+        return parse_outline(name, lines)
+
+
+def outline_for(tipo: int) -> Field:
+    """Return the format of one document type."""
+    if tipo in BOLETA_TYPES:
+        return outline("boleta")
+    if tipo in LIQUIDACION_TYPES:
+        return outline("liquidacion")
+    return outline("exportaciones" if tipo in EXPORT_TYPES else "documento")

@@ -1,0 +1,192 @@
+"""Reading a document by its format: XML or JSON in, one nested dict of texts out, with the problems.
+
+The result never depends on the form: groups are dicts, repeated fields are lists, values are texts.
+A value that does not meet its type is kept as it came, so that the rules can still judge it.
+"""
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from lxml import etree
+
+from dte.formato.outline import XML_ONLY, Field
+
+Node = dict[str, Any]
+MAX_PROBLEMS = 100
+UNKNOWN = "no existe en el formato del SII"
+
+
+class Problem(NamedTuple):
+    """One deviation from the format."""
+
+    path: str
+    text: str
+    line: int | None = None
+    code: str = ""
+    """The rule it breaches; empty for the general one of the form (XSD-01, JSN-02)."""
+
+
+class JsonNumber(str):
+    """A number as it was written in the JSON, so that no digit is lost on the way."""
+
+    __slots__ = ()
+
+    def plain(self) -> str:
+        """Return it without exponent or needless decimals: ``1.5e3`` and ``1500.0`` are 1500."""
+        if self.lstrip("-").isdigit():
+            return str(self)
+        text = format(Decimal(self), "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+# Clark names are interned by libxml2; splitting each one once is enough.
+_local_names: dict[str, str] = {}
+
+
+def local_name(tag: str) -> str:
+    """Return a tag without its namespace."""
+    name = _local_names.get(tag)
+    if name is None:
+        name = tag.rpartition("}")[2]
+        if len(_local_names) < 5000:
+            _local_names[tag] = name
+    return name
+
+
+def source_line(element: etree._Element) -> int:
+    """Return the line an element begins at; the stubs of lxml do not type it."""
+    line: Any = element.sourceline
+    return line or 1
+
+
+class XmlReader:
+    """Reads one element by a field and keeps the problems found on the way."""
+
+    def __init__(self, first_line: int = 1) -> None:
+        self.problems: list[Problem] = []
+        self._offset = first_line - 1
+
+    def _report(self, path: str, text: str, element: etree._Element) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            line = source_line(element) + self._offset
+            self.problems.append(Problem(path, text, line))
+
+    def read(self, element: etree._Element, field: Field, path: str = "") -> Node:
+        """Return the group's fields; ``path`` is where it stands, without trailing slash."""
+        node: Node = {}
+        known = field.children
+        prefix = f"{path}/" if path else ""
+        last = -1
+        for child in element:
+            tag = child.tag
+            if not isinstance(tag, str):
+                continue  # comments and processing instructions
+            name = _local_names.get(tag) or local_name(tag)
+            spec = known.get(name)
+            if spec is None:
+                node.setdefault(name, child.text or "" if not len(child) else {})
+                self._report(prefix + name, UNKNOWN, child)
+                continue
+            if spec.order < last:
+                self._report(prefix + name, "está fuera de orden", child)
+            else:
+                last = spec.order
+            self._place(node, child, spec, prefix)
+        for spec in field.required:
+            if spec.name not in node:
+                self._report(prefix + spec.name, "es obligatorio y no viene", element)
+        self._read_attributes(element, field, prefix)
+        return node
+
+    def _place(self, node: Node, child: etree._Element, spec: Field, prefix: str) -> None:
+        name = spec.name
+        if spec.most == 1:
+            if name in node:
+                self._report(prefix + name, "viene repetido", child)
+            else:
+                node[name] = self._value(child, spec, prefix + name)
+            return
+        rows = node.setdefault(name, [])
+        position = f"{prefix}{name}[{len(rows) + 1}]"
+        rows.append(self._value(child, spec, position))
+        if len(rows) == spec.most + 1:
+            self._report(position, f"se repite más de {spec.most} veces", child)
+
+    def _value(self, child: etree._Element, spec: Field, path: str) -> Any:
+        if spec.children:
+            return self.read(child, spec, path)
+        if len(child):
+            text = "".join(str(part) for part in child.itertext())
+            if any(isinstance(inner.tag, str) for inner in child):
+                self._report(path, "contiene etiquetas y debe ser un texto", child)
+        else:
+            text = child.text or ""
+        if spec.check is not None and (problem := spec.check(text)):
+            self._report(path, problem, child)
+        if spec.attributes:
+            self._read_attributes(child, spec, f"{path}/")
+        return text
+
+    def _read_attributes(self, element: etree._Element, field: Field, prefix: str) -> None:
+        for name, spec in field.attributes.items():
+            value = element.get(name)
+            if value is None:
+                if spec.least:
+                    self._report(f"{prefix}@{name}", "es obligatorio y no viene", element)
+            elif spec.check is not None and (problem := spec.check(value)):
+                self._report(f"{prefix}@{name}", problem, element)
+
+
+class JsonReader:
+    """The same for a JSON object; numbers are :class:`JsonNumber`, null counts as absent."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def _report(self, path: str, text: str, code: str = "") -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(path, text, None, code))
+
+    def read(self, obj: dict[str, Any], field: Field, path: str = "") -> Node:
+        """Return the group's fields."""
+        node: Node = {}
+        prefix = f"{path}/" if path else ""
+        for name, value in obj.items():
+            spec = field.children.get(name)
+            if value is None:
+                continue
+            if spec is None:
+                self._report(prefix + name, UNKNOWN, "JSN-03")
+            elif spec.most > 1:
+                rows = value if isinstance(value, list) else [value]
+                if len(rows) > spec.most:
+                    self._report(prefix + name, f"se repite más de {spec.most} veces")
+                values = (
+                    self._value(row, spec, f"{prefix}{name}[{number}]")
+                    for number, row in enumerate(rows, 1)
+                    if row is not None
+                )
+                node[name] = [kept for kept in values if kept is not None]
+            elif (kept := self._value(value, spec, prefix + name)) is not None:
+                node[name] = kept
+        for spec in field.required:
+            if spec.name not in node and (path or spec.name not in XML_ONLY):
+                self._report(prefix + spec.name, "es obligatorio y no viene")
+        return node
+
+    def _value(self, value: Any, spec: Field, path: str) -> Any:
+        if spec.children:
+            if isinstance(value, dict):
+                return self.read(value, spec, path)
+            self._report(path, "debe ser un objeto")
+            return None
+        if isinstance(value, bool) and not spec.spec.startswith(("texto", "codigo")):
+            self._report(path, "trae verdadero o falso donde va un número", "JSN-04")
+            return None
+        if not isinstance(value, str):
+            self._report(path, "debe ser un texto o un número")
+            return None
+        text = value.plain() if isinstance(value, JsonNumber) else value
+        if spec.check is not None and (problem := spec.check(text)):
+            self._report(path, problem)
+        return text
