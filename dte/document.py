@@ -1,0 +1,370 @@
+"""The one shape in which a document reaches the rules, whatever form it came in.
+
+A :class:`Dte` is read-only by convention: nested dicts of texts with the SII's names, repeated zones
+as :class:`Row` lists, typed accessors that never raise. Paths are written as in the catalogue, from
+below ``Documento``: ``Encabezado/IdDoc/Folio``, ``Detalle[3]/MontoItem``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache, cached_property
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from lxml import etree
+
+from dte.formato.outline import BOLETA_TYPES, EXPORT_TYPES
+from dte.formato.reading import Node, Problem, local_name, source_line
+
+Form = Literal["xml", "json", "legacy"]
+
+SANTIAGO = ZoneInfo("America/Santiago")
+SII_NAMESPACE = "http://www.sii.cl/SiiDte"
+
+TYPE_NAMES: Mapping[int, str] = {
+    33: "Factura electrónica",
+    34: "Factura no afecta o exenta electrónica",
+    39: "Boleta electrónica",
+    41: "Boleta exenta electrónica",
+    43: "Liquidación-factura electrónica",
+    46: "Factura de compra electrónica",
+    52: "Guía de despacho electrónica",
+    56: "Nota de débito electrónica",
+    61: "Nota de crédito electrónica",
+    110: "Factura de exportación electrónica",
+    111: "Nota de débito de exportación electrónica",
+    112: "Nota de crédito de exportación electrónica",
+}
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,20}|\.\d{1,20})", re.ASCII)
+_STEP = re.compile(r"(@?[\w:]+)(?:\[(\d+)\])?")
+
+
+def to_amount(text: str) -> Decimal | None:
+    """Return a number exactly as written, or None when the text is not one."""
+    stripped = text.strip()
+    return Decimal(stripped) if _NUMBER.fullmatch(stripped) else None
+
+
+def to_type(text: str) -> int:
+    """Return a document type as a number; 0 when it is not one."""
+    stripped = text.strip()
+    return int(stripped) if stripped.isascii() and stripped.isdigit() and len(stripped) < 5 else 0
+
+
+def to_date(text: str) -> date | None:
+    """Return the day of an ISO date or date and time, or None."""
+    try:
+        return date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        return None
+
+
+def to_moment(text: str) -> datetime | None:
+    """Return an aware moment; the SII writes Chilean local time without an offset."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=SANTIAGO)
+
+
+@cache
+def _steps(path: str) -> tuple[tuple[str, int], ...]:
+    """``Detalle[3]/MontoItem`` as ``(("Detalle", 3), ("MontoItem", 0))``; 0 is 'no index'."""
+    steps = (_STEP.fullmatch(step) for step in path.split("/"))
+    return tuple((step[1], int(step[2] or 0)) for step in steps if step is not None)
+
+
+class Values:
+    """Typed, forgiving access to a nested dict of texts; what is missing or wrong reads as absent."""
+
+    __slots__ = ("_amounts", "data")
+
+    def __init__(self, data: Node) -> None:
+        self.data = data
+        self._amounts: dict[str, Decimal | None] = {}
+
+    def find(self, path: str) -> Any:
+        """Return what stands at ``path`` (a text, a dict, a list), or None."""
+        node: Any = self.data
+        for name, number in _steps(path):
+            if node.__class__ is not dict:
+                return None
+            node = node.get(name)
+            if node.__class__ is list and number:
+                node = node[number - 1] if number <= len(node) else None
+        return node
+
+    def text(self, path: str) -> str:
+        """Return the text at ``path`` without surrounding blanks; ``""`` when there is none."""
+        found = self.find(path)
+        return found.strip() if isinstance(found, str) else ""
+
+    def has(self, path: str) -> bool:
+        """Tell whether something is there: a text that is not blank, a group, a list with rows."""
+        found = self.find(path)
+        return bool(found.strip() if isinstance(found, str) else found)
+
+    def amount(self, path: str) -> Decimal | None:
+        """Return the number at ``path``, or None when there is none."""
+        try:
+            return self._amounts[path]
+        except KeyError:
+            found = self.find(path)
+            value = to_amount(found) if isinstance(found, str) else None
+            self._amounts[path] = value
+            return value
+
+    def amount_or_zero(self, path: str) -> Decimal:
+        """Return the number at ``path``; the SII reads a missing amount as 0."""
+        return self.amount(path) or Decimal(0)
+
+    def date(self, path: str) -> date | None:
+        """Return the day at ``path``, or None."""
+        return to_date(self.text(path))
+
+    def moment(self, path: str) -> datetime | None:
+        """Return the date and time at ``path``, or None."""
+        return to_moment(self.text(path))
+
+    def texts(self, path: str) -> tuple[str, ...]:
+        """Return the texts of a repeated field such as ``Emisor/Acteco`` or ``CodImpAdic``."""
+        found = self.find(path)
+        if isinstance(found, str):
+            found = [found]
+        if not isinstance(found, list):
+            return ()
+        return tuple(text for item in found if isinstance(item, str) and (text := item.strip()))
+
+    def rows(self, path: str) -> tuple["Row", ...]:
+        """Return the groups of a repeated zone, each knowing its own place."""
+        found = self.find(path)
+        if not isinstance(found, list):
+            return ()
+        base = f"{self.place}/{path}" if self.place else path
+        return tuple(
+            Row(item if isinstance(item, dict) else {}, base, number)
+            for number, item in enumerate(found, 1)
+        )
+
+    @property
+    def place(self) -> str:
+        """The path of these values inside the document."""
+        return ""
+
+
+class Row(Values):
+    """One row of a repeated zone: a line of detail, a reference, a tax of the totals."""
+
+    __slots__ = ("number", "zone")
+
+    def __init__(self, data: Node, zone: str, number: int) -> None:
+        super().__init__(data)
+        self.zone = zone
+        self.number = number
+
+    @property
+    def place(self) -> str:
+        """Where the row stands, such as ``Detalle[3]``."""
+        return f"{self.zone}[{self.number}]"
+
+    def path(self, name: str) -> str:
+        """Return the full path of one of its fields, for a fault."""
+        return f"{self.zone}[{self.number}]/{name}"
+
+
+class XmlSource(NamedTuple):
+    """The XML a document was read from: what the signature checks need and the rules do not."""
+
+    raw: bytes
+    """The bytes from ``<DTE`` to ``</DTE>``, exactly as in the file."""
+    element: etree._Element
+    """The DTE element of that fragment, parsed on its own."""
+    body: etree._Element | None
+    """Documento, Liquidacion or Exportaciones; None when the DTE has none."""
+    encoding: str
+    """Encoding declared by the file (``UTF-8`` when it declares none)."""
+    first_line: int
+    """Line of the file where the fragment begins."""
+    namespace: str
+    """Namespace of the DTE in its place in the file."""
+
+
+class Dte(Values):
+    """One tax document."""
+
+    __slots__ = ("__dict__", "form", "kind", "odd_text", "problems", "tipo", "xml")
+
+    def __init__(
+        self,
+        data: Node,
+        *,
+        form: Form,
+        tipo: int,
+        problems: tuple[Problem, ...] = (),
+        xml: XmlSource | None = None,
+        odd_text: bool = False,
+        kind: str = "Documento",
+    ) -> None:
+        super().__init__(data)
+        self.form = form
+        self.tipo = tipo
+        self.problems = problems
+        self.xml = xml
+        self.kind = kind
+        self.odd_text = odd_text
+
+    # --- Zones ------------------------------------------------------------------------------------
+
+    @cached_property
+    def lines(self) -> tuple[Row, ...]:
+        """The lines of detail."""
+        return self.rows("Detalle")
+
+    @cached_property
+    def references(self) -> tuple[Row, ...]:
+        """The references to other documents."""
+        return self.rows("Referencia")
+
+    @cached_property
+    def global_rows(self) -> tuple[Row, ...]:
+        """The global discounts and surcharges."""
+        return self.rows("DscRcgGlobal")
+
+    @cached_property
+    def taxes(self) -> tuple[Row, ...]:
+        """The additional taxes and retentions of the totals."""
+        return self.rows("Encabezado/Totales/ImptoReten")
+
+    @cached_property
+    def commissions(self) -> tuple[Row, ...]:
+        """The commissions and other charges of a liquidación-factura."""
+        return self.rows("Comisiones")
+
+    # --- What every rule asks ---------------------------------------------------------------------
+
+    @cached_property
+    def folio(self) -> str:
+        """IdDoc/Folio as written."""
+        return self.text("Encabezado/IdDoc/Folio")
+
+    @cached_property
+    def issued(self) -> date | None:
+        """IdDoc/FchEmis."""
+        return self.date("Encabezado/IdDoc/FchEmis")
+
+    @cached_property
+    def issuer(self) -> str:
+        """RUTEmisor as written."""
+        return self.text("Encabezado/Emisor/RUTEmisor")
+
+    @cached_property
+    def receiver(self) -> str:
+        """RUTRecep as written."""
+        return self.text("Encabezado/Receptor/RUTRecep")
+
+    def totals(self, name: str) -> Decimal | None:
+        """Return one amount of Totales, None when it is not informed."""
+        return self.amount(f"Encabezado/Totales/{name}")
+
+    def totals_or_zero(self, name: str) -> Decimal:
+        """Return one amount of Totales, 0 when it is not informed."""
+        return self.amount(f"Encabezado/Totales/{name}") or Decimal(0)
+
+    @property
+    def is_boleta(self) -> bool:
+        """39 or 41."""
+        return self.tipo in BOLETA_TYPES
+
+    @property
+    def is_export(self) -> bool:
+        """110, 111 or 112."""
+        return self.tipo in EXPORT_TYPES
+
+    def line_of(self, path: str) -> int | None:
+        """Return the line of the file where ``path`` (or its nearest parent) stands; XML only."""
+        if self.xml is None:
+            return None
+        inside = path.startswith(("Signature", "DTE"))
+        node = self.xml.element if inside or self.xml.body is None else self.xml.body
+        for name, number in _steps(path.removeprefix("DTE/")):
+            found = _child(node, name, number or 1)
+            if found is None:
+                break
+            node = found
+        return source_line(node) + self.xml.first_line - 1
+
+
+def _child(node: etree._Element, name: str, number: int) -> etree._Element | None:
+    for child in node:
+        if isinstance(child.tag, str) and local_name(child.tag) == name:
+            number -= 1
+            if not number:
+                return child
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What an envelope remembers of each of its documents, so that it need not keep them all."""
+
+    number: int
+    tipo: int
+    folio: str
+    issuer: str
+    receiver: str
+    issued: date | None
+    total: Decimal | None
+    references: tuple[tuple[str, str, str], ...]
+    """(TpoDocRef, FolioRef, CodRef) of each reference."""
+    line: int
+
+    @classmethod
+    def of(cls, dte: Dte, number: int) -> "Summary":
+        """Summarise a document."""
+        return cls(
+            number=number,
+            tipo=dte.tipo,
+            folio=dte.folio,
+            issuer=dte.issuer,
+            receiver=dte.receiver,
+            issued=dte.issued,
+            total=dte.totals("MntTotal"),
+            references=tuple(
+                (ref.text("TpoDocRef"), ref.text("FolioRef"), ref.text("CodRef"))
+                for ref in dte.references
+            ),
+            line=dte.xml.first_line if dte.xml else 0,
+        )
+
+
+@dataclass(slots=True)
+class Envelope:
+    """EnvioDTE or EnvioBOLETA: its own data, and a summary of each document read so far."""
+
+    kind: str
+    """Local name of the root: ``EnvioDTE`` or ``EnvioBOLETA``."""
+    caratula: Values
+    raw: bytes
+    """The whole file."""
+    shell: etree._Element
+    """The root with an empty ``<DTE/>`` in the place of each document; lines are the file's."""
+    fragments: tuple[tuple[int, int], ...]
+    """Start and end of each ``<DTE>…</DTE>`` in ``raw``."""
+    encoding: str
+    problems: tuple[Problem, ...] = ()
+    documents: list[Summary] = field(default_factory=list)
+
+    def line_of(self, path: str) -> int | None:
+        """Return the line of ``SetDTE/Caratula/RutEnvia`` and the like."""
+        node = self.shell
+        for name, number in _steps(path.removeprefix(f"{self.kind}/")):
+            found = _child(node, name, number or 1)
+            if found is None:
+                break
+            node = found
+        return source_line(node)

@@ -1,0 +1,91 @@
+"""What a rule says (a fault) and what the caller reads (a finding)."""
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+Severity = Literal["reject", "review", "warn"]
+SiiSeverity = Literal["rechazo", "reparo", "aviso", "n/a"]
+
+# The worst first: the order in which findings are shown and verdicts decided.
+SEVERITIES: tuple[Severity, ...] = ("reject", "review", "warn")
+
+
+class Fault:
+    """One breach of a rule, at a place of the document, with the values that prove it.
+
+    ``severity`` and ``message`` replace the rule's own where a case is milder or worse than the rule;
+    every other keyword is a value: it fills the ``{placeholders}`` of the message and is reported.
+    """
+
+    __slots__ = ("document", "line", "message", "path", "severity", "values")
+
+    def __init__(
+        self,
+        path: str,
+        /,
+        *,
+        severity: Severity | None = None,
+        message: str | None = None,
+        line: int | None = None,
+        document: int | None = None,
+        **values: Any,
+    ) -> None:
+        self.path = path
+        self.severity = severity
+        self.message = message
+        self.line = line
+        self.document = document
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding as the API answers it."""
+
+    code: str
+    severity: Severity
+    sii_severity: SiiSeverity
+    sii_code: str
+    path: str
+    line: int | None
+    message: str
+    fix: str
+    source: str
+    values: dict[str, Any]
+    document: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form; ``document`` only where it says something."""
+        data = asdict(self)
+        if data["document"] is None:
+            del data["document"]
+        return data
+
+
+def spell(value: Any) -> str:
+    """Write a value as a Chilean reads it: 1.234.567,5; None is 'nada'."""
+    if value is None:
+        return "nada"
+    if isinstance(value, bool):
+        return "sí" if value else "no"
+    if isinstance(value, (Decimal, int)):
+        text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        return text.translate(str.maketrans(",.", ".,"))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return ", ".join(spell(item) for item in value)
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can carry it without losing a digit."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return value

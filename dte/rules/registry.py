@@ -1,0 +1,171 @@
+"""How a rule is written down: one small declarative unit, registered by its decorator.
+
+    @rule(
+        "GUI-06",
+        types={52},
+        sii="aviso",
+        severity="warn",
+        title="La guía no indica la comuna de destino.",
+        fix="Complete Transporte/CmnaDest.",
+        source="F2.2 p.20 campo 72 (obligatoriedad 1)",
+        fields=("Encabezado/Transporte/CmnaDest",),
+    )
+    def destination_commune(dte: Dte, ctx: Context) -> Faults:
+        if not dte.has("Encabezado/Transporte/CmnaDest"):
+            yield Fault("Encabezado/Transporte/CmnaDest")
+
+The function yields a fault for each breach and nothing when all is well; it never raises for what a
+document may contain. The engine turns faults into findings.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeVar
+
+from dte.document import Envelope, Form
+from dte.findings import Fault, Severity, SiiSeverity
+
+Level = Literal["file", "document", "envelope", "history"]
+Confidence = Literal["alta", "media", "baja", "n/a"]
+Mode = Literal["emission", "reception"]
+Environment = Literal["produccion", "certificacion", ""]
+Faults = Iterator[Fault]
+
+ALL_TYPES = frozenset({33, 34, 39, 41, 43, 46, 52, 56, 61, 110, 111, 112})
+BOLETAS = frozenset({39, 41})
+EXPORTS = frozenset({110, 111, 112})
+NOTES = frozenset({56, 61, 111, 112})
+
+XML: frozenset[Form] = frozenset({"xml"})
+JSON: frozenset[Form] = frozenset({"json"})
+LEGACY: frozenset[Form] = frozenset({"legacy"})
+FULL: frozenset[Form] = frozenset({"xml", "json"})
+EVERY_FORM: frozenset[Form] = frozenset({"xml", "json", "legacy"})
+
+
+class History(Protocol):
+    """What earlier validations of the same key say about a document; read once, before the rules."""
+
+    def seen(self, issuer: str, tipo: int, folio: str) -> bool:
+        """Tell whether this document was validated before with other content or already accepted."""
+
+    def annulled(self, issuer: str, tipo: int, folio: str) -> bool:
+        """Tell whether the folio is known as annulled."""
+
+    def total_of(self, issuer: str, tipo: int, folio: str) -> Any:
+        """Return the MntTotal of a document validated before, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a rule may know besides the document."""
+
+    as_of: datetime
+    mode: Mode = "emission"
+    environment: Environment = ""
+    envelope: Envelope | None = None
+    number: int = 1
+    """Position of the document in its envelope, from 1."""
+    history: History | None = None
+
+
+RuleFunction = Callable[[Any, Context], Iterable[Fault]]
+F = TypeVar("F", bound=Callable[..., Iterable[Fault]])
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the catalogue."""
+
+    code: str
+    title: str
+    message: str
+    fix: str
+    source: str
+    sii: SiiSeverity
+    severity: Severity
+    sii_code: str
+    confidence: Confidence
+    types: frozenset[int]
+    forms: frozenset[Form]
+    level: Level
+    fields: tuple[str, ...]
+    note: str
+    function: RuleFunction = field(repr=False)
+
+    @property
+    def family(self) -> str:
+        """The letters of the code."""
+        return self.code.partition("-")[0]
+
+
+REGISTRY: dict[str, Rule] = {}
+
+
+def rule(
+    code: str,
+    *,
+    title: str,
+    fix: str,
+    source: str,
+    sii: SiiSeverity,
+    severity: Severity,
+    message: str = "",
+    sii_code: str = "",
+    confidence: Confidence = "n/a",
+    types: Collection[int] = ALL_TYPES,
+    forms: Collection[Form] = FULL,
+    level: Level = "document",
+    fields: tuple[str, ...] = (),
+    note: str = "",
+) -> Callable[[F], F]:
+    """Register the decorated function as the rule ``code``.
+
+    Args:
+        code: Family and number, such as ``TOT-13``.
+        title: What is wrong, in one Spanish sentence without values.
+        fix: What to do about it.
+        source: Where the rule comes from.
+        sii: How the SII treats the fault.
+        severity: What we recommend.
+        message: Sentence with ``{values}`` of the fault; the title where it needs none.
+        sii_code: The SII's message code, where known.
+        confidence: How sure ``sii`` is.
+        types: Document types it applies to.
+        forms: Forms it can judge; the flat legacy form only where its few fields suffice.
+        level: ``document`` (function of a Dte), ``envelope`` (function of an Envelope, after its
+            last document), ``history`` (of a Dte, only when the context has a history), ``file``
+            (raised by the readers: its function is never called).
+        fields: Paths involved, for the catalogue.
+        note: What a reader of the catalogue should know.
+    """
+
+    def register(function: F) -> F:
+        if code in REGISTRY:
+            raise ValueError(f"rule {code} is registered twice")
+        REGISTRY[code] = Rule(
+            code=code,
+            title=title,
+            message=message or title,
+            fix=fix,
+            source=source,
+            sii=sii,
+            severity=severity,
+            sii_code=sii_code,
+            confidence=confidence,
+            types=frozenset(types),
+            forms=frozenset(forms),
+            level=level,
+            fields=fields,
+            note=note,
+            function=function,
+        )
+        return function
+
+    return register
+
+
+def by_reader(*_: object) -> Faults:
+    """Stand where a rule's function would: its breach is found while the file is read."""
+    return iter(())

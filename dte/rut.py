@@ -1,0 +1,30 @@
+"""RUTs in a document: form and check digit, computed by cl-sii."""
+
+import re
+from functools import lru_cache
+
+from cl_sii.rut import Rut
+
+GENERIC_BUYER = "66666666-6"
+FOREIGN_BUYER = "55555555-5"
+
+_FORM = re.compile(r"\d{1,8}-[\dK]", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def rut_problem(rut: str) -> str:
+    """Return what is wrong with a RUT, or ``""``; the form is the one XML requires."""
+    if not rut:
+        return "no viene"
+    if not _FORM.fullmatch(rut):
+        return f"vale «{rut[:20]}» y debe ser números sin puntos, guion y dígito verificador"
+    body, _, digit = rut.partition("-")
+    expected = Rut.calc_dv(body)
+    if digit != expected:
+        return f"vale {rut} y su dígito verificador debería ser {expected}"
+    return ""
+
+
+def is_well_formed(rut: str) -> bool:
+    """Tell whether it has the form of a RUT, whatever its check digit."""
+    return _FORM.fullmatch(rut) is not None
