@@ -1,0 +1,171 @@
+"""XML: the file itself. Most of these are raised by the readers, before there is a document."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from dte.document import SII_NAMESPACE, Dte
+from dte.findings import Fault
+from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, rule
+
+_ISO_8859_1 = frozenset({"iso-8859-1", "iso_8859-1", "latin1", "latin-1"})
+_OUTSIDE = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
+_C1_CONTROL = re.compile(r"[\x80-\x9f]")
+_ID = re.compile(rb"""\sID\s*=\s*["']([^"'<]*)["']""")
+
+rule(
+    "XML-01",
+    title="El archivo no es XML bien formado.",
+    message="El archivo no es XML bien formado: {reason}.",
+    fix="Regenere el archivo: hay etiquetas sin cerrar, caracteres '&' o '<' sin escapar, o el "
+    "archivo llegó cortado.",
+    source="F2.2 p.10 (escape de & y <); LAPP ENV-3-0",
+    sii="rechazo",
+    severity="reject",
+    sii_code="ENV-3-0",
+    confidence="alta",
+    forms=XML,
+    level="file",
+    fields=("/",),
+)(by_reader)
+
+rule(
+    "XML-02",
+    title="El archivo declara un DOCTYPE o entidades; no se procesa por seguridad.",
+    fix="Quite la declaración <!DOCTYPE ...> del archivo; un DTE nunca la lleva.",
+    source="Regla propia de seguridad",
+    sii="n/a",
+    severity="reject",
+    confidence="alta",
+    forms=XML,
+    level="file",
+    fields=("/",),
+)(by_reader)
+
+rule(
+    "XML-05",
+    title="El archivo no es un DTE ni un envío de DTE.",
+    message="El archivo no es un DTE ni un envío de DTE: su raíz es «{root}».",
+    fix="Suba el XML del DTE (o del EnvioDTE/EnvioBOLETA), no el CAF, el libro, la cesión ni la "
+    "respuesta.",
+    source="XSD26",
+    sii="rechazo",
+    severity="reject",
+    confidence="alta",
+    forms=XML,
+    level="file",
+    fields=("/",),
+)(by_reader)
+
+rule(
+    "XML-07",
+    title="El archivo excede los límites de tamaño o profundidad que acepta el validador.",
+    message="El archivo excede los límites que acepta el validador: {what}.",
+    fix="Divida el envío; un DTE real no supera unas decenas de KB ni 12 niveles.",
+    source="Regla propia: 5 MB por documento, 64 niveles, 200.000 etiquetas, 30.000 caracteres por texto",
+    sii="n/a",
+    severity="reject",
+    forms=EVERY_FORM,
+    level="file",
+    fields=("/",),
+)(by_reader)
+
+
+@rule(
+    "XML-03",
+    title="El archivo no está codificado en ISO-8859-1.",
+    message="El archivo declara la codificación {encoding} y el SII usa ISO-8859-1.",
+    fix='Genere el XML con la declaración encoding="ISO-8859-1" y guárdelo en esa codificación.',
+    source="SMOY (envíos en ISO-8859-1); un DTE real aceptado declara WINDOWS-1252, por eso no es rechazo",
+    sii="aviso",
+    severity="warn",
+    confidence="media",
+    forms=XML,
+    fields=("/",),
+)
+def encoding_is_iso_8859_1(dte: Dte, ctx: Context) -> Faults:
+    if dte.xml and ctx.number == 1 and dte.xml.encoding.lower() not in _ISO_8859_1:
+        yield Fault("", line=1, encoding=dte.xml.encoding)
+
+
+@rule(
+    "XML-04",
+    title="Falta el espacio de nombres http://www.sii.cl/SiiDte.",
+    message="El DTE está en el espacio de nombres «{namespace}» y debe estar en "
+    "http://www.sii.cl/SiiDte.",
+    fix='Agregue xmlns="http://www.sii.cl/SiiDte" a la etiqueta DTE (o EnvioDTE).',
+    source="XSD26 targetNamespace, elementFormDefault=qualified",
+    sii="aviso",
+    severity="warn",
+    confidence="media",
+    forms=XML,
+    fields=("DTE/@xmlns",),
+    note="Hay documentos aceptados sin él, recortados de un EnvioDTE: se valida como si lo tuviera.",
+)
+def namespace_is_siidte(dte: Dte, ctx: Context) -> Faults:
+    if dte.xml and dte.xml.namespace != SII_NAMESPACE:
+        yield Fault("DTE/@xmlns", namespace=dte.xml.namespace)
+
+
+@rule(
+    "XML-06",
+    title="Hay caracteres que no existen en ISO-8859-1 (emoji, comillas tipográficas, guion largo, "
+    "símbolo €) o caracteres de control.",
+    message="El campo trae el carácter «{character}» ({codepoint}), que no existe en ISO-8859-1.",
+    fix="Reemplace esos caracteres por texto simple (por ejemplo comillas rectas o EUR).",
+    source="LAPP ENV-3-0 (emoji informado como dato inválido); lo demás es inferido",
+    sii="rechazo",
+    severity="reject",
+    sii_code="ENV-3-0",
+    confidence="media",
+    forms=EVERY_FORM,
+    fields=("//text()",),
+    note="U+0080 a U+009F son bytes de windows-1252 rotulados ISO-8859-1: revisión, no rechazo.",
+)
+def characters_are_latin_1(dte: Dte, ctx: Context) -> Faults:
+    if not dte.odd_text:
+        return
+    for path, text in _texts(dte.data, ""):
+        if found := _OUTSIDE.search(text):
+            yield Fault(path, character=found[0], codepoint=f"U+{ord(found[0]):04X}")
+        elif found := _C1_CONTROL.search(text):
+            yield Fault(
+                path,
+                severity="review",
+                message="El campo trae un carácter de control ({codepoint}): parece texto "
+                "windows-1252 rotulado como ISO-8859-1.",
+                codepoint=f"U+{ord(found[0]):04X}",
+            )
+
+
+def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, str):
+        yield path, node
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            yield from _texts(value, f"{path}/{name}" if path else name)
+    elif isinstance(node, list):
+        for number, value in enumerate(node, 1):
+            yield from _texts(value, f"{path}[{number}]")
+
+
+@rule(
+    "XML-08",
+    title="Dos elementos del archivo usan el mismo atributo ID.",
+    message="El atributo ID «{id}» aparece {times} veces en el archivo.",
+    fix="Use un ID único por documento (por ejemplo F<folio>T<tipo>).",
+    source="XSD26 @ID xs:ID; defensa contra envoltura de firmas",
+    sii="rechazo",
+    severity="reject",
+    confidence="alta",
+    forms=XML,
+    fields=("//@ID",),
+)
+def ids_are_unique(dte: Dte, ctx: Context) -> Faults:
+    raw = ctx.envelope.raw if ctx.envelope and ctx.number == 1 else dte.xml.raw if dte.xml else b""
+    if ctx.envelope and ctx.number > 1:
+        return
+    for identifier, times in Counter(_ID.findall(raw)).items():
+        if times > 1:
+            yield Fault("", id=identifier.decode("latin-1"), times=times)

@@ -1,0 +1,109 @@
+"""XSD and JSN: the structure, judged by our own format table while the document was read."""
+
+from dte.document import Dte
+from dte.findings import Fault
+from dte.rules.registry import EVERY_FORM, JSON, XML, Context, Faults, by_reader, rule
+
+
+def _faults(dte: Dte, code: str) -> Faults:
+    for problem in dte.problems:
+        if problem.code == code:
+            yield Fault(problem.path, line=problem.line, field=problem.path, problem=problem.text)
+
+
+@rule(
+    "XSD-01",
+    title="La estructura no cumple el esquema XSD del SII.",
+    message="{field} {problem}.",
+    fix="Corrija el campo señalado: falta, sobra, está en otro orden, o su largo/formato no es el "
+    "permitido.",
+    source="XSD26; LAPP ENV-3-0",
+    sii="rechazo",
+    severity="reject",
+    sii_code="ENV-3-0",
+    confidence="alta",
+    forms=XML,
+    fields=("DTE",),
+)
+def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
+    if dte.xml and dte.xml.body is None:
+        yield Fault(
+            "DTE",
+            field="DTE",
+            problem="no contiene Documento, Liquidacion ni Exportaciones",
+        )
+        return
+    yield from _faults(dte, "")
+
+
+@rule(
+    "JSN-02",
+    title="Un campo del JSON no cumple el tipo, largo o lista de valores del SII.",
+    message="{field} {problem}.",
+    fix="Corrija el campo señalado.",
+    source="XSD26",
+    sii="n/a",
+    severity="reject",
+    forms=JSON,
+    fields=("$.*",),
+)
+def json_follows_the_format(dte: Dte, ctx: Context) -> Faults:
+    yield from _faults(dte, "")
+
+
+@rule(
+    "JSN-03",
+    title="El JSON trae campos que no existen en el formato.",
+    message="{field} {problem}.",
+    fix="Revise el nombre del campo (mayúsculas incluidas).",
+    source="Regla propia",
+    sii="n/a",
+    severity="warn",
+    forms=JSON,
+    fields=("$.*",),
+)
+def json_has_known_fields_only(dte: Dte, ctx: Context) -> Faults:
+    yield from _faults(dte, "JSN-03")
+
+
+rule(
+    "JSN-01",
+    title="El JSON no es válido o no tiene la estructura de un DTE.",
+    message="El JSON no es válido o no tiene la estructura de un DTE: {reason}.",
+    fix="Envíe un objeto con Encabezado y Detalle (o la forma plana con tipo_dte).",
+    source="Regla propia",
+    sii="n/a",
+    severity="reject",
+    forms=EVERY_FORM - XML,
+    level="file",
+    fields=("$",),
+)(by_reader)
+
+
+@rule(
+    "JSN-04",
+    title="El JSON contiene NaN, Infinity o números imposibles.",
+    message="El JSON contiene valores que no son números posibles: {field} {problem}.",
+    fix="Envíe números decimales normales.",
+    source="Regla propia",
+    sii="n/a",
+    severity="reject",
+    forms=EVERY_FORM - XML,
+    fields=("$.*",),
+)
+def json_numbers_are_numbers(dte: Dte, ctx: Context) -> Faults:
+    yield from _faults(dte, "JSN-04")
+
+
+rule(
+    "JSN-05",
+    title="El JSON repite una clave.",
+    message="El JSON repite la clave «{key}» dentro de un mismo objeto.",
+    fix="Deje cada campo una sola vez.",
+    source="Regla propia",
+    sii="n/a",
+    severity="reject",
+    forms=EVERY_FORM - XML,
+    level="file",
+    fields=("$.*",),
+)(by_reader)
