@@ -1,0 +1,105 @@
+"""The catalogue of rules as a page for people, written from the rules themselves."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from dte.rules import REGISTRY
+from dte.rules.registry import ALL_TYPES, EVERY_FORM, FULL, Rule
+
+FAMILIES = {
+    "XML": "El archivo",
+    "XSD": "El esquema",
+    "TIP": "Tipo y versión",
+    "RUT": "RUT",
+    "FEC": "Fechas",
+    "FOL": "Folio",
+    "CAF": "Autorización de folios (CAF)",
+    "ENC": "Encabezado",
+    "DET": "Líneas de detalle",
+    "DRG": "Descuentos y recargos globales",
+    "TOT": "Totales e impuestos",
+    "BOL": "Boletas",
+    "REF": "Referencias",
+    "GUI": "Guía de despacho",
+    "EXP": "Exportación",
+    "LIQ": "Liquidación-factura",
+    "FCO": "Factura de compra",
+    "TED": "Timbre electrónico",
+    "SIG": "Firma",
+    "ENV": "Sobre de envío",
+    "JSN": "Forma JSON",
+    "LEG": "Forma plana",
+    "REC": "Documento recibido",
+}
+_INTRO = """\
+# Reglas de validación de DTE
+
+Generado desde el código con `manage.py document_rules`; no se edita a mano.
+
+**{count} reglas en {families} familias.** *SII* es cómo trata el SII la falta: rechazo, reparo, aviso o n/a
+(no es asunto suyo). *Nosotros*: `reject` no enviar, `review` que una persona lo vea, `warn` enviar y
+mostrar el mensaje. *Certeza* es la seguridad de que el SII actúa así. Las siglas de las fuentes están
+al final.
+"""
+_SOURCES = """\
+## Fuentes
+
+- **F2.2**: SII, Formato de Documentos Tributarios Electrónicos, versión 2.2 de 2019-11-15.
+- **XSD26**: esquemas del SII, actualización 2026-02-06 (formato 2.5).
+- **LAPP**, **LCORE**: LibreDTE, mensajes del SII recibidos en producción y validadores.
+- **SMOY**, **CDL**, **RURAL**: notas públicas de certificación que citan respuestas del SII.
+- **ODOO**, **ODOOSRC**: documentación y código de la localización chilena de Odoo.
+- **RES58**: SII, Res. Ex. 58 de 2017, vigencia de folios.
+- **CLSII**: cl-sii, biblioteca de Cordada. **FE**: facturacion-electronica.
+- **ORIG**: servicio anterior. **MEAS**: medido sobre documentos reales aceptados.
+"""
+
+
+def render() -> str:
+    """Return docs/dte-rules.md."""
+    rules = sorted(REGISTRY.values(), key=lambda unit: (_place(unit.family), unit.code))
+    families = groupby(rules, key=lambda unit: unit.family)
+    parts = [_INTRO.format(count=len(rules), families=len({unit.family for unit in rules}))]
+    parts += [_family(name, list(units)) for name, units in families]
+    return "\n".join([*parts, _SOURCES])
+
+
+def _place(family: str) -> int:
+    names = list(FAMILIES)
+    return names.index(family) if family in FAMILIES else len(names)
+
+
+def _family(name: str, rules: Iterable[Rule]) -> str:
+    return "\n".join([f"## {name}: {FAMILIES.get(name, name)}\n", *map(_rule, rules)])
+
+
+def _rule(unit: Rule) -> str:
+    lines = [
+        f"### {unit.code}: {unit.title}\n",
+        f"- **Nosotros**: `{unit.severity}`. **SII**: {unit.sii}"
+        + (f" ({unit.sii_code})" if unit.sii_code else "")
+        + f". **Certeza**: {unit.confidence}.",
+        f"- **Tipos**: {_types(unit.types)}. **Formas**: {_forms(unit)}.",
+    ]
+    if unit.fields:
+        lines.append(f"- **Campos**: {', '.join(f'`{path}`' for path in unit.fields)}.")
+    lines += [f"- **Qué hacer**: {unit.fix}", f"- **Fuente**: {unit.source}."]
+    if unit.note:
+        lines.append(f"- **Nota**: {unit.note}")
+    return "\n".join(lines) + "\n"
+
+
+def _types(types: frozenset[int]) -> str:
+    if types == ALL_TYPES:
+        return "todos"
+    missing = ALL_TYPES - types
+    if len(missing) <= 3:
+        return f"todos menos {', '.join(map(str, sorted(missing)))}"
+    return ", ".join(map(str, sorted(types)))
+
+
+def _forms(unit: Rule) -> str:
+    names = {EVERY_FORM: "XML, JSON y plana", FULL: "XML y JSON"}
+    forms = names.get(unit.forms, ", ".join(sorted(unit.forms)))
+    extra = {"envelope": "; sobre completo", "history": "; con historial", "file": "; al leer"}
+    return forms + extra.get(unit.level, "")
