@@ -1,0 +1,128 @@
+/** How a verdict and its findings look. */
+
+import { counted, el, formatNumber, formatPesos, icon } from "./dom.js";
+
+const VERDICTS = {
+  send: { title: "Enviar", detail: "No hay nada que impida el envío.", icon: "ok" },
+  review: { title: "Revisar", detail: "Una persona debe mirar estos puntos antes de enviar.", icon: "alert" },
+  reject: { title: "No enviar", detail: "Así como está, el documento no debe enviarse al SII.", icon: "stopsign" },
+};
+
+// In the order in which they are shown.
+const SEVERITIES = {
+  reject: { title: "Impiden el envío", one: "hallazgo impide el envío", many: "hallazgos impiden el envío", icon: "stopsign" },
+  review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
+  warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
+};
+
+const SII_SEVERITY = { rechazo: "el SII lo rechaza", reparo: "el SII lo acepta con reparo" };
+
+/** The known name of a severity; an unknown one is shown among the notices. */
+export const severityOf = (finding) => (finding.severity in SEVERITIES ? finding.severity : "warn");
+
+/** Findings, gravest first, as the service ordered them within each severity. */
+export const bySeverity = (findings) =>
+  Object.keys(SEVERITIES).map((severity) => [severity, findings.filter((one) => severityOf(one) === severity)])
+    .filter(([, group]) => group.length);
+
+/** The verdict, as the first thing to be read. */
+export function verdictBanner({ recommendation, confidence, valid_for_sii: statement }, findings) {
+  const verdict = VERDICTS[recommendation] ?? VERDICTS.review;
+  const counts = bySeverity(findings).map(([severity, group]) =>
+    counted(group.length, SEVERITIES[severity].one, SEVERITIES[severity].many));
+  return el("section", { class: "verdict", data: { verdict: recommendation }, "aria-label": "Veredicto" },
+    icon(verdict.icon, "verdict-icon"),
+    el("div", {},
+      el("h2", { tabindex: "-1" }, verdict.title),
+      el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
+      Number.isFinite(confidence) && el("p", { class: "verdict-confidence" }, `Confianza ${formatNumber(Math.round(confidence))} de 100`)),
+    scopeOf(statement));
+}
+
+/** What was and was not checked, in the service's words. */
+function scopeOf(statement) {
+  if (statement === null || statement === undefined || typeof statement === "boolean") return null;
+  if (typeof statement === "string") return el("p", { class: "verdict-scope" }, statement);
+  const { statement: text, checked = [], not_checked: unchecked = [] } = statement;
+  return el("div", { class: "verdict-scope" },
+    text && el("p", {}, text),
+    (checked.length > 0 || unchecked.length > 0) && el("details", {},
+      el("summary", {}, "Qué se revisó y qué no"),
+      checked.length > 0 && el("div", {}, el("h3", {}, "Revisado"), el("ul", {}, checked.map((item) => el("li", {}, item)))),
+      unchecked.length > 0 && el("div", {}, el("h3", {}, "Solo lo sabe el SII"), el("ul", {}, unchecked.map((item) => el("li", {}, item))))));
+}
+
+const SUMMARY = [
+  ["Tipo", ({ type, type_name: name }) => [name, type && `(${type})`].filter(Boolean).join(" ")],
+  ["Folio", ({ folio }) => folio && formatFolio(folio)],
+  ["Emisión", ({ issue_date: date }) => date && formatDate(date)],
+  ["Total", ({ total, currency }) => money(total, currency)],
+  ["Emisor", ({ issuer }) => partyOf(issuer)],
+  ["Receptor", ({ receiver }) => partyOf(receiver)],
+];
+
+/** The document in six facts, or nothing when it could not be read. */
+export function summaryOf(summary) {
+  const facts = SUMMARY.map(([label, read]) => [label, read(summary ?? {})]).filter(([, value]) => value);
+  if (!facts.length) return null;
+  return el("dl", { class: "summary", "aria-label": "Resumen del documento" },
+    facts.map(([label, value]) => el("div", { data: { fact: label.toLowerCase() } }, el("dt", {}, label), el("dd", {}, value))));
+}
+
+const formatFolio = (folio) => `N° ${folio}`;
+const partyOf = (party) => party && [party.name, party.rut].filter(Boolean).join(" · ");
+
+function formatDate(date) {
+  const [year, month, day] = String(date).split("-");
+  return day ? `${day}-${month}-${year}` : String(date);
+}
+
+function money(total, currency) {
+  if (total === null || total === undefined || total === "") return null;
+  const amount = Number(total);
+  if (!Number.isFinite(amount)) return String(total);
+  return currency && currency !== "CLP" && currency !== "PESO CL" ? `${formatNumber(amount)} ${currency}` : formatPesos(amount);
+}
+
+/** Findings grouped by severity. `actions` has `locate(line)`, `canLocate(line)` and `ask(finding)`. */
+export function findingsList(findings, actions) {
+  return bySeverity(findings).map(([severity, group]) =>
+    el("section", { class: "findings", data: { severity } },
+      el("h3", {}, icon(SEVERITIES[severity].icon), SEVERITIES[severity].title,
+        el("span", { class: "count" }, formatNumber(group.length))),
+      el("ul", {}, group.map((finding) => findingCard(finding, severity, actions)))));
+}
+
+function findingCard(finding, severity, actions) {
+  const { code, message, fix, path, line, sii_code: siiCode, sii_severity: siiSeverity } = finding;
+  const located = line && actions.canLocate(line);
+  return el("li", { class: "finding", data: { severity, line: line ?? "", code } },
+    el("p", { class: "finding-codes" },
+      el("code", {}, code),
+      siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
+      SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity])),
+    el("p", { class: "finding-message" }, message),
+    fix && el("div", { class: "finding-fix" }, el("h4", {}, "Cómo corregirlo"), el("p", {}, fix)),
+    detailsOf(finding),
+    el("div", { class: "finding-actions" },
+      located && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(line) } },
+        icon("line"), `Línea ${formatNumber(line)}`),
+      !located && path && el("code", { class: "finding-path" }, path),
+      el("button", { class: "button button-small", type: "button", on: { click: () => actions.ask(finding) } },
+        icon("chat"), "Preguntar al asistente sobre esto")));
+}
+
+function detailsOf({ path, source }) {
+  const facts = [
+    path && ["Campo", el("code", {}, path)],
+    sourceText(source) && ["Fuente", sourceText(source)],
+  ].filter(Boolean);
+  if (!facts.length) return null;
+  return el("dl", { class: "finding-facts" },
+    facts.map(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]).flat());
+}
+
+function sourceText(source) {
+  if (source === "ai") return "Revisión de la IA";
+  return Array.isArray(source) ? source.join("; ") : source;
+}

@@ -1,0 +1,138 @@
+/** How a question and its answer look: the nodes of the conversation, without any networking. */
+
+import { counted, el, formatNumber, icon, scrollBehavior } from "./dom.js";
+import { LiveMarkdown, closeMarks } from "./markdown.js";
+
+/** What the visitor asked. */
+export const questionTurn = (text) =>
+  el("li", { class: "turn turn-question" },
+    el("span", { class: "sr-only" }, "Usted preguntó:"),
+    el("div", { class: "bubble" }, text));
+
+/** An answer that grows while it streams. */
+export class AnswerTurn {
+  constructor() {
+    this.text = "";
+    this.prose = el("div", { class: "prose" });
+    this.markdown = new LiveMarkdown(this.prose);
+    this.waiting = el("p", { class: "waiting" }, "Buscando en la base de conocimiento",
+      el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")));
+    this.foot = el("div", { class: "turn-foot" });
+    this.node = el("li", { class: "turn turn-answer", "aria-busy": "true" },
+      el("span", { class: "sr-only" }, "Respuesta:"), this.waiting, this.prose, this.foot);
+    this.frame = 0;
+    this.prose.addEventListener("click", (event) => this.showSource(event.target.dataset.cites));
+  }
+
+  showSource(number) {
+    const card = number && this.foot.querySelector(`[data-number="${number}"]`);
+    card?.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
+    card?.focus({ preventScroll: true });
+  }
+
+  /** Add text; it is drawn at most once per frame. `drawn` runs after each drawing. */
+  append(text, drawn) {
+    this.text += text;
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0;
+      this.draw(closeMarks(this.text));
+      drawn?.();
+    });
+  }
+
+  draw(text) {
+    if (!text) return;
+    this.waiting.remove();
+    this.markdown.update(text);
+  }
+
+  /** Draw what is left and close the answer with its facts. */
+  finish(metadata) {
+    this.settle();
+    const offline = metadata.llm_used === "offline";
+    if (offline) this.prose.before(offlineNotice());
+    if (metadata.truncated) this.foot.append(el("p", { class: "turn-note" }, "La respuesta llegó a su largo máximo y quedó cortada."));
+    this.foot.append(...[sourcesOf(metadata), factsOf(metadata, this)].filter(Boolean));
+  }
+
+  /** Close an answer the visitor stopped. */
+  stopped() {
+    this.settle();
+    this.foot.append(el("p", { class: "turn-note" }, "Respuesta incompleta: se detuvo antes de terminar."));
+  }
+
+  /** Close an answer that failed; what had arrived stays. `wait` in seconds holds back the retry. */
+  failed(message, { wait = 0, retry } = {}) {
+    this.settle();
+    const button = retry && el("button", { class: "button", type: "button", on: { click: retry } },
+      icon("retry"), el("span", {}, "Reintentar"));
+    this.foot.append(el("div", { class: "failure", role: "alert" },
+      icon("alert"), el("p", {}, message), button));
+    if (button && wait) holdBack(button, wait);
+  }
+
+  settle() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    this.draw(this.text);
+    this.waiting.remove();
+    this.node.removeAttribute("aria-busy");
+  }
+}
+
+function holdBack(button, seconds) {
+  const label = button.lastChild;
+  let left = seconds;
+  const tick = () => {
+    if (!button.isConnected) return;
+    button.disabled = left > 0;
+    label.textContent = left > 0 ? `Reintentar en ${formatNumber(left)} s` : "Reintentar";
+    if (left > 0) setTimeout(tick, 1000);
+    left -= 1;
+  };
+  tick();
+}
+
+const offlineNotice = () =>
+  el("p", { class: "badge badge-offline" }, icon("offline"),
+    "Respuesta sin IA: pasajes textuales");
+
+/** The passages the answer cites; all it had when it cites none, as an answer without the model does. */
+function sourcesOf({ citations = [] }) {
+  const cited = citations.filter((citation) => citation.cited);
+  const shown = cited.length ? cited : citations;
+  if (!shown.length) return null;
+  return el("section", { class: "sources", "aria-label": "Fuentes" },
+    el("h3", {}, shown.length === 1 ? "Fuente" : "Fuentes"),
+    el("ol", {}, shown.map(sourceCard)));
+}
+
+function sourceCard({ number, title, module, section, source }) {
+  const place = [section, source].filter((part) => part && part !== title).join(" · ");
+  return el("li", { class: "source", data: { number }, tabindex: "-1" },
+    el("span", { class: "source-number", "aria-hidden": "true" }, number),
+    el("span", { class: "source-text" },
+      el("span", { class: "source-title" }, title),
+      place && el("span", { class: "source-place", title: place }, place)),
+    module && el("span", { class: "chip", title: "Módulo de Odoo" }, module));
+}
+
+function factsOf({ tokens_used: tokens, plugin_used: plugin, model }, answer) {
+  const facts = [];
+  if (plugin && plugin !== "general") facts.push(`Especialista: ${plugin}`);
+  if (model) facts.push(model);
+  if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
+  if (tokens?.cache_read_tokens) facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
+  return el("div", { class: "turn-facts" }, copyButton(answer), el("span", {}, facts.join(" · ")));
+}
+
+function copyButton(answer) {
+  const label = el("span", {}, "Copiar");
+  const button = el("button", { class: "button button-small button-quiet", type: "button" }, icon("copy"), label);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(answer.text);
+    label.textContent = "Copiado";
+    setTimeout(() => (label.textContent = "Copiar"), 2000);
+  });
+  return button;
+}

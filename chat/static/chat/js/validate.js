@@ -1,0 +1,183 @@
+/** The validation tab: takes a document in, shows what the service found in it. */
+
+import { ApiError, validateDocument } from "./api.js";
+import { fromFile, fromText } from "./document.js";
+import { announce, byId, counted, el, icon, scrollBehavior } from "./dom.js";
+import { bySeverity, findingsList, severityOf, summaryOf, verdictBanner } from "./findings.js";
+import { SourceView } from "./source_view.js";
+
+const LARGEST = 5 * 1024 * 1024;
+
+/** Wire the validation panel; `ask(question)` moves to the assistant with a prepared question. */
+export function setUpValidation({ ask }) {
+  const validation = new Validation(ask);
+  const file = byId("file");
+  byId("choose").addEventListener("click", () => file.click());
+  file.addEventListener("change", async () => {
+    if (file.files.length) await validation.take(() => fromFile(file.files[0]));
+    file.value = "";
+  });
+  setUpPasting(validation);
+  setUpDropping(validation);
+  for (const sample of document.querySelectorAll("[data-sample]")) {
+    sample.addEventListener("click", () => validation.take(() => readSample(sample.dataset.sample)));
+  }
+}
+
+function setUpPasting(validation) {
+  const toggle = byId("paste");
+  const form = byId("paste-form");
+  toggle.addEventListener("click", () => {
+    form.hidden = !form.hidden;
+    toggle.setAttribute("aria-expanded", String(!form.hidden));
+    if (!form.hidden) byId("pasted").focus();
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = byId("pasted").value;
+    if (text.trim()) validation.take(() => fromText(text));
+  });
+}
+
+function setUpDropping(validation) {
+  const panel = byId("panel-validate");
+  const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+  panel.addEventListener("dragover", (event) => {
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    panel.classList.add("is-dragging");
+  });
+  panel.addEventListener("dragleave", (event) => {
+    if (!panel.contains(event.relatedTarget)) panel.classList.remove("is-dragging");
+  });
+  panel.addEventListener("drop", (event) => {
+    panel.classList.remove("is-dragging");
+    if (!carriesFile(event)) return;
+    event.preventDefault();
+    validation.take(() => fromFile(event.dataTransfer.files[0]));
+  });
+}
+
+async function readSample(address) {
+  const response = await fetch(address);
+  const blob = await response.blob();
+  return fromFile(new File([blob], address.split("/").pop()));
+}
+
+class Validation {
+  constructor(ask) {
+    this.askAssistant = ask;
+    this.turn = 0;
+  }
+
+  /** Validate what `read` returns; a later document overtakes an earlier one still on its way. */
+  async take(read) {
+    const turn = (this.turn += 1);
+    this.showError(null);
+    byId("panel-validate").setAttribute("aria-busy", "true");
+    let taken = null;
+    try {
+      taken = await read();
+      if (taken.bytes.length > LARGEST) throw new ApiError(413, "El documento supera los 5 MB.");
+      const report = await validateDocument(taken.bytes, taken.contentType);
+      if (turn === this.turn) this.show(taken, report);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (turn !== this.turn) return;
+      // A document that cannot be read is refused with the findings that say why.
+      if (taken && error.body.findings) this.show(taken, { recommendation: "reject", ...error.body });
+      else this.showError(error);
+    } finally {
+      if (turn === this.turn) byId("panel-validate").removeAttribute("aria-busy");
+    }
+  }
+
+  showError(error) {
+    const box = byId("intake-error");
+    box.replaceChildren();
+    if (!error) return;
+    const wait = error.retryAfter ? ` Podrá reintentar en ${counted(error.retryAfter, "segundo", "segundos")}.` : "";
+    box.append(el("div", { class: "failure" }, icon("alert"), el("p", {}, error.message + wait)));
+    this.showIntake();
+  }
+
+  showIntake() {
+    byId("result").hidden = true;
+    byId("intake").hidden = false;
+  }
+
+  show(taken, report) {
+    const documents = report.documents ?? [];
+    const all = [...(report.findings ?? []), ...documents.flatMap((one) => one.findings ?? [])];
+    const view = new SourceView(taken, (line) => this.showFinding(line));
+    for (const [severity, group] of bySeverity(all)) {
+      for (const finding of group) if (finding.line) view.mark(finding.line, severity);
+    }
+    const banner = verdictBanner(report, all);
+    const actions = {
+      canLocate: (line) => view.has(line),
+      locate: (line) => this.locate(view, line),
+      ask: (finding) => this.askAssistant(questionAbout(finding, report)),
+    };
+    byId("result").replaceChildren(
+      el("div", { class: "result-main" },
+        el("button", { class: "button button-small again", type: "button", on: { click: () => this.startOver() } },
+          icon("back"), "Validar otro documento"),
+        banner,
+        summaryOf(report.document),
+        findingsList(report.findings ?? [], actions),
+        documents.length > 0 && documentsList(documents, actions)),
+      view.node,
+    );
+    byId("intake").hidden = true;
+    byId("result").hidden = false;
+    byId("result").parentElement.scrollTop = 0;
+    banner.querySelector("h2").focus({ preventScroll: true });
+    announce(banner.innerText);
+    const first = bySeverity(all).flatMap(([, group]) => group).find((finding) => finding.line && view.has(finding.line));
+    if (first) view.show(first.line);
+  }
+
+  startOver() {
+    this.showIntake();
+    byId("choose").focus();
+  }
+
+  locate(view, line) {
+    view.show(line);
+    view.node.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
+  }
+
+  showFinding(line) {
+    const card = byId("result").querySelector(`.finding[data-line="${line}"]`);
+    card?.closest("details")?.setAttribute("open", "");
+    card?.scrollIntoView({ block: "center", behavior: scrollBehavior() });
+    card?.classList.remove("is-shown");
+    requestAnimationFrame(() => card?.classList.add("is-shown"));
+  }
+}
+
+/** The documents of an envelope, each with its own verdict; those with faults open. */
+function documentsList(documents, actions) {
+  return el("section", { class: "documents", "aria-label": "Documentos del envío" },
+    el("h3", {}, counted(documents.length, "documento en el envío", "documentos en el envío")),
+    documents.map((one, index) => {
+      const findings = one.findings ?? [];
+      const { type_name: name, folio } = one.document ?? {};
+      return el("details", { class: "document", open: findings.some((finding) => severityOf(finding) === "reject") },
+        el("summary", {},
+          icon("chevron"),
+          el("span", { class: "document-name" }, [name ?? `Documento ${index + 1}`, folio && `N° ${folio}`].filter(Boolean).join(" ")),
+          el("span", { class: "chip", data: { verdict: one.recommendation } }, VERDICT_NAMES[one.recommendation] ?? "")),
+        summaryOf(one.document),
+        findings.length ? findingsList(findings, actions) : el("p", { class: "nothing" }, "Sin hallazgos."));
+    }));
+}
+
+const VERDICT_NAMES = { send: "Enviar", review: "Revisar", reject: "No enviar" };
+
+function questionAbout({ code, message, path }, { document: summary }) {
+  const kind = summary?.type_name ? ` de una ${summary.type_name}` : "";
+  const field = path ? ` (campo ${path})` : "";
+  return `Al validar el XML${kind} apareció el hallazgo ${code}${field}: «${message}» ¿Qué significa y cómo lo corrijo?`;
+}
