@@ -13,7 +13,7 @@ import structlog
 from dte.document import Dte, Envelope, Form
 from dte.findings import SEVERITIES, Fault, Finding, plain, spell
 from dte.rules import REGISTRY
-from dte.rules.registry import Context, Level, Rule
+from dte.rules.registry import Context, Level, Mode, Rule
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +26,10 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 def judge(dte: Dte, ctx: Context) -> list[Finding]:
     """Return every finding on one document, the worst first."""
     findings: list[Finding] = []
-    for unit in plan(dte.tipo, dte.form, "document"):
+    for unit in plan(dte.tipo, dte.form, "document", ctx.mode):
         findings += _run(unit, dte, ctx)
     if ctx.history is not None:
-        for unit in plan(dte.tipo, dte.form, "history"):
+        for unit in plan(dte.tipo, dte.form, "history", ctx.mode):
             findings += _run(unit, dte, ctx)
     return sort(findings)
 
@@ -37,16 +37,20 @@ def judge(dte: Dte, ctx: Context) -> list[Finding]:
 def judge_envelope(envelope: Envelope, ctx: Context) -> list[Finding]:
     """Return the findings of an envelope as a whole; call it after its last document."""
     findings: list[Finding] = []
-    for unit in plan(0, "xml", "envelope"):
+    for unit in plan(0, "xml", "envelope", ctx.mode):
         findings += _run(unit, envelope, ctx)
     return sort(findings)
 
 
 @cache
-def plan(tipo: int, form: Form, level: Level) -> tuple[Rule, ...]:
+def plan(tipo: int, form: Form, level: Level, mode: Mode) -> tuple[Rule, ...]:
     """Return the rules that apply; for a type nobody knows, those that apply to every type."""
     from_type = REGISTRY.values() if level == "envelope" else _for_type(tipo)
-    return tuple(unit for unit in from_type if unit.level == level and form in unit.forms)
+    return tuple(
+        unit
+        for unit in from_type
+        if unit.level == level and form in unit.forms and mode in unit.modes
+    )
 
 
 def _for_type(tipo: int) -> Iterable[Rule]:

@@ -21,7 +21,8 @@ document may contain. The engine turns faults into findings.
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, TypeVar
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from dte.document import Envelope, Form
 from dte.findings import Fault, Severity, SiiSeverity
@@ -41,20 +42,29 @@ XML: frozenset[Form] = frozenset({"xml"})
 JSON: frozenset[Form] = frozenset({"json"})
 LEGACY: frozenset[Form] = frozenset({"legacy"})
 FULL: frozenset[Form] = frozenset({"xml", "json"})
+BOTH_MODES: frozenset[Mode] = frozenset({"emission", "reception"})
 EVERY_FORM: frozenset[Form] = frozenset({"xml", "json", "legacy"})
 
 
+Outcome = Literal["", "accepted", "objected", "rejected", "annulled"]
+
+
+class Earlier(NamedTuple):
+    """What is known of a document that this API key had validated before."""
+
+    same_content: bool
+    """It was this very document, byte for byte: a retry, not another document."""
+    outcome: Outcome
+    """What the SII answered, as the caller reported it; empty when it has not said."""
+    total: Decimal | None
+    """Its MntTotal."""
+
+
 class History(Protocol):
-    """What earlier validations of the same key say about a document; read once, before the rules."""
+    """Earlier validations of the same API key, read from the database before the rules run."""
 
-    def seen(self, issuer: str, tipo: int, folio: str) -> bool:
-        """Tell whether this document was validated before with other content or already accepted."""
-
-    def annulled(self, issuer: str, tipo: int, folio: str) -> bool:
-        """Tell whether the folio is known as annulled."""
-
-    def total_of(self, issuer: str, tipo: int, folio: str) -> Any:
-        """Return the MntTotal of a document validated before, or None."""
+    def earlier(self, issuer: str, tipo: int, folio: str) -> Earlier | None:
+        """Return the last validation of this type and folio of this issuer, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ class Context:
     number: int = 1
     """Position of the document in its envelope, from 1."""
     history: History | None = None
+    receiver: str = ""
+    """RUT of the company that received the document, where the caller said it (reception)."""
 
 
 RuleFunction = Callable[[Any, Context], Iterable[Fault]]
@@ -90,6 +102,7 @@ class Rule:
     types: frozenset[int]
     forms: frozenset[Form]
     level: Level
+    modes: frozenset[Mode]
     fields: tuple[str, ...]
     note: str
     function: RuleFunction = field(repr=False)
@@ -117,6 +130,7 @@ def rule(
     types: Collection[int] = ALL_TYPES,
     forms: Collection[Form] = FULL,
     level: Level = "document",
+    modes: Collection[Mode] = BOTH_MODES,
     fields: tuple[str, ...] = (),
     note: str = "",
 ) -> Callable[[F], F]:
@@ -137,6 +151,7 @@ def rule(
         level: ``document`` (function of a Dte), ``envelope`` (function of an Envelope, after its
             last document), ``history`` (of a Dte, only when the context has a history), ``file``
             (raised by the readers: its function is never called).
+        modes: Whether it judges what one is about to send, what one has received, or both.
         fields: Paths involved, for the catalogue.
         note: What a reader of the catalogue should know.
     """
@@ -157,6 +172,7 @@ def rule(
             types=frozenset(types),
             forms=frozenset(forms),
             level=level,
+            modes=frozenset(modes),
             fields=fields,
             note=note,
             function=function,
