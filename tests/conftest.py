@@ -16,6 +16,15 @@ def empty_cache() -> None:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def no_index() -> None:
+    """Start every test without the search index of the test before."""
+    from knowledge import live, search
+
+    live.forget()
+    search.passages.clear()
+
+
 @pytest.fixture
 def api_key(db: None) -> "tuple[ApiKey, str]":
     """A valid API key: its row and its secret."""
