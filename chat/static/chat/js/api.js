@@ -78,6 +78,11 @@ export async function readSession(id) {
   return response.ok ? response.json() : null;
 }
 
+/** A passage of the knowledge base, by the address a citation gives. */
+export async function readPassage(path) {
+  return (await send(path, {})).json();
+}
+
 /** Ask a question and yield the answer's events as they arrive, the last of type "done". */
 export async function* streamAnswer(sessionId, message, signal) {
   const response = await postJson(

@@ -103,6 +103,7 @@ class Chat {
     this.showState();
     this.input.focus();
     this.input.setSelectionRange(question.length, question.length);
+    this.toEnd("auto");
   }
 
   /** Show the conversation of this tab again after a reload. */

@@ -277,8 +277,11 @@ function inlineAt(text, at, links) {
   return null;
 }
 
+/** Disabled until whoever shows the text knows what the number stands for. */
 const citation = (number) =>
-  el("button", { class: "citation", type: "button", data: { cites: number }, "aria-label": `Fuente ${number}` }, number);
+  el("button", {
+    class: "citation", type: "button", disabled: true, data: { cites: number }, "aria-label": `Fuente ${number}`,
+  }, number);
 
 /** A link that leaves the page, or only its text when the address is not plain http(s). */
 function link(address, content) {

@@ -1,7 +1,8 @@
 /** How a question and its answer look: the nodes of the conversation, without any networking. */
 
-import { counted, el, formatNumber, icon, scrollBehavior } from "./dom.js";
+import { counted, el, formatNumber, icon } from "./dom.js";
 import { LiveMarkdown, closeMarks } from "./markdown.js";
+import { showPassage } from "./passage.js";
 
 /** What the visitor asked. */
 export const questionTurn = (text) =>
@@ -21,13 +22,6 @@ export class AnswerTurn {
     this.node = el("li", { class: "turn turn-answer", "aria-busy": "true" },
       el("span", { class: "sr-only" }, "Respuesta:"), this.waiting, this.prose, this.foot);
     this.frame = 0;
-    this.prose.addEventListener("click", (event) => this.showSource(event.target.dataset.cites));
-  }
-
-  showSource(number) {
-    const card = number && this.foot.querySelector(`[data-number="${number}"]`);
-    card?.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
-    card?.focus({ preventScroll: true });
   }
 
   /** Add text; it is drawn at most once per frame. `drawn` runs after each drawing. */
@@ -48,11 +42,22 @@ export class AnswerTurn {
 
   /** Draw what is left and close the answer with its facts. */
   finish(metadata) {
-    this.settle();
+    this.settle(this.text);
     const offline = metadata.llm_used === "offline";
     if (offline) this.prose.before(offlineNotice());
     if (metadata.truncated) this.foot.append(el("p", { class: "turn-note" }, "La respuesta llegó a su largo máximo y quedó cortada."));
     this.foot.append(...[sourcesOf(metadata), factsOf(metadata, this)].filter(Boolean));
+    this.connectCitations(metadata.citations ?? []);
+  }
+
+  connectCitations(citations) {
+    for (const button of this.prose.querySelectorAll(".citation")) {
+      const cited = citations.find(({ number }) => number === Number(button.dataset.cites));
+      if (!cited) continue;
+      button.disabled = false;
+      button.title = cited.title;
+      button.addEventListener("click", () => showPassage(cited));
+    }
   }
 
   /** Close an answer the visitor stopped. */
@@ -71,10 +76,10 @@ export class AnswerTurn {
     if (button && wait) holdBack(button, wait);
   }
 
-  settle() {
+  settle(text = closeMarks(this.text)) {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
-    this.draw(this.text);
+    this.draw(text);
     this.waiting.remove();
     this.node.removeAttribute("aria-busy");
   }
@@ -107,14 +112,16 @@ function sourcesOf({ citations = [] }) {
     el("ol", {}, shown.map(sourceCard)));
 }
 
-function sourceCard({ number, title, module, section, source }) {
+function sourceCard(citation) {
+  const { number, title, module, section, source } = citation;
   const place = [section, source].filter((part) => part && part !== title).join(" · ");
-  return el("li", { class: "source", data: { number }, tabindex: "-1" },
-    el("span", { class: "source-number", "aria-hidden": "true" }, number),
-    el("span", { class: "source-text" },
-      el("span", { class: "source-title" }, title),
-      place && el("span", { class: "source-place", title: place }, place)),
-    module && el("span", { class: "chip", title: "Módulo de Odoo" }, module));
+  return el("li", {},
+    el("button", { class: "source", type: "button", data: { number }, on: { click: () => showPassage(citation) } },
+      el("span", { class: "source-number", "aria-hidden": "true" }, number),
+      el("span", { class: "source-text" },
+        el("span", { class: "source-title" }, title),
+        place && el("span", { class: "source-place" }, place)),
+      module && el("span", { class: "chip", title: "Módulo" }, module)));
 }
 
 function factsOf({ tokens_used: tokens, plugin_used: plugin, model }, answer) {
