@@ -103,11 +103,14 @@ class Topology:
         with self.sentinel(self.sentinel_ports[0]) as client:
             return int(client.sentinel_get_master_addr_by_name(NAME)[1])
 
-    def role_of(self, port: int) -> str:
-        """Return what a node takes itself for: master or slave."""
+    def follows_another(self, port: int) -> bool:
+        """Whether a node is a replica now."""
         password = PASSWORDS["redis_sentinel_password"]
         with redis.Redis(HOST, port, username="sentinel", password=password, retry=ONCE) as client:
-            return str(client.role()[0].decode())
+            try:
+                return bool(client.role()[0] == b"slave")
+            except redis.ConnectionError:
+                return False  # Sentinel drops the clients of a node whose role it changes
 
     def kill(self, port: int) -> None:
         """End one process without a word, as a lost machine does."""
