@@ -290,6 +290,8 @@ SPECTACULAR_SETTINGS = {
 # Requests per minute for one API key from one address, and how many may arrive at once.
 RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=60)
 RATE_LIMIT_BURST = env.int("RATE_LIMIT_BURST", default=20)
+# Processes that share the limit; each takes its part of it while Redis does not answer.
+RATE_LIMIT_PROCESSES = env.int("RATE_LIMIT_PROCESSES", default=1)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024)
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -25,6 +25,14 @@ def no_index() -> None:
     search.passages.clear()
 
 
+@pytest.fixture(autouse=True)
+def keep_the_test_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `database_sync_to_async` run inside a test's transaction without ending it."""
+    from usage.views import give_connections_back
+
+    monkeypatch.setattr("channels.db.close_old_connections", give_connections_back)
+
+
 @pytest.fixture
 def api_key(db: None) -> "tuple[ApiKey, str]":
     """A valid API key: its row and its secret."""

@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -7,3 +9,7 @@ class UsageConfig(AppConfig):
     name = "usage"
     verbose_name = "Uso y costos"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what only has to be imported: the OpenAPI extension."""
+        import_module("usage.schema")

@@ -60,7 +60,7 @@ class CallTooLarge(Refusal):
 class ModelUnavailable(Refusal):
     """Claude cannot be asked now: no key, breaker open, or the provider failed."""
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    status_code: int = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = "El asistente de IA no está disponible en este momento."
     default_code = "model_unavailable"
 
