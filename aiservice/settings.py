@@ -296,6 +296,13 @@ RATE_LIMIT_PROCESSES = env.int("RATE_LIMIT_PROCESSES", default=1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024)
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
 
+# --- Tax documents --------------------------------------------------------------------------------
+
+# Public keys that sign folio authorisations (CAF), as IDK:/path.pem, beside the SII's own 100 and 300.
+DTE_CAF_AUTHORITY_KEYS = env.list("DTE_CAF_AUTHORITY_KEYS", default=[])
+# PEM file with the certificate authorities whose signers are trusted; empty: judged by name only.
+DTE_TRUSTED_CERTIFICATES = env.str("DTE_TRUSTED_CERTIFICATES", default="")
+
 # --- Claude ---------------------------------------------------------------------------------------
 
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")  # empty: the service answers offline

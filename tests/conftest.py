@@ -1,5 +1,6 @@
 """The cast: what tests of every part need."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,6 +8,8 @@ from django.core.cache import cache
 from rest_framework.test import APIClient
 
 if TYPE_CHECKING:
+    from pytest_django.fixtures import SettingsWrapper
+
     from usage.models import ApiKey
 
 
@@ -47,3 +50,13 @@ def api_client(api_key: "tuple[ApiKey, str]") -> APIClient:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_key[1]}")
     return client
+
+
+@pytest.fixture
+def caf_authority(settings: "SettingsWrapper", tmp_path: Path) -> None:
+    """Trust the authority that signs the folio authorisations (CAF) of ``tests.factories``."""
+    from tests.factories.stamp import AUTHORITY_IDK, authority_key
+
+    path = tmp_path / "caf_authority.pem"
+    path.write_bytes(authority_key().pem())
+    settings.DTE_CAF_AUTHORITY_KEYS = [f"{AUTHORITY_IDK}:{path}"]

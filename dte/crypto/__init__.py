@@ -1,0 +1,23 @@
+"""The cryptography of the SII's documents: stamp, folio authorisation, signatures and certificates.
+
+Functions on lxml elements and bytes; no models, no network. What a check finds is a value, also when
+the input is hostile: nothing here raises because of what a document says.
+"""
+
+from dte.crypto.certificate import Certificate, read_certificate
+from dte.crypto.signature import Fault, SignatureCheck
+from dte.crypto.timbre import Check, Status, verify_caf, verify_stamp
+from dte.crypto.xmldsig import verify_document, verify_envelope
+
+__all__ = [
+    "Certificate",
+    "Check",
+    "Fault",
+    "SignatureCheck",
+    "Status",
+    "read_certificate",
+    "verify_caf",
+    "verify_document",
+    "verify_envelope",
+    "verify_stamp",
+]

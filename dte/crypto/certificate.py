@@ -1,0 +1,162 @@
+"""The signer's X.509 certificate: whose it is, when it was valid, who issued it, which key it carries."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+from cl_sii.rut import Rut
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+from dte.crypto.rsa import PublicKey, decode_base64, public_key
+
+# Subject alternative name in which Chilean certificates carry the holder's RUT, "12345678-9" as an
+# IA5String, sometimes with leading zeros (Decreto 181 of 2002; seen in every real certificate).
+RUT_OID = x509.ObjectIdentifier("1.3.6.1.4.1.8321.1")
+# Certificates measure up to 2 KB; xmldsig documents of the SII never carry chains.
+MAX_CERTIFICATE_CHARS = 16_000
+# TmstFirma has no time zone; a clock in another zone must not make a certificate look expired.
+TIME_ZONE_TOLERANCE = timedelta(days=1)
+
+# Names of the providers whose certificates the SII accepts (SII, pregunta frecuente 001.003.0539),
+# folded to letters and digits.
+ACCREDITED_ISSUERS = (
+    "acepta", "ecertchile", "esign", "firmacl", "certinet", "sovos", "idok", "bpoadvisors",
+    "firmadigitaltsp", "abancert",
+)  # fmt: skip
+
+_RUT = re.compile(r"0*(\d{1,8})-([\dkK])", re.ASCII)
+_STRING_TAGS = frozenset({0x0C, 0x13, 0x16})  # UTF8String, PrintableString, IA5String
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What the rules need of a certificate."""
+
+    key: PublicKey | None
+    """Its RSA key; None for another kind of key or one of absurd size."""
+    rut: str
+    """RUT of the holder, ``12345678-K``; ``""`` when it carries none with a right check digit."""
+    holder: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    parsed: x509.Certificate
+
+    def valid_at(self, moment: datetime) -> bool:
+        """Tell whether it was valid at an aware moment, give or take a day for the time zone."""
+        return (
+            self.not_before - TIME_ZONE_TOLERANCE <= moment <= self.not_after + TIME_ZONE_TOLERANCE
+        )
+
+    def issued_by(self, authorities: Sequence[x509.Certificate]) -> bool:
+        """Tell whether one of these authorities signed it."""
+        return any(_signed(self.parsed, authority) for authority in authorities)
+
+    @property
+    def accredited_name(self) -> bool:
+        """Tell whether the issuer calls itself by the name of an accredited provider; no proof."""
+        folded = re.sub(r"[^a-z0-9]", "", self.issuer.lower())
+        return any(name in folded for name in ACCREDITED_ISSUERS)
+
+
+def read_certificate(text: str | None) -> Certificate | None:
+    """Return the certificate of a base64 DER text, or None when it is not one."""
+    if not text or len(text) > MAX_CERTIFICATE_CHARS:
+        return None
+    return _read(text)
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> Certificate | None:
+    der = decode_base64(text, MAX_CERTIFICATE_CHARS)
+    if der is None:
+        return None
+    try:
+        return _describe(x509.load_der_x509_certificate(der))
+    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError):
+        return None
+
+
+def _describe(parsed: x509.Certificate) -> Certificate:
+    return Certificate(
+        key=_key(parsed),
+        rut=_rut(parsed),
+        holder=_name(parsed.subject),
+        issuer=parsed.issuer.rfc4514_string()[:400],
+        not_before=parsed.not_valid_before_utc.astimezone(UTC),
+        not_after=parsed.not_valid_after_utc.astimezone(UTC),
+        parsed=parsed,
+    )
+
+
+def _key(parsed: x509.Certificate) -> PublicKey | None:
+    try:
+        key = parsed.public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+    if not isinstance(key, rsa.RSAPublicKey):
+        return None
+    numbers = key.public_numbers()
+    return public_key(numbers.n, numbers.e)
+
+
+def _name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value)[:200] if found else ""
+
+
+def _rut(parsed: x509.Certificate) -> str:
+    """Return the RUT of the alternative name, else of the subject's serial number."""
+    for candidate in (*_alternative_names(parsed), *_serial_numbers(parsed.subject)):
+        rut = normal_rut(candidate)
+        if rut:
+            return rut
+    return ""
+
+
+def _alternative_names(parsed: x509.Certificate) -> list[str]:
+    try:
+        extension = parsed.extensions.get_extension_for_oid(
+            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
+        ).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return []
+    if not isinstance(extension, x509.SubjectAlternativeName):
+        return []
+    others = extension.get_values_for_type(x509.OtherName)
+    return [_der_string(other.value) for other in others if other.type_id == RUT_OID]
+
+
+def _serial_numbers(subject: x509.Name) -> list[str]:
+    return [str(found.value) for found in subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)]
+
+
+def _der_string(value: bytes) -> str:
+    """Return the text of a short DER string; a RUT never needs the long form of the length."""
+    if len(value) < 2 or value[0] not in _STRING_TAGS or value[1] != len(value) - 2:
+        return ""
+    return value[2:].decode("ascii", errors="replace")
+
+
+def normal_rut(text: str) -> str:
+    """Return ``12345678-K`` from a RUT with dots, zeros or blanks; ``""`` when it is not a RUT."""
+    match = _RUT.fullmatch(text.strip().replace(".", ""))
+    if match is None:
+        return ""
+    try:
+        return str(Rut(f"{int(match[1])}-{match[2].upper()}", validate_dv=True))
+    except ValueError:
+        return ""
+
+
+def _signed(parsed: x509.Certificate, authority: x509.Certificate) -> bool:
+    try:
+        parsed.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""The text that a stamp signs: ``<DD>`` or ``<DA>`` on one line, without namespaces.
+
+The SII's rule: namespaces dropped, blanks between tags removed, ISO-8859-1, character escapes as the
+emitter wrote them. A parsed element no longer knows which escapes those were (``&apos;`` or ``'``,
+``<RSR/>`` or ``<RSR></RSR>``), so the readings in use are offered one after the other. All of them say
+the same as the element: a signature over any of them vouches for the very values the rules read.
+"""
+
+import re
+from collections.abc import Iterator
+
+from lxml import etree
+
+# Real stamps take about 1 KB; a larger one would only serve to make the checks expensive.
+MAX_FLAT_CHARS = 8_000
+
+_BETWEEN_TAGS = re.compile(r">\s+<")
+_TAG = re.compile(r"<[^<>]*>")
+_TEXT = re.compile(r">([^<>]+)<")
+_DECLARATION = re.compile(r"""\s+xmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
+_PREFIX = re.compile(r"^(</?)[^\s:/>\"']+:")
+_EMPTY = re.compile(r"<([^\s/>]+)([^<>]*)/>")
+
+
+def flatten(text: str) -> str:
+    """Drop namespaces and the blanks between tags from a serialised element."""
+    flat = _BETWEEN_TAGS.sub("><", text.strip())
+    # As a rule only the first tag declares anything; the others are looked at when they may too.
+    end = flat.find(">")
+    head = _DECLARATION.sub("", flat[:end])
+    flat = head + flat[end:]
+    if "xmlns" in flat or ":" in head:
+        flat = _TAG.sub(lambda tag: _PREFIX.sub(r"\1", _DECLARATION.sub("", tag[0])), flat)
+    return flat
+
+
+def _serialised(element: etree._Element) -> str:
+    return etree.tostring(element, encoding="unicode", with_tail=False)
+
+
+def _escape_quotes(flat: str) -> str:
+    """Write quotes in texts as ``&apos;`` and ``&quot;``, as several emitters do before signing."""
+    return _TEXT.sub(lambda text: text[0].replace("'", "&apos;").replace('"', "&quot;"), flat)
+
+
+def readings(
+    element: etree._Element, raw: bytes = b"", encoding: str = "ISO-8859-1"
+) -> Iterator[bytes]:
+    """Yield the byte strings that a stamp over ``element`` may have signed, the likeliest first.
+
+    Args:
+        element: DD or DA.
+        raw: the bytes the element was parsed from; read last, and only if the one DD (or DA) in them
+            says exactly what the element says.
+        encoding: the encoding of ``raw``.
+    """
+    serialised = _serialised(element)
+    if len(serialised) > MAX_FLAT_CHARS:
+        return
+    tried: set[bytes] = set()
+    for text in _variants(element, flatten(serialised), raw, encoding):
+        # A character outside ISO-8859-1 goes as a numeric reference, as XML serialisers write it.
+        candidate = text.encode("iso-8859-1", errors="xmlcharrefreplace")
+        if candidate not in tried:
+            tried.add(candidate)
+            yield candidate
+
+
+def _variants(element: etree._Element, flat: str, raw: bytes, encoding: str) -> Iterator[str]:
+    yield flat
+    if "/>" in flat:
+        flat = _EMPTY.sub(r"<\1\2></\1>", flat)
+        yield flat
+    if "'" in flat or '"' in flat:
+        yield _escape_quotes(flat)
+    if "&gt;" in flat:
+        yield flat.replace("&gt;", ">")
+        yield _escape_quotes(flat).replace("&gt;", ">")
+    if raw:
+        yield _literal(element, raw, encoding) or flat
+
+
+def _literal(element: etree._Element, raw: bytes, encoding: str) -> str:
+    """Return the flattened text of the element in ``raw``, or ``""`` unless it is beyond doubt."""
+    name = etree.QName(element).localname
+    try:
+        text = raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return ""
+    if text.count(f"<{name}>") + text.count(f"<{name} ") != 1:
+        return ""
+    start = max(text.find(f"<{name}>"), text.find(f"<{name} "))
+    end = text.find(f"</{name}>", start)
+    if not 0 < end - start < MAX_FLAT_CHARS:
+        return ""
+    literal = flatten(text[start : end + len(name) + 3])
+    try:
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+        read = etree.fromstring(literal, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return ""
+    return literal if flatten(_serialised(read)) == flatten(_serialised(element)) else ""

@@ -1,0 +1,234 @@
+"""XML signatures of the SII's format: of one document, and of the envelope that carries documents.
+
+What is verified is what is judged: the reference must name the very element the rules read, that
+element and the signature must be the only children, and everything else that could be mistaken for it
+is a fault (signature wrapping). Canonical bytes follow dte_rules section 2, measured on documents the
+SII accepted:
+
+* a DTE is canonicalised as an isolated fragment, never with what its envelope declares;
+* a DTE without a namespace of its own may have been signed with or without the SII's;
+* a SetDTE is canonicalised in its place, with what the root declares.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from types import MappingProxyType
+
+from lxml import etree
+
+from dte.crypto.canonical import (
+    Canonical,
+    Namespaces,
+    cut,
+    isolated,
+    only_signature,
+    whole,
+)
+from dte.crypto.signature import (
+    Fault,
+    Faults,
+    Signature,
+    SignatureCheck,
+    read_signature,
+    verify_value,
+)
+from dte.crypto.xml import SII, child, children, local
+
+BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
+_EMPTY_DTE = b"<DTE></DTE>"
+_ID_ATTRIBUTES = ("ID", "Id", "id", "{http://www.w3.org/XML/1998/namespace}id")
+_PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in canonical form
+
+
+def verify_document(dte: etree._Element) -> SignatureCheck:
+    """Check the signature of one DTE.
+
+    Args:
+        dte: the DTE element, best parsed on its own: inside an envelope a namespace of its own cannot
+            be told from the envelope's, and then both readings count.
+    """
+    body = next((node for node in dte.iterchildren("*") if local(node) in BODIES), None)
+    element = child(dte, "Signature")
+    if body is None or element is None:
+        return SignatureCheck.failed(Fault.MISSING, "el documento no trae firma electrónica")
+    faults = Faults()
+    signature = read_signature(element, body.get("ID", ""), faults)
+    if signature is None:
+        return SignatureCheck(MappingProxyType(faults))
+    alone = isolated(dte)
+    document = whole(alone)
+    _look_for_wrapping(dte, body, signature, document, faults)
+    # In a copy, the same children stand at the same places.
+    signed = cut(document, _same(alone, dte, body)) if document else None
+    info = cut(document, _same(alone, dte, signature.signed_info)) if document else None
+    if signed is None or info is None:
+        faults.add(Fault.WRAPPED, "el documento o SignedInfo no se puede ubicar sin ambigüedad")
+    else:
+        _verify_digest(signed, signature, alone is not dte, faults)
+        verify_value(signature, _readings(info), faults)
+    return SignatureCheck(MappingProxyType(faults), signature.certificate)
+
+
+def _look_for_wrapping(
+    root: etree._Element,
+    body: etree._Element,
+    signature: Signature,
+    document: bytes | None,
+    faults: Faults,
+) -> None:
+    """Fault whatever a careless verifier could take for the signed element."""
+    others = [node for node in children(root) if node is not body and node is not signature.element]
+    if others:
+        names = ", ".join(local(node)[:30] for node in others[:5])
+        faults.add(Fault.WRAPPED, f"junto a lo firmado hay elementos de más: {names}")
+    named = signature.uri.removeprefix("#")
+    # Most documents are cleared by one look at the bytes; a walk settles the others.
+    if document and _PLAIN_ID.fullmatch(named) and document.count(f'="{named}"'.encode()) <= 1:
+        return
+    holders = (
+        node
+        for node in root.iter("*")
+        if any(node.get(attribute) == named for attribute in _ID_ATTRIBUTES)
+    )
+    if any(node is not body for node in holders):
+        faults.add(Fault.WRAPPED, f"otro elemento lleva el ID '{named[:80]}' que la firma nombra")
+
+
+def _same(
+    copied: etree._Element, original: etree._Element, element: etree._Element
+) -> etree._Element:
+    """Return the element of the copy that stands where ``element`` stands in the original."""
+    if copied is original:
+        return element
+    places = []
+    while element is not original:
+        parent = element.getparent()
+        if parent is None:
+            break
+        places.append(parent.index(element))
+        element = parent
+    for place in reversed(places):
+        copied = copied[place]
+    return copied
+
+
+def _verify_digest(
+    signed: Canonical, signature: Signature, in_envelope: bool, faults: Faults
+) -> None:
+    if signature.digest is None:
+        faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
+        return
+    own = signed.namespaces.get(None, "")
+    with_sii: Namespaces = {**signed.namespaces, None: SII}
+    without: Namespaces = {prefix: uri for prefix, uri in signed.namespaces.items() if prefix}
+    accepted: Sequence[Namespaces] = (signed.namespaces,)
+    if not own:
+        accepted = (signed.namespaces, with_sii)
+    elif in_envelope and own == SII:
+        accepted = (signed.namespaces, without)
+    if any(signed.sha1(namespaces) == signature.digest for namespaces in accepted):
+        return
+    faults.add(Fault.DIGEST, _why_digest_fails(signed, signature.digest, without))
+
+
+def _why_digest_fails(signed: Canonical, digest: bytes, without: Namespaces) -> str:
+    xsi = {**signed.namespaces, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+    if signed.sha1(without) == digest:
+        return "sólo coincide sin el xmlns: se agregó al extraer el documento de su sobre"
+    if signed.sha1(xsi) == digest or signed.sha1({**xsi, None: SII}) == digest:
+        return "se firmó dentro del sobre, con su xmlns:xsi; se debe firmar el DTE por separado"
+    return "el contenido no es el que se firmó"
+
+
+def _readings(info: Canonical) -> tuple[bytes, ...]:
+    """SignedInfo as it reads in its place, and as most emitters sign it: with xmldsig alone."""
+    alone = only_signature(info.namespaces)
+    if alone == info.namespaces:
+        return (info.octets(),)
+    return (info.octets(), info.octets(alone))
+
+
+def verify_envelope(
+    raw: bytes, places: Sequence[tuple[int, int]], encoding: str = "ISO-8859-1"
+) -> SignatureCheck:
+    """Check the signature of an EnvioDTE or EnvioBOLETA without holding all of it as a tree.
+
+    Args:
+        raw: the file.
+        places: start and end of each ``<DTE…</DTE>`` in it, in order.
+        encoding: the encoding of the file.
+    """
+    parser = _parser(encoding)
+    fragments = [memoryview(raw)[start:end] for start, end in places]
+    shell = _parse(_emptied(raw, places), parser)
+    body, element = child(shell, "SetDTE"), child(shell, "Signature")
+    if shell is None or body is None or element is None:
+        return SignatureCheck.failed(Fault.MISSING, "el sobre no trae firma electrónica")
+    faults = Faults()
+    signature = read_signature(element, body.get("ID", ""), faults)
+    if signature is None:
+        return SignatureCheck(MappingProxyType(faults))
+    document = whole(isolated(shell))
+    _look_for_wrapping(shell, body, signature, document, faults)
+    outline = cut(document, body) if document else None
+    info = cut(document, signature.signed_info) if document else None
+    if outline is None or info is None:
+        faults.add(Fault.WRAPPED, "SetDTE o SignedInfo no se puede ubicar sin ambigüedad")
+    else:
+        if signature.digest is None:
+            faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
+        elif signature.digest != set_digest(outline, fragments, parser):
+            faults.add(Fault.DIGEST, "el contenido del sobre no es el que se firmó")
+        verify_value(signature, _readings(info), faults)
+    return SignatureCheck(MappingProxyType(faults), signature.certificate)
+
+
+def set_digest(
+    outline: Canonical, fragments: Sequence[memoryview], parser: etree.XMLParser
+) -> bytes | None:
+    """Return the SHA-1 of a SetDTE with each empty DTE of its outline replaced by its document.
+
+    None when a document cannot be parsed in its place, or there are not as many as places.
+    """
+    pieces = outline.octets().split(_EMPTY_DTE)
+    if len(pieces) != len(fragments) + 1:
+        return None
+    # A document is canonicalised inside a bare SetDTE that declares what the real one sees.
+    opening = Canonical(b"SetDTE", b"", memoryview(b""), outline.namespaces).octets()
+    closing = b"</SetDTE>"
+    hashed = hashlib.sha1(pieces[0], usedforsecurity=False)
+    for fragment, piece in zip(fragments, pieces[1:], strict=True):
+        placed = _parse(opening + fragment + closing, parser)
+        octets = whole(placed) if placed is not None else None
+        if octets is None:
+            return None
+        hashed.update(memoryview(octets)[len(opening) : -len(closing)])
+        hashed.update(piece)
+    return hashed.digest()
+
+
+def _emptied(raw: bytes, places: Sequence[tuple[int, int]]) -> bytes:
+    """Return the file with an empty DTE in the place of each document."""
+    parts: list[bytes] = []
+    position = 0
+    for start, end in places:
+        parts += [raw[position:start], b"<DTE/>"]
+        position = end
+    return b"".join([*parts, raw[position:]])
+
+
+def _parser(encoding: str) -> etree.XMLParser:
+    try:
+        return etree.XMLParser(
+            encoding=encoding, resolve_entities=False, no_network=True, load_dtd=False
+        )
+    except LookupError:
+        return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+
+
+def _parse(octets: bytes, parser: etree.XMLParser) -> etree._Element | None:
+    try:
+        return etree.fromstring(octets, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None

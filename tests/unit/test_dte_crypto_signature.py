@@ -1,0 +1,206 @@
+"""XML signatures of documents: the readings that count, forgeries, and hostile input."""
+
+import pytest
+from lxml import etree
+
+from dte.crypto import Fault, verify_document
+from tests.documents import TYPES
+from tests.factories import signed, signer
+from tests.factories.keys import number, private_key
+from tests.factories.signature import SII, XSI
+
+pytestmark = pytest.mark.unit
+
+XSI_DECLARATION = f' xmlns:xsi="{XSI}"'
+
+
+def faults(raw):
+    return set(verify_document(etree.fromstring(raw)).faults)
+
+
+def reason(raw, fault):
+    return verify_document(etree.fromstring(raw)).faults[fault]
+
+
+@pytest.mark.parametrize("tipo", TYPES)
+def test_a_signed_document_verifies(tipo):
+    check = verify_document(etree.fromstring(signed(tipo)))
+    assert check.valid
+    assert check.certificate.rut == "9876543-3"
+
+
+@pytest.mark.parametrize("signed_namespace", [True, False])
+def test_a_document_without_namespace_verifies_signed_with_or_without_it(signed_namespace):
+    assert not faults(signed(33, namespace=False, signed_namespace=signed_namespace))
+
+
+def test_a_namespace_added_after_signing_is_explained():
+    raw = signed(33, namespace=True, signed_namespace=False)
+    assert faults(raw) == {Fault.DIGEST}
+    assert "xmlns" in reason(raw, Fault.DIGEST)
+
+
+def test_signing_inside_the_envelope_is_explained():
+    raw = signed(33, signed_declared=XSI_DECLARATION)
+    assert faults(raw) == {Fault.DIGEST}
+    assert "xmlns:xsi" in reason(raw, Fault.DIGEST)
+
+
+def test_a_namespace_the_document_declares_itself_counts():
+    raw = signed(33, signed_declared=XSI_DECLARATION)
+    raw = raw.replace(b"<Documento ", b"<Documento" + XSI_DECLARATION.encode() + b" ")
+    assert not faults(raw)
+
+
+@pytest.mark.parametrize("namespace", [True, False])
+def test_a_document_inside_an_envelope_verifies_as_an_isolated_fragment(namespace):
+    text = signed(33, namespace=namespace).decode("iso-8859-1").partition("?>")[2]
+    root = etree.fromstring(f'<E xmlns="{SII}"{XSI_DECLARATION}>\n<!-- c -->{text}\n</E>')
+    assert verify_document(root.find("{*}DTE")).valid
+
+
+def test_comments_around_the_document_do_not_matter():
+    raw = signed(33).replace(b"<DTE ", b"<!-- a --><?p i?><DTE ", 1)
+    raw = raw.replace(b"\n<Documento ", b"\n<!-- <Documento> -->\n<Documento ", 1)
+    assert not faults(raw + b"<!-- z -->")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<MontoItem>1000", b"<MontoItem>9000"),
+        (b"Curic", b" Curic"),
+        (b"</Detalle>", b"</Detalle> "),
+    ],
+)
+def test_a_change_after_signing_breaks_the_digest(old, new):
+    assert faults(signed(33).replace(old, new)) == {Fault.DIGEST}
+
+
+def test_a_changed_signature_value_is_found():
+    raw = signed(33)
+    start = raw.index(b"<SignatureValue>") + 16
+    swapped = b"B" if raw[start : start + 1] == b"A" else b"A"
+    assert faults(raw[:start] + swapped + raw[start + 1 :]) == {Fault.VALUE}
+
+
+def test_a_signature_of_someone_elses_key_is_found():
+    mallory = signer("12345670-K", name="Mallory")
+    assert faults(signed(33, by=mallory, signing={
+        "key_value": signer().numbers, "certificate": signer().der
+    })) == {Fault.VALUE}  # fmt: skip
+
+
+def test_a_key_value_that_is_not_the_certificates_is_found():
+    other = private_key("other").public_key().public_numbers()
+    numbers = (number(other.n), number(other.e))
+    assert faults(signed(33, signing={"key_value": numbers})) == {Fault.KEY_MISMATCH}
+
+
+def test_an_unsigned_document_is_found():
+    raw = signed(33)
+    start, end = raw.index(b"<Signature "), raw.index(b"</Signature>") + 12
+    assert faults(raw[:start] + raw[end:]) == {Fault.MISSING}
+    assert faults(b"<DTE/>") == {Fault.MISSING}
+
+
+def test_a_signature_without_signed_info_is_found():
+    assert faults(signed(33).replace(b"SignedInfo", b"OtraInfo")) == {Fault.MISSING}
+
+
+@pytest.mark.parametrize("uri", ["F999T33", "", "xpointer(/)"])
+def test_a_reference_to_something_else_is_found(uri):
+    assert Fault.REFERENCE in faults(signed(33, uri=uri or " "))
+
+
+@pytest.mark.parametrize(
+    "signing",
+    [
+        {"algorithm": "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"},
+        {"digest_algorithm": "http://www.w3.org/2001/04/xmlenc#sha256"},
+        {"c14n": "http://www.w3.org/2001/10/xml-exc-c14n#"},
+        {"transform": "http://www.w3.org/TR/1999/REC-xslt-19991116"},
+    ],
+)
+def test_other_algorithms_are_found(signing):
+    assert faults(signed(33, signing=signing)) == {Fault.ALGORITHM}
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+        "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
+    ],
+)
+def test_transforms_without_effect_are_accepted(transform):
+    assert not faults(signed(33, signing={"transform": transform}))
+
+
+def test_the_signed_document_hidden_in_the_signature_is_found():
+    raw = signed(33)
+    start, end = raw.index(b"<Documento "), raw.index(b"</Documento>") + 12
+    original = raw[start:end].replace(b"<Documento ", f'<Documento xmlns="{SII}" '.encode())
+    forged = raw.replace(b'ID="F123T33"', b'ID="F124T33"', 1).replace(b">1190<", b">9990<")
+    forged = forged.replace(b"</Signature>", b"<Object>" + original + b"</Object></Signature>")
+    assert {Fault.WRAPPED, Fault.REFERENCE} <= faults(forged)
+
+
+def test_a_second_element_with_the_same_id_is_found():
+    raw = signed(33, {"Detalle[1]/NmbItem": "x"}).replace(b"<Detalle>", b'<Detalle ID="F123T33">')
+    assert Fault.WRAPPED in faults(raw)
+
+
+def test_a_text_that_looks_like_the_id_is_no_wrapping():
+    assert not faults(signed(33, {"Detalle[1]/NmbItem": 'ver ID="F123T33"'}))
+
+
+@pytest.mark.parametrize("extra", [b"<Documento/>", b"<Otro/>", b"<Signature/>"])
+def test_extra_elements_beside_the_document_are_found(extra):
+    assert Fault.WRAPPED in faults(signed(33).replace(b"</DTE>", extra + b"</DTE>"))
+
+
+def test_a_processing_instruction_cannot_pose_as_the_document():
+    raw = signed(33)
+    document = raw[raw.index(b"<Documento ") : raw.index(b"</Documento>") + 12]
+    forged = raw.replace(b">1190<", b">9990<").replace(
+        b"\n<Documento ", b"\n<?x " + document + b"?>\n<Documento ", 1
+    )
+    assert faults(forged)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<X509Certificate>", b"<X509Certificate>####"),
+        (b"<X509Certificate>", b"<X509Certificate>AAAA"),
+        (b"<X509Certificate>", b"<X509Certificate>" + b"A" * 50_000),
+        (b"X509Certificate", b"Otro"),
+        (b"<Modulus>", b"<Modulus>" + b"AQAB" * 1000),
+        (b"<Exponent>AQAB<", b"<Exponent>AQ==<"),
+        (b"<Exponent>AQAB<", b"<Exponent><"),
+        (b"<RSAKeyValue>", b"<RSAKeyValue/><RSAKeyValue>"),
+    ],
+)
+def test_a_key_or_certificate_that_is_none_is_found(old, new):
+    assert Fault.UNREADABLE in faults(signed(33).replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<DigestValue>", b"<DigestValue>%"),
+        (b"DigestValue", b"Otro"),
+        (b"<SignatureValue>", b"<SignatureValue>%"),
+        (b"SignatureValue", b"Otro"),
+        (b"Reference", b"Otra"),
+        (b'xmlns="http://www.w3.org/2000/09/xmldsig#"', b'xmlns="relative"'),
+        (b'<DTE xmlns="http://www.sii.cl/SiiDte"', b'<DTE xmlns="relative"'),
+        (b"<Signature ", b"<a:Signature xmlns:a='relative' "),
+    ],
+)
+def test_a_hostile_signature_is_an_answer(old, new):
+    raw = signed(33).replace(old, new)
+    if b"<a:Signature" in raw:
+        raw = raw.replace(b"</Signature>", b"</a:Signature>")
+    assert faults(raw)
