@@ -264,14 +264,19 @@ def _namespace(element: etree._Element) -> str:
 
 
 def _inherited(file: XmlFile, raw: bytes) -> bytes:
-    """Return the declarations a fragment needs from outside to be parsed alone: prefixes only."""
+    """Return the declarations a fragment needs from outside to be parsed alone: prefixes in use only.
+
+    A document is signed alone: one declaration too many, and its signature does not verify.
+    """
     if file.envelope is None or b":" not in raw[: raw.index(b">")]:
         return b""
     holder = children(file.envelope.shell, "SetDTE") or [file.envelope.shell]
     return b"".join(
         f' xmlns:{prefix}="{uri}"'.encode()
         for prefix, uri in holder[0].nsmap.items()
-        if prefix and f"xmlns:{prefix}=".encode() not in raw[: raw.index(b">")]
+        if prefix
+        and f"{prefix}:".encode() in raw
+        and f"xmlns:{prefix}=".encode() not in raw[: raw.index(b">")]
     )
 
 
