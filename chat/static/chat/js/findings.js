@@ -35,7 +35,7 @@ export function verdictBanner({ recommendation, confidence, valid_for_sii: state
     el("div", {},
       el("h2", { tabindex: "-1" }, verdict.title),
       el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
-      Number.isFinite(confidence) && el("p", { class: "verdict-confidence" }, `Confianza ${formatNumber(Math.round(confidence))} de 100`)),
+      Number.isFinite(confidence) && el("p", { class: "verdict-confidence" }, `Confianza en este veredicto: ${formatNumber(Math.round(confidence))} de 100`)),
     scopeOf(statement));
 }
 
@@ -49,11 +49,12 @@ function scopeOf(statement) {
     (checked.length > 0 || unchecked.length > 0) && el("details", {},
       el("summary", {}, "Qué se revisó y qué no"),
       checked.length > 0 && el("div", {}, el("h3", {}, "Revisado"), el("ul", {}, checked.map((item) => el("li", {}, item)))),
-      unchecked.length > 0 && el("div", {}, el("h3", {}, "Solo lo sabe el SII"), el("ul", {}, unchecked.map((item) => el("li", {}, item))))));
+      unchecked.length > 0 && el("div", {}, el("h3", {}, "No se pudo revisar aquí"), el("ul", {}, unchecked.map((item) => el("li", {}, item))))));
 }
 
 const SUMMARY = [
   ["Tipo", ({ type, type_name: name }) => [name, type && `(${type})`].filter(Boolean).join(" ")],
+  ["Documentos", ({ documents }) => documents && formatNumber(documents)],
   ["Folio", ({ folio }) => folio && formatFolio(folio)],
   ["Emisión", ({ issue_date: date }) => date && formatDate(date)],
   ["Total", ({ total, currency }) => money(total, currency)],
@@ -84,7 +85,10 @@ function money(total, currency) {
   return currency && currency !== "CLP" && currency !== "PESO CL" ? `${formatNumber(amount)} ${currency}` : formatPesos(amount);
 }
 
-/** Findings grouped by severity. `actions` has `locate(line)`, `canLocate(line)` and `ask(finding)`. */
+/**
+ * Findings grouped by severity. `actions`: `placeOf` a finding, in words;
+ * `locate` it; `ask` about it; and `drawn`, told of the card it got.
+ */
 export function findingsList(findings, actions) {
   return bySeverity(findings).map(([severity, group]) =>
     el("section", { class: "findings", data: { severity } },
@@ -94,9 +98,9 @@ export function findingsList(findings, actions) {
 }
 
 function findingCard(finding, severity, actions) {
-  const { code, message, fix, path, line, sii_code: siiCode, sii_severity: siiSeverity } = finding;
-  const located = line && actions.canLocate(line);
-  return el("li", { class: "finding", data: { severity, line: line ?? "", code } },
+  const { code, message, fix, sii_code: siiCode, sii_severity: siiSeverity } = finding;
+  const place = actions.placeOf(finding);
+  const card = el("li", { class: "finding", data: { severity, code } },
     el("p", { class: "finding-codes" },
       el("code", {}, code),
       siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
@@ -105,11 +109,12 @@ function findingCard(finding, severity, actions) {
     fix && el("div", { class: "finding-fix" }, el("h4", {}, "Cómo corregirlo"), el("p", {}, fix)),
     detailsOf(finding),
     el("div", { class: "finding-actions" },
-      located && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(line) } },
-        icon("line"), `Línea ${formatNumber(line)}`),
-      !located && path && el("code", { class: "finding-path" }, path),
+      place && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(finding) } },
+        icon("line"), place),
       el("button", { class: "button button-small", type: "button", on: { click: () => actions.ask(finding) } },
         icon("chat"), "Preguntar al asistente sobre esto")));
+  actions.drawn(finding, card);
+  return card;
 }
 
 function detailsOf({ path, source }) {

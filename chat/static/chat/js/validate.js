@@ -3,7 +3,7 @@
 import { ApiError, validateDocument } from "./api.js";
 import { fromFile, fromText } from "./document.js";
 import { announce, byId, counted, el, icon, scrollBehavior } from "./dom.js";
-import { bySeverity, findingsList, severityOf, summaryOf, verdictBanner } from "./findings.js";
+import { bySeverity, findingsList, summaryOf, verdictBanner } from "./findings.js";
 import { SourceView } from "./source_view.js";
 
 const LARGEST = 5 * 1024 * 1024;
@@ -108,25 +108,32 @@ class Validation {
 
   show(taken, report) {
     const documents = report.documents ?? [];
-    const all = [...(report.findings ?? []), ...documents.flatMap((one) => one.findings ?? [])];
-    const view = new SourceView(taken, (line) => this.showFinding(line));
-    for (const [severity, group] of bySeverity(all)) {
-      for (const finding of group) if (finding.line) view.mark(finding.line, severity);
-    }
-    const banner = verdictBanner(report, all);
+    // A finding of a document in an envelope says which one, so that its fields can be found.
+    const inside = documents.map((one) =>
+      ({ ...one, findings: (one.findings ?? []).map((finding) => ({ ...finding, document: one.number })) }));
+    const own = report.findings ?? [];
+    const all = bySeverity([...own, ...inside.flatMap((one) => one.findings)]);
+    const findings = all.flatMap(([, group]) => group);
+    const view = new SourceView(taken, (finding) => this.showFinding(finding));
+    for (const [severity, group] of all) group.forEach((finding) => view.mark(finding, severity));
+    this.cards = new Map();
+    this.holders = new Map();
+    const banner = verdictBanner(report, findings);
     const actions = {
-      canLocate: (line) => view.has(line),
-      locate: (line) => this.locate(view, line),
+      placeOf: (finding) => view.placeOf(finding),
+      locate: (finding) => this.locate(view, finding),
       ask: (finding) => this.askAssistant(questionAbout(finding, report)),
+      drawn: (finding, card) => this.cards.set(finding, card),
+      held: (finding, holder) => this.holders.set(finding, holder),
     };
     byId("result").replaceChildren(
       el("div", { class: "result-main" },
         el("button", { class: "button button-small again", type: "button", on: { click: () => this.startOver() } },
           icon("back"), "Validar otro documento"),
         banner,
-        summaryOf(report.document),
-        findingsList(report.findings ?? [], actions),
-        documents.length > 0 && documentsList(documents, actions)),
+        ...[summaryOf(report.document)].filter(Boolean),
+        ...findingsList(own, actions),
+        ...(inside.length ? [documentsList(inside, actions)] : [])),
       view.node,
     );
     byId("intake").hidden = true;
@@ -134,8 +141,8 @@ class Validation {
     byId("result").parentElement.scrollTop = 0;
     banner.querySelector("h2").focus({ preventScroll: true });
     announce(banner.innerText);
-    const first = bySeverity(all).flatMap(([, group]) => group).find((finding) => finding.line && view.has(finding.line));
-    if (first) view.show(first.line);
+    const first = findings.find((finding) => view.rowOf(finding) !== null);
+    if (first) view.show(first);
   }
 
   startOver() {
@@ -143,35 +150,52 @@ class Validation {
     byId("choose").focus();
   }
 
-  locate(view, line) {
-    view.show(line);
+  locate(view, finding) {
+    view.show(finding);
     view.node.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
   }
 
-  showFinding(line) {
-    const card = byId("result").querySelector(`.finding[data-line="${line}"]`);
-    card?.closest("details")?.setAttribute("open", "");
-    card?.scrollIntoView({ block: "center", behavior: scrollBehavior() });
-    card?.classList.remove("is-shown");
-    requestAnimationFrame(() => card?.classList.add("is-shown"));
+  showFinding(finding) {
+    this.holders.get(finding)?.open();
+    const card = this.cards.get(finding);
+    card.scrollIntoView({ block: "center", behavior: scrollBehavior() });
+    card.classList.remove("is-shown");
+    requestAnimationFrame(() => card.classList.add("is-shown"));
   }
 }
 
-/** The documents of an envelope, each with its own verdict; those with faults open. */
+const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
+
+/** The documents of an envelope, each with its own verdict; what is inside is drawn when opened. */
 function documentsList(documents, actions) {
+  const faulty = documents.filter((one) => one.recommendation === "reject").slice(0, OPEN_AT_FIRST);
   return el("section", { class: "documents", "aria-label": "Documentos del envío" },
     el("h3", {}, counted(documents.length, "documento en el envío", "documentos en el envío")),
-    documents.map((one, index) => {
-      const findings = one.findings ?? [];
-      const { type_name: name, folio } = one.document ?? {};
-      return el("details", { class: "document", open: findings.some((finding) => severityOf(finding) === "reject") },
-        el("summary", {},
-          icon("chevron"),
-          el("span", { class: "document-name" }, [name ?? `Documento ${index + 1}`, folio && `N° ${folio}`].filter(Boolean).join(" ")),
-          el("span", { class: "chip", data: { verdict: one.recommendation } }, VERDICT_NAMES[one.recommendation] ?? "")),
-        summaryOf(one.document),
-        findings.length ? findingsList(findings, actions) : el("p", { class: "nothing" }, "Sin hallazgos."));
-    }));
+    documents.map((one) => documentNode(one, faulty.includes(one), actions)));
+}
+
+function documentNode({ number, document: summary, recommendation, findings }, opened, actions) {
+  const { type_name: name, folio } = summary ?? {};
+  const node = el("details", { class: "document" },
+    el("summary", {},
+      icon("chevron"),
+      el("span", { class: "document-name" }, [name || `Documento ${number}`, folio && `N° ${folio}`].filter(Boolean).join(" ")),
+      el("span", { class: "chip", data: { verdict: recommendation } }, VERDICT_NAMES[recommendation])));
+  const draw = () => {
+    if (node.childElementCount > 1) return;
+    const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
+    node.append(...[summaryOf(summary), ...drawn].filter(Boolean));
+  };
+  const holder = {
+    open() {
+      draw();
+      node.open = true;
+    },
+  };
+  findings.forEach((finding) => actions.held(finding, holder));
+  node.addEventListener("toggle", draw);
+  if (opened) holder.open();
+  return node;
 }
 
 const VERDICT_NAMES = { send: "Enviar", review: "Revisar", reject: "No enviar" };
