@@ -86,12 +86,26 @@ class XmlFile:
     namespace: str
 
     def documents(self) -> Iterator[Dte]:
-        """Read the documents one at a time; each is let go before the next."""
+        """Read the documents one at a time; each is let go before the next.
+
+        Raises:
+            Unreadable: At the first that cannot be read; ``attempts`` goes on to the next.
+        """
+        for attempt in self.attempts():
+            if isinstance(attempt, Unreadable):
+                raise attempt
+            yield attempt
+
+    def attempts(self) -> Iterator[Dte | Unreadable]:
+        """Read each document, or say why it cannot be read: one bad one does not hide the others."""
         line, position = 1, 0
         for fragment in self.fragments:
             line += self.raw.count(b"\n", position, fragment.start)
             position = fragment.start
-            yield _read_dte(self, fragment, line)
+            try:
+                yield _read_dte(self, fragment, line)
+            except Unreadable as exc:
+                yield exc
 
 
 def read_xml(

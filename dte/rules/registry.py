@@ -24,7 +24,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from dte.document import Envelope, Form
+from dte.document import Dte, Envelope, Form
 from dte.findings import Fault, Severity, SiiSeverity
 
 Level = Literal["file", "document", "envelope", "history"]
@@ -61,7 +61,10 @@ class Earlier(NamedTuple):
 
 
 class History(Protocol):
-    """Earlier validations of the same API key, read from the database before the rules run."""
+    """Earlier validations of the same API key."""
+
+    def expect(self, dte: Dte, digest: str) -> None:
+        """Hear which content is about to be judged, so as to know a retry from another document."""
 
     def earlier(self, issuer: str, tipo: int, folio: str) -> Earlier | None:
         """Return the last validation of this type and folio of this issuer, if there was one."""

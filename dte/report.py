@@ -1,0 +1,181 @@
+"""Judging one submission as a whole: a document, or an envelope and everything in it."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dte.document import Dte, Envelope, Form, Summary
+from dte.findings import Finding
+from dte.json_input import read_json
+from dte.rules.registry import Context
+from dte.unreadable import Unreadable
+from dte.validation import judge, judge_envelope
+from dte.verdict import Recommendation, Verdict, decide, statement, summary, worst
+from dte.xml import XmlFile
+
+# Documents of one envelope that Claude may be asked about.
+MAX_REVIEWED = 5
+
+
+@dataclass(slots=True)
+class Judged:
+    """One document with everything said about it."""
+
+    number: int
+    form: Form
+    summary: dict[str, Any]
+    findings: list[Finding]
+    digest: str
+    """SHA-256 of its content: of the very bytes for XML, of the fields for JSON."""
+    dte: Dte | None = None
+    """Kept while something still needs the document itself, such as Claude's review."""
+    id: str = ""
+    """Identifier in the history, once it is stored."""
+    content: bytes = b""
+    """The document as it came, for a key that asked us to keep it."""
+    review: dict[str, Any] = field(default_factory=dict)
+    """What became of Claude's review; empty when none was wanted."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What to do with it."""
+        return decide(self.findings, self.form)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return its part of the answer."""
+        verdict = self.verdict
+        return {
+            **({"id": self.id} if self.id else {}),
+            **verdict.as_dict(),
+            "findings": [found.as_dict() for found in self.findings],
+            "document": self.summary,
+            "valid_for_sii": statement(verdict.recommendation, self.form),
+            **({"review": self.review} if self.review else {}),
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """The answer to one submission."""
+
+    documents: list[Judged]
+    envelope: str = ""
+    """``EnvioDTE`` or ``EnvioBOLETA``; empty for a single document."""
+    findings: list[Finding] = field(default_factory=list)
+    """The envelope's own."""
+    digest: str = ""
+    id: str = ""
+
+    @property
+    def recommendation(self) -> Recommendation:
+        """The worst of the envelope's own and its documents'."""
+        own = decide(self.findings, "xml").recommendation
+        return worst([own, *(judged.verdict.recommendation for judged in self.documents)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer: the document's own, or the envelope's with one result per document."""
+        if not self.envelope:
+            return self.documents[0].as_dict()
+        answers = [{"number": judged.number, **judged.as_dict()} for judged in self.documents]
+        return {**self.head(), "documents": answers}
+
+    def head(self) -> dict[str, Any]:
+        """Return the envelope's part of the answer, over all its documents."""
+        everything = [*self.findings, *(f for judged in self.documents for f in judged.findings)]
+        verdict = decide(everything, "xml")
+        texts = {
+            "errors": _numbered(self.documents, self.findings, "errors"),
+            "warnings": _numbered(self.documents, self.findings, "warnings"),
+        }
+        return {
+            **({"id": self.id} if self.id else {}),
+            **verdict.as_dict(),
+            **texts,
+            "findings": [found.as_dict() for found in self.findings],
+            "document": {
+                "type": None,
+                "type_name": self.envelope,
+                "documents": len(self.documents),
+                "form": "xml",
+            },
+            "valid_for_sii": statement(verdict.recommendation, "xml"),
+        }
+
+
+# Old clients show these texts in a dialog: an envelope of 2,000 documents must not fill it.
+_MAX_TEXTS = 50
+
+
+def _numbered(documents: list[Judged], own: list[Finding], name: str) -> list[str]:
+    texts: list[str] = list(getattr(decide(own, "xml"), name))
+    for judged in documents:
+        texts += (f"Documento {judged.number}: {text}" for text in getattr(judged.verdict, name))
+        if len(texts) > _MAX_TEXTS:
+            return [*texts[:_MAX_TEXTS], "… y más: vea cada documento."]
+    return texts
+
+
+def judge_json(value: Any, ctx: Context, *, odd_text: bool = True) -> Report:
+    """Judge a parsed JSON document; its digest does not depend on spacing or the order of keys.
+
+    Raises:
+        Unreadable: When it has not the structure of a document.
+    """
+    dte = read_json(value, odd_text=odd_text)
+    content = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    return Report([_judge(dte, content, ctx)])
+
+
+def _judge(dte: Dte, content: bytes, ctx: Context) -> Judged:
+    digest = hashlib.sha256(content).hexdigest()
+    if ctx.history is not None:
+        ctx.history.expect(dte, digest)
+    return Judged(
+        number=ctx.number,
+        form=dte.form,
+        summary=summary(dte),
+        findings=judge(dte, ctx),
+        digest=digest,
+        dte=dte,
+        content=content,
+    )
+
+
+def judge_xml(file: XmlFile, ctx: Context) -> Report:
+    """Judge every document of a file, and the envelope around them.
+
+    Raises:
+        Unreadable: When the file is one document and it cannot be read.
+    """
+    if file.envelope is None:
+        return Report(list(judge_each(file, ctx)))
+    # A parsed document weighs a hundred times its bytes: only a few are worth keeping for a review.
+    keep = len(file.fragments) <= MAX_REVIEWED
+    return Report(
+        [judged if keep else replace(judged, dte=None) for judged in judge_each(file, ctx)],
+        envelope=file.envelope.kind,
+        findings=judge_envelope(file.envelope, replace(ctx, envelope=file.envelope)),
+        digest=hashlib.sha256(file.raw).hexdigest(),
+    )
+
+
+def judge_each(file: XmlFile, ctx: Context) -> Iterator[Judged]:
+    """Judge the documents of a file one by one, noting each in the envelope's list."""
+    for number, attempt in enumerate(file.attempts(), 1):
+        if isinstance(attempt, Unreadable):
+            if file.envelope is None:
+                raise attempt
+            yield _unreadable(attempt, file.envelope, number)
+            continue
+        inside = replace(ctx, envelope=file.envelope, number=number)
+        if file.envelope is not None:
+            file.envelope.documents.append(Summary.of(attempt, number))
+        yield _judge(attempt, attempt.xml.raw if attempt.xml else b"", inside)
+
+
+def _unreadable(reason: Unreadable, envelope: Envelope, number: int) -> Judged:
+    start, end = envelope.fragments[number - 1]
+    digest = hashlib.sha256(envelope.raw[start:end]).hexdigest()
+    return Judged(number, "xml", {"type": None, "form": "xml"}, [reason.finding], digest)
