@@ -1,0 +1,168 @@
+"""What a key has had validated: read by the rules, written after every answer."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.utils import timezone
+
+from dte.document import Dte
+from dte.models import KeyPolicy, RaisedCode, Validation
+from dte.report import Judged, Report
+from dte.rules.registry import Earlier, Mode, Outcome
+from dte.verdict import decide
+from usage.models import ApiKey
+
+_LONGEST = {"folio": 20, "rut": 12}
+Key = tuple[str, int, str]
+
+
+class KeyHistory:
+    """The earlier validations of one API key; implements ``dte.rules.registry.History``.
+
+    Rows are looked up when a rule asks and remembered; ``prefetch`` asks once for many documents.
+    """
+
+    def __init__(self, api_key: ApiKey) -> None:
+        self._api_key = api_key
+        self._known: dict[Key, Earlier | None] = {}
+        self._digests: dict[Key, str] = {}
+
+    def expect(self, dte: Dte, digest: str) -> None:
+        """Say which content is being judged, so that a retry is not taken for another document."""
+        self._digests[(dte.issuer, dte.tipo, dte.folio)] = digest
+
+    def earlier(self, issuer: str, tipo: int, folio: str) -> Earlier | None:
+        """Return the last validation of this type and folio of this issuer, if there was one."""
+        key = (issuer, tipo, folio)
+        if key not in self._known:
+            self._load([key])
+        return self._known[key]
+
+    def prefetch(self, documents: Iterable[Dte]) -> None:
+        """Read what is known of many documents in one query."""
+        self._load([(dte.issuer, dte.tipo, dte.folio) for dte in documents])
+
+    def _load(self, keys: Sequence[Key]) -> None:
+        self._known.update(dict.fromkeys(keys))
+        rows = Validation.objects.filter(
+            api_key=self._api_key,
+            issuer__in={issuer[: _LONGEST["rut"]] for issuer, _, _ in keys},
+            folio__in={folio[: _LONGEST["folio"]] for _, _, folio in keys},
+        ).order_by("created_at")
+        found = rows.values_list("issuer", "tipo", "folio", "digest", "outcome", "total")
+        for issuer, tipo, folio, digest, outcome, total in found:
+            key = (issuer, tipo or 0, folio)
+            if key in self._known:
+                self._known[key] = self._later(key, digest, cast(Outcome, outcome), total)
+
+    def _later(self, key: Key, digest: str, outcome: Outcome, total: Decimal | None) -> Earlier:
+        """Fold one more row, in order of time: an answer of the SII is not forgotten by a retry."""
+        before = self._known[key]
+        return Earlier(
+            same_content=digest == self._digests.get(key),
+            outcome=outcome or (before.outcome if before else ""),
+            total=total,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose validation it is."""
+
+    api_key: ApiKey
+    mode: Mode
+
+
+def record(report: Report, origin: Origin) -> None:
+    """Store a report and give its documents the identifiers under which they were stored."""
+    batch = uuid4() if report.envelope else None
+    keep = _keeps_documents(origin.api_key)
+    rows = [_row(judged, origin, batch, keep) for judged in report.documents]
+    if report.envelope:
+        rows.append(_envelope_row(report, origin, batch))
+    codes = [code for row in rows for code in _codes(row)]
+    with transaction.atomic():
+        Validation.objects.bulk_create(rows, batch_size=500)
+        RaisedCode.objects.bulk_create(codes, batch_size=500)
+
+
+def _keeps_documents(api_key: ApiKey) -> bool:
+    return KeyPolicy.objects.filter(api_key=api_key, keep_documents=True).exists()
+
+
+def _row(judged: Judged, origin: Origin, batch: UUID | None, keep: bool) -> Validation:
+    row = Validation(
+        api_key=origin.api_key,
+        batch=batch,
+        number=judged.number,
+        mode=origin.mode,
+        form=judged.form,
+        digest=judged.digest,
+        tipo=judged.summary.get("type"),
+        folio=judged.summary.get("folio", "")[: _LONGEST["folio"]],
+        issuer=_rut(judged, "issuer"),
+        receiver=_rut(judged, "receiver"),
+        total=_total(judged.summary.get("total")),
+        summary=judged.summary,
+        recommendation=judged.verdict.recommendation,
+        confidence=judged.verdict.confidence,
+        findings=[found.as_dict() for found in judged.findings],
+        review=judged.review,
+        document=judged.content if keep else None,
+    )
+    judged.id = str(row.id)
+    return row
+
+
+def _envelope_row(report: Report, origin: Origin, batch: UUID | None) -> Validation:
+    verdict = decide(report.findings, "xml")
+    row = Validation(
+        id=batch,
+        api_key=origin.api_key,
+        batch=batch,
+        number=0,
+        mode=origin.mode,
+        form="xml",
+        digest=report.digest,
+        summary={"type_name": report.envelope, "documents": len(report.documents)},
+        recommendation=report.recommendation,
+        confidence=verdict.confidence,
+        findings=[found.as_dict() for found in report.findings],
+    )
+    report.id = str(row.id)
+    return row
+
+
+def _codes(row: Validation) -> list[RaisedCode]:
+    worst: dict[str, str] = {}
+    for found in row.findings:  # the worst comes first
+        worst.setdefault(found["code"], found["severity"])
+    return [
+        RaisedCode(validation=row, code=code, severity=severity) for code, severity in worst.items()
+    ]
+
+
+def _rut(judged: Judged, party: str) -> str:
+    rut: str = judged.summary.get(party, {}).get("rut", "")
+    return rut[: _LONGEST["rut"]]
+
+
+def _total(value: Any) -> Decimal | None:
+    """Return a total that fits the column; an absurd one is in the summary all the same."""
+    if value is None:
+        return None
+    total = Decimal(str(value))
+    return total if abs(total) < Decimal(10) ** 20 else None
+
+
+def report_outcome(validation: Validation, outcome: str, codes: Sequence[str], detail: str) -> None:
+    """Keep what the SII really answered; the last answer counts."""
+    validation.outcome = outcome
+    validation.outcome_codes = list(codes)
+    validation.outcome_detail = detail
+    validation.outcome_at = timezone.now()
+    validation.save(update_fields=["outcome", "outcome_codes", "outcome_detail", "outcome_at"])

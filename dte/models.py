@@ -1,0 +1,145 @@
+"""The history: what was judged, what was said, and what the SII really answered."""
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from usage.models import ApiKey
+
+
+class KeyPolicy(models.Model):
+    """What is kept of the documents that an API key sends; without a row, the defaults."""
+
+    api_key = models.OneToOneField(
+        ApiKey, models.CASCADE, related_name="dte_policy", verbose_name="clave de API"
+    )
+    keep_documents = models.BooleanField(
+        "guardar documentos",
+        default=False,
+        help_text="Guarda el documento completo junto a su validación. Contiene datos de terceros.",
+    )
+    retention_days = models.PositiveIntegerField(
+        "días de retención",
+        null=True,
+        blank=True,
+        help_text="Vacío: los días por omisión del servicio.",
+    )
+
+    class Meta:
+        verbose_name = "política de retención"
+        verbose_name_plural = "políticas de retención"
+
+    def __str__(self) -> str:
+        return str(self.api_key)
+
+
+class Validation(models.Model):
+    """One document judged for one API key (or one envelope, which has no type)."""
+
+    class Recommendation(models.TextChoices):
+        """What the caller was told to do."""
+
+        SEND = "send", "enviar"
+        REVIEW = "review", "revisar"
+        REJECT = "reject", "no enviar"
+
+    class Mode(models.TextChoices):
+        """From which side the document was judged."""
+
+        EMISSION = "emission", "emisión"
+        RECEPTION = "reception", "recepción"
+
+    class Outcome(models.TextChoices):
+        """What the SII answered, as the caller reported it."""
+
+        ACCEPTED = "accepted", "aceptado"
+        OBJECTED = "objected", "aceptado con reparos"
+        REJECTED = "rejected", "rechazado"
+        ANNULLED = "annulled", "folio anulado"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField("fecha", default=timezone.now, editable=False)
+    api_key = models.ForeignKey(
+        ApiKey, models.CASCADE, related_name="validations", verbose_name="clave de API"
+    )
+    batch = models.UUIDField(
+        "envío", null=True, help_text="El mismo en todos los documentos de un envío."
+    )
+    number = models.PositiveIntegerField("n° en el envío", default=1)
+    mode = models.CharField("modo", max_length=9, choices=Mode)
+    form = models.CharField("forma", max_length=6)
+    digest = models.CharField("SHA-256", max_length=64)
+    tipo = models.PositiveSmallIntegerField("tipo", null=True)
+    folio = models.CharField("folio", max_length=20, blank=True)
+    issuer = models.CharField("RUT emisor", max_length=12, blank=True)
+    receiver = models.CharField("RUT receptor", max_length=12, blank=True)
+    total = models.DecimalField("total", max_digits=24, decimal_places=4, null=True)
+    summary = models.JSONField("resumen", default=dict)
+    recommendation = models.CharField("recomendación", max_length=6, choices=Recommendation)
+    confidence = models.PositiveSmallIntegerField("confianza")
+    findings = models.JSONField("hallazgos", default=list)
+    review = models.JSONField("revisión de IA", default=dict, blank=True)
+    document = models.BinaryField("documento", null=True)
+    outcome = models.CharField("respuesta del SII", max_length=8, choices=Outcome, blank=True)
+    outcome_codes = models.JSONField("códigos del SII", default=list, blank=True)
+    outcome_detail = models.TextField("detalle del SII", blank=True)
+    outcome_at = models.DateTimeField("informada", null=True)
+
+    objects: ClassVar[models.Manager["Validation"]] = models.Manager()
+
+    class Meta:
+        verbose_name = "validación"
+        verbose_name_plural = "validaciones"
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["api_key", "issuer", "folio"], name="validation_document"),
+            models.Index(fields=["-created_at"], name="validation_recent"),
+            models.Index(fields=["batch"], name="validation_batch"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.summary.get('type_name', '')} N° {self.folio}".strip()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stored answer as the API shows it."""
+        return {
+            "id": str(self.pk),
+            "created_at": self.created_at,
+            "mode": self.mode,
+            "recommendation": self.recommendation,
+            "confidence": self.confidence,
+            "findings": self.findings,
+            "document": self.summary,
+            "sha256": self.digest,
+            "batch": str(self.batch) if self.batch else None,
+            "review": self.review,
+            "outcome": {
+                "outcome": self.outcome,
+                "codes": self.outcome_codes,
+                "detail": self.outcome_detail,
+                "reported_at": self.outcome_at,
+            }
+            if self.outcome
+            else None,
+        }
+
+
+class RaisedCode(models.Model):
+    """A code that a validation raised: what the statistics count."""
+
+    validation = models.ForeignKey(Validation, models.CASCADE, related_name="codes")
+    code = models.CharField("código", max_length=10)
+    severity = models.CharField("severidad", max_length=6)
+
+    class Meta:
+        verbose_name = "código levantado"
+        verbose_name_plural = "códigos levantados"
+        constraints = [
+            models.UniqueConstraint(fields=["validation", "code"], name="one_row_per_code")
+        ]
+        indexes = [models.Index(fields=["code"], name="raised_code")]
+
+    def __str__(self) -> str:
+        return self.code
