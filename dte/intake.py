@@ -1,0 +1,167 @@
+"""From an HTTP request to what it asks: which bytes to judge, of which kind, and how."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast, get_args
+
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework import status
+from rest_framework.exceptions import UnsupportedMediaType, ValidationError
+
+from dte.document import to_moment
+from dte.json_input import is_odd, parse_json
+from dte.rules.registry import Context, History, Mode
+from dte.unreadable import Unreadable
+from dte.verdict import decide
+from dte.xml import MAX_BYTES
+from usage.errors import Refusal
+
+UseOfAI = Literal["auto", "always", "never"]
+
+_XML_TYPES = frozenset({"application/xml", "text/xml"})
+_UNSPECIFIC = frozenset({"", "application/octet-stream", "text/plain"})
+
+
+class UnreadableDocument(Refusal):
+    """The document cannot be judged at all; the body reads like a verdict that rejects it."""
+
+    status_code: int = status.HTTP_400_BAD_REQUEST
+
+    def __init__(self, reason: Unreadable) -> None:
+        verdict = decide([reason.finding], "json")
+        super().__init__(
+            reason.finding.message,
+            reason.finding.code,
+            **verdict.as_dict(),
+            findings=[reason.finding.as_dict()],
+        )
+
+
+class DocumentTooLarge(UnreadableDocument):
+    """The same, for a body over the limit."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, size: int | None, limit: int = MAX_BYTES) -> None:
+        what = f"pesa {size} bytes y el máximo es {limit}" if size else f"pesa más de {limit} bytes"
+        super().__init__(Unreadable("XML-07", what=what))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the caller wants the document judged."""
+
+    mode: Mode = "emission"
+    ai: UseOfAI = "auto"
+    as_of: datetime | None = None
+    receiver: str = ""
+
+    def context(self, history: History | None) -> Context:
+        """Return what the rules may know."""
+        return Context(
+            as_of=self.as_of or timezone.now(),
+            mode=self.mode,
+            history=history,
+            receiver=self.receiver,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A document still unread: XML as bytes, JSON already parsed."""
+
+    xml: bytes | None = None
+    json: Any = None
+    odd_text: bool = True
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """Check the parameters ``mode``, ``ai``, ``as_of`` and ``receptor``.
+
+    Raises:
+        ValidationError: With the parameter at fault.
+    """
+    mode = str(given.get("mode") or "emission")
+    ai = str(given.get("ai") or "auto")
+    errors = {}
+    if mode not in get_args(Mode):
+        errors["mode"] = ["Use emission o reception."]
+    if ai not in get_args(UseOfAI):
+        errors["ai"] = ["Use auto, always o never."]
+    as_of = _moment(given.get("as_of"))
+    if as_of is None and given.get("as_of"):
+        errors["as_of"] = ["Use una fecha y hora ISO, por ejemplo 2026-03-02T12:00:00-03:00."]
+    if errors:
+        raise ValidationError(errors)
+    receiver = str(given.get("receptor") or "")
+    return Options(cast(Mode, mode), cast(UseOfAI, ai), as_of, receiver.replace(".", "").upper())
+
+
+def _moment(value: Any) -> datetime | None:
+    text = str(value or "").strip()
+    # In a query string '+' is a blank, and clients forget to escape the one of the offset.
+    moment = to_moment(text) or to_moment("+".join(text.rsplit(" ", 1)))
+    return moment if moment is not None and 1990 < moment.year < 2200 else None
+
+
+def take_body(request: HttpRequest, limit: int = MAX_BYTES) -> bytes:
+    """Return the request's body.
+
+    Raises:
+        DocumentTooLarge: It is larger than the limit.
+    """
+    try:
+        body = request.body
+    except RequestDataTooBig as exc:
+        raise DocumentTooLarge(None) from exc
+    if len(body) > limit:
+        raise DocumentTooLarge(len(body), limit)
+    return body
+
+
+def take_document(request: HttpRequest) -> Submission:
+    """Return the document of a request whose body, or uploaded file, is the document itself.
+
+    Raises:
+        UnsupportedMediaType, ValidationError, UnreadableDocument: As the request deserves.
+    """
+    media = (request.content_type or "").lower()
+    if media == "multipart/form-data":
+        return _recognise(_uploaded(request))
+    body = take_body(request)
+    if media in _XML_TYPES:
+        return Submission(xml=body)
+    if media == "application/json":
+        return parse_submission(body)
+    if media in _UNSPECIFIC:
+        return _recognise(body)
+    raise UnsupportedMediaType(media)
+
+
+def _uploaded(request: HttpRequest) -> bytes:
+    files = [file for _, listed in request.FILES.lists() for file in listed]
+    if len(files) != 1:
+        raise ValidationError({"file": ["Suba un archivo, y uno solo."]})
+    if (files[0].size or 0) > MAX_BYTES:
+        raise DocumentTooLarge(files[0].size)
+    return cast(bytes, files[0].read())
+
+
+def _recognise(body: bytes) -> Submission:
+    start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
+    return parse_submission(body) if start.startswith((b"{", b"[")) else Submission(xml=body)
+
+
+def parse_submission(body: bytes) -> Submission:
+    """Parse a body that is JSON.
+
+    Raises:
+        UnreadableDocument: It is not strict JSON.
+    """
+    try:
+        return Submission(json=parse_json(body), odd_text=is_odd(body))
+    except Unreadable as exc:
+        raise UnreadableDocument(exc) from exc
