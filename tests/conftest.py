@@ -7,10 +7,12 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
+from knowledge import live, search
+from usage.models import ApiKey
+from usage.views import give_connections_back
+
 if TYPE_CHECKING:
     from pytest_django.fixtures import SettingsWrapper
-
-    from usage.models import ApiKey
 
 
 @pytest.fixture(autouse=True)
@@ -22,8 +24,6 @@ def empty_cache() -> None:
 @pytest.fixture(autouse=True)
 def no_index() -> None:
     """Start every test without the search index of the test before."""
-    from knowledge import live, search
-
     live.forget()
     search.passages.clear()
 
@@ -31,21 +31,17 @@ def no_index() -> None:
 @pytest.fixture(autouse=True)
 def keep_the_test_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `database_sync_to_async` run inside a test's transaction without ending it."""
-    from usage.views import give_connections_back
-
     monkeypatch.setattr("channels.db.close_old_connections", give_connections_back)
 
 
 @pytest.fixture
-def api_key(db: None) -> "tuple[ApiKey, str]":
+def api_key(db: None) -> tuple[ApiKey, str]:
     """A valid API key: its row and its secret."""
-    from usage.models import ApiKey
-
     return ApiKey.objects.issue(name="acme")
 
 
 @pytest.fixture
-def api_client(api_key: "tuple[ApiKey, str]") -> APIClient:
+def api_client(api_key: tuple[ApiKey, str]) -> APIClient:
     """A client that sends ``api_key`` with every request."""
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {api_key[1]}")
