@@ -1,18 +1,15 @@
 """The cast: what tests of every part need."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from django.core.cache import cache
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from knowledge import live, search
 from usage.models import ApiKey
 from usage.views import give_connections_back
-
-if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +46,7 @@ def api_client(api_key: tuple[ApiKey, str]) -> APIClient:
 
 
 @pytest.fixture
-def caf_authority(settings: "SettingsWrapper", tmp_path: Path) -> None:
+def caf_authority(settings: Settings, tmp_path: Path) -> None:
     """Trust the authority that signs the folio authorisations (CAF) of ``tests.factories``."""
     from tests.factories.stamp import AUTHORITY_IDK, authority_key
 
