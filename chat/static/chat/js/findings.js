@@ -34,7 +34,7 @@ export function verdictBanner({ recommendation, confidence, valid_for_sii: state
     icon(verdict.icon, "verdict-icon"),
     el("div", {},
       el("h2", { tabindex: "-1" }, verdict.title),
-      el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
+      (counts.length > 0 || !statement) && el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
       Number.isFinite(confidence) && el("p", { class: "verdict-confidence" }, `Confianza en este veredicto: ${formatNumber(Math.round(confidence))} de 100`)),
     scopeOf(statement));
 }
@@ -119,7 +119,7 @@ function findingCard(finding, severity, actions) {
 
 function detailsOf({ path, source }) {
   const facts = [
-    path && ["Campo", el("code", {}, path)],
+    path && path !== "/" && ["Campo", el("code", {}, path)],
     sourceText(source) && ["Fuente", sourceText(source)],
   ].filter(Boolean);
   if (!facts.length) return null;

@@ -20,7 +20,9 @@ export function setUpValidation({ ask }) {
   setUpPasting(validation);
   setUpDropping(validation);
   for (const sample of document.querySelectorAll("[data-sample]")) {
-    sample.addEventListener("click", () => validation.take(() => readSample(sample.dataset.sample)));
+    // A sample is judged on its own day, or it would be found old ever after.
+    const { sample: address, asOf } = sample.dataset;
+    sample.addEventListener("click", () => validation.take(() => readSample(address), { as_of: asOf }));
   }
 }
 
@@ -71,7 +73,7 @@ class Validation {
   }
 
   /** Validate what `read` returns; a later document overtakes an earlier one still on its way. */
-  async take(read) {
+  async take(read, params = {}) {
     const turn = (this.turn += 1);
     this.showError(null);
     byId("panel-validate").setAttribute("aria-busy", "true");
@@ -79,7 +81,7 @@ class Validation {
     try {
       taken = await read();
       if (taken.bytes.length > LARGEST) throw new ApiError(413, "El documento supera los 5 MB.");
-      const report = await validateDocument(taken.bytes, taken.contentType);
+      const report = await validateDocument(taken.bytes, taken.contentType, params);
       if (turn === this.turn) this.show(taken, report);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
