@@ -4,6 +4,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from channels.db import database_sync_to_async
+from django.http import StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -12,10 +13,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dte import schema
+from dte.batch import MAX_BATCH_BYTES
 from dte.desk import validate
 from dte.history import report_outcome
-from dte.intake import Submission, parse_submission, read_options, take_body, take_document
+from dte.intake import (
+    Submission,
+    parse_submission,
+    read_options,
+    take_batch,
+    take_body,
+    take_document,
+)
 from dte.models import Validation
+from dte.stream import CONTENT_TYPE, Stream
 from usage.models import ApiKey
 from usage.views import MeteredAPIView
 
@@ -53,6 +63,17 @@ class ValidateView(MeteredAPIView):
         options = read_options(request.query_params.dict())
         report = await validate(take_document(request._request), options, _caller(request))
         return Response(report.as_dict())
+
+
+class BatchView(MeteredAPIView):
+    """``POST /api/dte/validate/batch``: a large envelope or a ZIP, answered line by line."""
+
+    @extend_schema(**schema.BATCH)
+    async def post(self, request: Request) -> StreamingHttpResponse:
+        """Judge every document; results leave as they are ready."""
+        options = read_options(request.query_params.dict())
+        stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, _caller(request))
+        return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
 
 
 class ValidationView(MeteredAPIView):

@@ -3,6 +3,8 @@
 One synchronous hop does the work that needs the processor and the database.
 """
 
+from uuid import uuid4
+
 from channels.db import database_sync_to_async
 
 from dte.history import KeyHistory, Origin, record
@@ -25,7 +27,8 @@ async def validate(submission: Submission, options: Options, api_key: ApiKey) ->
 
 def _judge_and_store(submission: Submission, options: Options, api_key: ApiKey) -> Report:
     report = _judge(submission, options, api_key)
-    record(report, Origin(api_key, options.mode))
+    batch = uuid4() if report.envelope else None
+    record(report.everything, Origin(api_key, options.mode, batch))
     return report
 
 

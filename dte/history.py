@@ -4,16 +4,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from dte.document import Dte
 from dte.models import KeyPolicy, RaisedCode, Validation
-from dte.report import Judged, Report
+from dte.report import Judged
 from dte.rules.registry import Earlier, Mode, Outcome
-from dte.verdict import decide
 from usage.models import ApiKey
 
 _LONGEST = {"folio": 20, "rut": 12}
@@ -23,12 +22,13 @@ Key = tuple[str, int, str]
 class KeyHistory:
     """The earlier validations of one API key; implements ``dte.rules.registry.History``.
 
-    Rows are looked up when a rule asks and remembered; ``prefetch`` asks once for many documents.
+    Rows are looked up when a rule asks and remembered; ``preload`` asks once for many documents.
     """
 
     def __init__(self, api_key: ApiKey) -> None:
         self._api_key = api_key
-        self._known: dict[Key, Earlier | None] = {}
+        self._known: dict[Key, Earlier] = {}
+        self._loaded: set[str] = set()
         self._digests: dict[Key, str] = {}
 
     def expect(self, dte: Dte, digest: str) -> None:
@@ -37,31 +37,26 @@ class KeyHistory:
 
     def earlier(self, issuer: str, tipo: int, folio: str) -> Earlier | None:
         """Return the last validation of this type and folio of this issuer, if there was one."""
-        key = (issuer, tipo, folio)
-        if key not in self._known:
-            self._load([key])
-        return self._known[key]
+        if folio not in self._loaded:
+            self.preload({folio})
+        return self._known.get((issuer, tipo, folio))
 
-    def prefetch(self, documents: Iterable[Dte]) -> None:
-        """Read what is known of many documents in one query."""
-        self._load([(dte.issuer, dte.tipo, dte.folio) for dte in documents])
-
-    def _load(self, keys: Sequence[Key]) -> None:
-        self._known.update(dict.fromkeys(keys))
-        rows = Validation.objects.filter(
-            api_key=self._api_key,
-            issuer__in={issuer[: _LONGEST["rut"]] for issuer, _, _ in keys},
-            folio__in={folio[: _LONGEST["folio"]] for _, _, folio in keys},
-        ).order_by("created_at")
-        found = rows.values_list("issuer", "tipo", "folio", "digest", "outcome", "total")
+    def preload(self, folios: Iterable[str]) -> None:
+        """Read what is known of many folios in one query."""
+        asked = set(folios)
+        self._loaded |= asked
+        wanted = {folio for folio in asked if len(folio) <= _LONGEST["folio"]}
+        rows = Validation.objects.filter(api_key=self._api_key, folio__in=wanted)
+        found = rows.order_by("created_at").values_list(
+            "issuer", "tipo", "folio", "digest", "outcome", "total"
+        )
         for issuer, tipo, folio, digest, outcome, total in found:
             key = (issuer, tipo or 0, folio)
-            if key in self._known:
-                self._known[key] = self._later(key, digest, cast(Outcome, outcome), total)
+            self._known[key] = self._later(key, digest, cast(Outcome, outcome), total)
 
     def _later(self, key: Key, digest: str, outcome: Outcome, total: Decimal | None) -> Earlier:
         """Fold one more row, in order of time: an answer of the SII is not forgotten by a retry."""
-        before = self._known[key]
+        before = self._known.get(key)
         return Earlier(
             same_content=digest == self._digests.get(key),
             outcome=outcome or (before.outcome if before else ""),
@@ -75,29 +70,25 @@ class Origin:
 
     api_key: ApiKey
     mode: Mode
+    batch: UUID | None = None
+    """The same for all that came in one request; None for a single document."""
 
 
-def record(report: Report, origin: Origin) -> None:
-    """Store a report and give its documents the identifiers under which they were stored."""
-    batch = uuid4() if report.envelope else None
-    keep = _keeps_documents(origin.api_key)
-    rows = [_row(judged, origin, batch, keep) for judged in report.documents]
-    if report.envelope:
-        rows.append(_envelope_row(report, origin, batch))
+def record(judged: Sequence[Judged], origin: Origin) -> None:
+    """Store what was said, and give each document the identifier under which it was stored."""
+    keep = KeyPolicy.objects.filter(api_key=origin.api_key, keep_documents=True).exists()
+    rows = [_row(one, origin, keep) for one in judged]
     codes = [code for row in rows for code in _codes(row)]
     with transaction.atomic():
         Validation.objects.bulk_create(rows, batch_size=500)
         RaisedCode.objects.bulk_create(codes, batch_size=500)
 
 
-def _keeps_documents(api_key: ApiKey) -> bool:
-    return KeyPolicy.objects.filter(api_key=api_key, keep_documents=True).exists()
-
-
-def _row(judged: Judged, origin: Origin, batch: UUID | None, keep: bool) -> Validation:
+def _row(judged: Judged, origin: Origin, keep: bool) -> Validation:
+    verdict = judged.verdict
     row = Validation(
         api_key=origin.api_key,
-        batch=batch,
+        batch=origin.batch,
         number=judged.number,
         mode=origin.mode,
         form=judged.form,
@@ -108,32 +99,13 @@ def _row(judged: Judged, origin: Origin, batch: UUID | None, keep: bool) -> Vali
         receiver=_rut(judged, "receiver"),
         total=_total(judged.summary.get("total")),
         summary=judged.summary,
-        recommendation=judged.verdict.recommendation,
-        confidence=judged.verdict.confidence,
+        recommendation=verdict.recommendation,
+        confidence=verdict.confidence,
         findings=[found.as_dict() for found in judged.findings],
         review=judged.review,
         document=judged.content if keep else None,
     )
     judged.id = str(row.id)
-    return row
-
-
-def _envelope_row(report: Report, origin: Origin, batch: UUID | None) -> Validation:
-    verdict = decide(report.findings, "xml")
-    row = Validation(
-        id=batch,
-        api_key=origin.api_key,
-        batch=batch,
-        number=0,
-        mode=origin.mode,
-        form="xml",
-        digest=report.digest,
-        summary={"type_name": report.envelope, "documents": len(report.documents)},
-        recommendation=report.recommendation,
-        confidence=verdict.confidence,
-        findings=[found.as_dict() for found in report.findings],
-    )
-    report.id = str(row.id)
     return row
 
 

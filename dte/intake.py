@@ -17,7 +17,7 @@ from dte.rules.registry import Context, History, Mode
 from dte.unreadable import Unreadable
 from dte.verdict import decide
 from dte.xml import MAX_BYTES
-from usage.errors import Refusal
+from usage.errors import Refusal, error_body
 
 UseOfAI = Literal["auto", "always", "never"]
 
@@ -38,6 +38,10 @@ class UnreadableDocument(Refusal):
             **verdict.as_dict(),
             findings=[reason.finding.as_dict()],
         )
+
+    def body(self) -> dict[str, Any]:
+        """Return the body, for a refusal inside a stream that has begun."""
+        return error_body(self)
 
 
 class DocumentTooLarge(UnreadableDocument):
@@ -122,6 +126,20 @@ def take_body(request: HttpRequest, limit: int = MAX_BYTES) -> bytes:
     return body
 
 
+def take_batch(request: HttpRequest, limit: int) -> bytes:
+    """Return the body, or the one uploaded file, of a request that may be larger than a document.
+
+    Raises:
+        DocumentTooLarge, ValidationError: As the request deserves.
+    """
+    if (request.content_type or "").lower() == "multipart/form-data":
+        return _uploaded(request, limit)
+    body: bytes = request.read(limit + 1)  # the stream itself: `body` has the limit of a document
+    if len(body) > limit:
+        raise DocumentTooLarge(None, limit)
+    return body
+
+
 def take_document(request: HttpRequest) -> Submission:
     """Return the document of a request whose body, or uploaded file, is the document itself.
 
@@ -141,12 +159,12 @@ def take_document(request: HttpRequest) -> Submission:
     raise UnsupportedMediaType(media)
 
 
-def _uploaded(request: HttpRequest) -> bytes:
+def _uploaded(request: HttpRequest, limit: int = MAX_BYTES) -> bytes:
     files = [file for _, listed in request.FILES.lists() for file in listed]
     if len(files) != 1:
         raise ValidationError({"file": ["Suba un archivo, y uno solo."]})
-    if (files[0].size or 0) > MAX_BYTES:
-        raise DocumentTooLarge(files[0].size)
+    if (files[0].size or 0) > limit:
+        raise DocumentTooLarge(files[0].size, limit)
     return cast(bytes, files[0].read())
 
 

@@ -94,7 +94,7 @@ class Validation(models.Model):
         verbose_name_plural = "validaciones"
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["api_key", "issuer", "folio"], name="validation_document"),
+            models.Index(fields=["api_key", "folio"], name="validation_folio"),
             models.Index(fields=["-created_at"], name="validation_recent"),
             models.Index(fields=["batch"], name="validation_batch"),
         ]

@@ -17,6 +17,7 @@ from dte.xml import XmlFile
 
 # Documents of one envelope that Claude may be asked about.
 MAX_REVIEWED = 5
+MAX_TEXTS = 50
 
 
 @dataclass(slots=True)
@@ -61,60 +62,45 @@ class Report:
     """The answer to one submission."""
 
     documents: list[Judged]
-    envelope: str = ""
-    """``EnvioDTE`` or ``EnvioBOLETA``; empty for a single document."""
-    findings: list[Finding] = field(default_factory=list)
-    """The envelope's own."""
-    digest: str = ""
-    id: str = ""
+    envelope: Judged | None = None
+    """What is said of the envelope itself, as of one more document (number 0)."""
 
     @property
     def recommendation(self) -> Recommendation:
         """The worst of the envelope's own and its documents'."""
-        own = decide(self.findings, "xml").recommendation
-        return worst([own, *(judged.verdict.recommendation for judged in self.documents)])
+        return worst(judged.verdict.recommendation for judged in self.everything)
+
+    @property
+    def everything(self) -> list[Judged]:
+        """The envelope, if there is one, and its documents."""
+        return [*([self.envelope] if self.envelope else []), *self.documents]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the answer: the document's own, or the envelope's with one result per document."""
-        if not self.envelope:
+        if self.envelope is None:
             return self.documents[0].as_dict()
-        answers = [{"number": judged.number, **judged.as_dict()} for judged in self.documents]
-        return {**self.head(), "documents": answers}
-
-    def head(self) -> dict[str, Any]:
-        """Return the envelope's part of the answer, over all its documents."""
-        everything = [*self.findings, *(f for judged in self.documents for f in judged.findings)]
-        verdict = decide(everything, "xml")
-        texts = {
-            "errors": _numbered(self.documents, self.findings, "errors"),
-            "warnings": _numbered(self.documents, self.findings, "warnings"),
-        }
+        findings = [found for judged in self.everything for found in judged.findings]
+        verdict = decide(findings, "xml")
         return {
-            **({"id": self.id} if self.id else {}),
+            **self.envelope.as_dict(),
             **verdict.as_dict(),
-            **texts,
-            "findings": [found.as_dict() for found in self.findings],
-            "document": {
-                "type": None,
-                "type_name": self.envelope,
-                "documents": len(self.documents),
-                "form": "xml",
-            },
+            "errors": self._texts("errors"),
+            "warnings": self._texts("warnings"),
             "valid_for_sii": statement(verdict.recommendation, "xml"),
+            "documents": [
+                {"number": judged.number, **judged.as_dict()} for judged in self.documents
+            ],
         }
 
-
-# Old clients show these texts in a dialog: an envelope of 2,000 documents must not fill it.
-_MAX_TEXTS = 50
-
-
-def _numbered(documents: list[Judged], own: list[Finding], name: str) -> list[str]:
-    texts: list[str] = list(getattr(decide(own, "xml"), name))
-    for judged in documents:
-        texts += (f"Documento {judged.number}: {text}" for text in getattr(judged.verdict, name))
-        if len(texts) > _MAX_TEXTS:
-            return [*texts[:_MAX_TEXTS], "… y más: vea cada documento."]
-    return texts
+    def _texts(self, name: str) -> list[str]:
+        """Old clients show these in a dialog, which an envelope of 2,000 documents must not fill."""
+        texts: list[str] = []
+        for judged in self.everything:
+            prefix = f"Documento {judged.number}: " if judged.number else ""
+            texts += (prefix + text for text in getattr(judged.verdict, name))
+            if len(texts) > MAX_TEXTS:
+                return [*texts[:MAX_TEXTS], "… y más: vea cada documento."]
+        return texts
 
 
 def judge_json(value: Any, ctx: Context, *, odd_text: bool = True) -> Report:
@@ -153,9 +139,23 @@ def judge_xml(file: XmlFile, ctx: Context) -> Report:
         return Report(list(judge_each(file, ctx)))
     # A parsed document weighs a hundred times its bytes: only a few are worth keeping for a review.
     keep = len(file.fragments) <= MAX_REVIEWED
-    return Report(
-        [judged if keep else replace(judged, dte=None) for judged in judge_each(file, ctx)],
-        envelope=file.envelope.kind,
+    documents = [judged if keep else replace(judged, dte=None) for judged in judge_each(file, ctx)]
+    return Report(documents, close(file, ctx))
+
+
+def close(file: XmlFile, ctx: Context) -> Judged | None:
+    """Judge the envelope itself, once all its documents were; None for a file without one."""
+    if file.envelope is None:
+        return None
+    return Judged(
+        number=0,
+        form="xml",
+        summary={
+            "type": None,
+            "type_name": file.envelope.kind,
+            "documents": len(file.fragments),
+            "form": "xml",
+        },
         findings=judge_envelope(file.envelope, replace(ctx, envelope=file.envelope)),
         digest=hashlib.sha256(file.raw).hexdigest(),
     )

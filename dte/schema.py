@@ -230,6 +230,21 @@ VALIDATE: Final[dict[str, Any]] = {
         )
     ],
 }
+BATCH: Final[dict[str, Any]] = {
+    "operation_id": "dte_validate_batch",
+    "tags": TAGS,
+    "summary": "Valida un envío grande o un ZIP, línea por línea",
+    "description": "Responde NDJSON: una línea `start`, una `document` por documento a medida que se "
+    "juzga, una `envelope` por sobre y una `summary` al final. Hasta 2.000 documentos y 32 MB. "
+    "La IA no revisa lotes.",
+    "parameters": [_OPTIONS[0], *_OPTIONS[2:]],
+    "request": {"application/xml": OpenApiTypes.STR, "application/zip": OpenApiTypes.BINARY},
+    "responses": {
+        (200, "application/x-ndjson"): OpenApiTypes.STR,
+        400: _REFUSED,
+        413: _REFUSED,
+    },
+}
 READ: Final[dict[str, Any]] = {
     "operation_id": "dte_validation_read",
     "tags": TAGS,
