@@ -3,8 +3,10 @@
 import io
 import re
 import socket
+from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
 
@@ -89,3 +91,8 @@ def test_production_is_refused(settings):
 )
 def test_guide_names_an_address_that_a_browser_can_open(host, url):
     assert base_url(host, 8000) == url
+
+
+def test_guide_names_a_sample_document_that_is_there():
+    path = Path(django_settings.BASE_DIR, found(r"--data-binary @(\S+)", prepare()))
+    assert path.read_bytes().startswith(b"<?xml")

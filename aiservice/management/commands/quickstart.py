@@ -18,7 +18,7 @@ from usage.models import ApiKey
 KEY_NAME: Final = "development"
 ADMIN_NAME: Final = "admin"
 QUESTION: Final = "¿Qué es un CAF y cuándo debo pedir folios?"
-EXAMPLE: Final = "docs/examples/factura-33.xml"
+EXAMPLE: Final = "chat/static/chat/samples/factura.xml"
 
 
 @dataclass(frozen=True)
