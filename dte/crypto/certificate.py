@@ -1,7 +1,6 @@
 """The signer's X.509 certificate: whose it is, when it was valid, who issued it, which key it carries."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -45,6 +44,8 @@ class Certificate:
     issuer: str
     not_before: datetime
     not_after: datetime
+    accredited_name: bool
+    """Whether the issuer calls itself by the name of an accredited provider; no proof."""
     parsed: x509.Certificate
 
     def valid_at(self, moment: datetime) -> bool:
@@ -53,15 +54,9 @@ class Certificate:
             self.not_before - TIME_ZONE_TOLERANCE <= moment <= self.not_after + TIME_ZONE_TOLERANCE
         )
 
-    def issued_by(self, authorities: Sequence[x509.Certificate]) -> bool:
+    def issued_by(self, authorities: tuple[x509.Certificate, ...]) -> bool:
         """Tell whether one of these authorities signed it."""
-        return any(_signed(self.parsed, authority) for authority in authorities)
-
-    @property
-    def accredited_name(self) -> bool:
-        """Tell whether the issuer calls itself by the name of an accredited provider; no proof."""
-        folded = re.sub(r"[^a-z0-9]", "", self.issuer.lower())
-        return any(name in folded for name in ACCREDITED_ISSUERS)
+        return _issued_by(self.parsed, authorities)
 
 
 def read_certificate(text: str | None) -> Certificate | None:
@@ -83,11 +78,14 @@ def _read(text: str) -> Certificate | None:
 
 
 def _describe(parsed: x509.Certificate) -> Certificate:
+    issuer = parsed.issuer.rfc4514_string()[:400]
+    folded = re.sub(r"[^a-z0-9]", "", issuer.lower())
     return Certificate(
         key=_key(parsed),
         rut=_rut(parsed),
         holder=_name(parsed.subject),
-        issuer=parsed.issuer.rfc4514_string()[:400],
+        issuer=issuer,
+        accredited_name=any(name in folded for name in ACCREDITED_ISSUERS),
         not_before=parsed.not_valid_before_utc.astimezone(UTC),
         not_after=parsed.not_valid_after_utc.astimezone(UTC),
         parsed=parsed,
@@ -152,6 +150,11 @@ def normal_rut(text: str) -> str:
         return str(Rut(f"{int(match[1])}-{match[2].upper()}", validate_dv=True))
     except ValueError:
         return ""
+
+
+@lru_cache(maxsize=512)
+def _issued_by(parsed: x509.Certificate, authorities: tuple[x509.Certificate, ...]) -> bool:
+    return any(_signed(parsed, authority) for authority in authorities)
 
 
 def _signed(parsed: x509.Certificate, authority: x509.Certificate) -> bool:

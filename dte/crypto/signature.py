@@ -32,6 +32,8 @@ class Fault(StrEnum):
     ALGORITHM = "algorithm"
     DIGEST = "digest"
     """The element changed after it was signed."""
+    NAMESPACE = "namespace"
+    """The element is as it was signed but for a namespace declaration that was added."""
     VALUE = "value"
     """SignatureValue is not the signer's."""
     KEY_MISMATCH = "key_mismatch"

@@ -129,16 +129,18 @@ def _verify_digest(
         accepted = (signed.namespaces, without)
     if any(signed.sha1(namespaces) == signature.digest for namespaces in accepted):
         return
-    faults.add(Fault.DIGEST, _why_digest_fails(signed, signature.digest, without))
+    if signed.sha1(without) == signature.digest:
+        faults.add(Fault.NAMESPACE, "se le agregó el xmlns, quizás al extraerlo de su sobre")
+    else:
+        faults.add(Fault.DIGEST, _why_digest_fails(signed, signature.digest))
 
 
-def _why_digest_fails(signed: Canonical, digest: bytes, without: Namespaces) -> str:
+def _why_digest_fails(signed: Canonical, digest: bytes) -> str:
+    """Recognise the frequent mistake of signing a document where it stands in its envelope."""
     xsi = {**signed.namespaces, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
-    if signed.sha1(without) == digest:
-        return "sólo coincide sin el xmlns: se agregó al extraer el documento de su sobre"
-    if signed.sha1(xsi) == digest or signed.sha1({**xsi, None: SII}) == digest:
-        return "se firmó dentro del sobre, con su xmlns:xsi; se debe firmar el DTE por separado"
-    return "el contenido no es el que se firmó"
+    if digest in {signed.sha1(xsi), signed.sha1({**xsi, None: SII})}:
+        return "se firmó dentro del sobre, con su xmlns:xsi, y se debe firmar por separado"
+    return "DigestValue no corresponde a su contenido"
 
 
 def _readings(info: Canonical) -> tuple[bytes, ...]:
@@ -179,7 +181,7 @@ def verify_envelope(
         if signature.digest is None:
             faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
         elif signature.digest != set_digest(outline, fragments, parser):
-            faults.add(Fault.DIGEST, "el contenido del sobre no es el que se firmó")
+            faults.add(Fault.DIGEST, "DigestValue no corresponde a su contenido")
         verify_value(signature, _readings(info), faults)
     return SignatureCheck(MappingProxyType(faults), signature.certificate)
 
