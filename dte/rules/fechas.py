@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from dte.document import SANTIAGO, Dte
 from dte.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, EVERY_FORM, Context, Faults, rule
+from dte.rules.registry import ALL_TYPES, BOLETAS, EMISSION, EVERY_FORM, Context, Faults, rule
 
 ISSUED = "Encabezado/IdDoc/FchEmis"
 DUE = "Encabezado/IdDoc/FchVenc"
@@ -73,6 +73,7 @@ def issue_date_is_not_future(dte: Dte, ctx: Context) -> Faults:
     sii_code="DTE-1-650",
     confidence="alta",
     forms=EVERY_FORM,
+    modes=EMISSION,
     fields=(ISSUED, "TmstFirma"),
 )
 def document_is_sent_in_time(dte: Dte, ctx: Context) -> Faults:

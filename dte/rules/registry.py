@@ -42,7 +42,9 @@ XML: frozenset[Form] = frozenset({"xml"})
 JSON: frozenset[Form] = frozenset({"json"})
 LEGACY: frozenset[Form] = frozenset({"legacy"})
 FULL: frozenset[Form] = frozenset({"xml", "json"})
-BOTH_MODES: frozenset[Mode] = frozenset({"emission", "reception"})
+EMISSION: frozenset[Mode] = frozenset({"emission"})
+RECEPTION: frozenset[Mode] = frozenset({"reception"})
+BOTH_MODES = EMISSION | RECEPTION
 EVERY_FORM: frozenset[Form] = frozenset({"xml", "json", "legacy"})
 
 
