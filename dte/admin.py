@@ -1,0 +1,149 @@
+"""Validations in the admin: the findings beside the document, and how right the rules are."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from dte.models import KeyPolicy, Validation
+from dte.statistics import frequent_codes, precision
+
+_COLOURS = {"reject": "#b3261e", "review": "#8a5a00", "warn": "#5f6368", "send": "#1b6e3c"}
+
+
+class CodeFilter(admin.SimpleListFilter):
+    """By the code of a rule that was raised."""
+
+    title = "regla"
+    parameter_name = "regla"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(row["code"], f"{row['code']} ({row['times']})") for row in frequent_codes()[:25]]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Validation]
+    ) -> QuerySet[Validation]:
+        return queryset.filter(codes__code=self.value()) if self.value() else queryset
+
+
+@admin.register(Validation)
+class ValidationAdmin(admin.ModelAdmin):
+    list_display = [
+        "created_at", "verdict", "tipo", "folio", "issuer", "receiver", "total", "found", "outcome",
+        "api_key",
+    ]  # fmt: skip
+    list_filter = [
+        "recommendation", "outcome", "mode", "tipo", CodeFilter, "api_key", "created_at",
+    ]  # fmt: skip
+    list_select_related = ["api_key"]
+    search_fields = ["folio", "issuer", "receiver", "id"]
+    date_hierarchy = "created_at"
+    change_list_template = "admin/dte/validation/change_list.html"
+    fieldsets = [
+        (None, {"fields": [("created_at", "api_key"), ("verdict", "confidence"), ("mode", "form")]}),
+        ("Documento", {"fields": [
+            ("tipo", "folio", "total"), ("issuer", "receiver"), ("batch", "number"), "digest",
+        ]}),
+        ("Hallazgos", {"fields": ["findings_and_document"]}),
+        ("Respuesta del SII", {"fields": [
+            ("outcome", "outcome_at"), "outcome_codes", "outcome_detail",
+        ]}),
+    ]  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Validation | None = None) -> bool:
+        return False  # what was said is not rewritten; erasing is possible
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Validation]:
+        return super().get_queryset(request).defer("document")
+
+    def get_urls(self) -> list[URLPattern]:
+        statistics = self.admin_site.admin_view(self.statistics)
+        return [path("estadisticas/", statistics, name="dte_statistics"), *super().get_urls()]
+
+    def statistics(self, request: HttpRequest) -> TemplateResponse:
+        """Show the most frequent codes, and how often the SII agreed with each verdict."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Estadísticas de validación",
+            "codes": frequent_codes(),
+            "precision": precision(),
+            "opts": self.model._meta,
+            "list_url": reverse("admin:dte_validation_changelist"),
+        }
+        return TemplateResponse(request, "admin/dte/validation/statistics.html", context)
+
+    @admin.display(description="veredicto", ordering="recommendation")
+    def verdict(self, validation: Validation) -> SafeString:
+        return _badge(validation.recommendation, validation.get_recommendation_display())
+
+    @admin.display(description="hallazgos")
+    def found(self, validation: Validation) -> str:
+        codes = dict.fromkeys(finding["code"] for finding in validation.findings)
+        shown = ", ".join(list(codes)[:4])
+        return f"{shown}…" if len(codes) > 4 else shown
+
+    @admin.display(description="hallazgos y documento")
+    def findings_and_document(self, validation: Validation) -> SafeString:
+        """Put the findings on the left and the document, if it was kept, on the right."""
+        findings = format_html_join(
+            "",
+            '<li style="margin:0 0 .8em">{} <strong>{}</strong> {}{}<br><span>{}</span><br>'
+            "<em>→ {}</em><br><small>{}</small></li>",
+            (
+                (
+                    _badge(finding["severity"], finding["severity"]),
+                    finding["code"],
+                    finding["path"],
+                    f" (línea {finding['line']})" if finding["line"] else "",
+                    finding["message"],
+                    finding["fix"],
+                    finding["source"],
+                )
+                for finding in validation.findings
+            ),
+        )
+        return format_html(
+            '<div style="display:flex;gap:2em;flex-wrap:wrap">'
+            '<ul style="flex:1 1 24em;list-style:none;padding:0">{}</ul>'
+            '<pre style="flex:1 1 24em;max-height:40em;overflow:auto">{}</pre></div>',
+            findings or "Sin hallazgos.",
+            _numbered(validation),
+        )
+
+
+def _badge(kind: str, label: str) -> SafeString:
+    return format_html(
+        '<span style="color:{};font-weight:600">{}</span>', _COLOURS.get(kind, "inherit"), label
+    )
+
+
+def _numbered(validation: Validation) -> SafeString:
+    """Return the kept document with its lines numbered and those with findings marked."""
+    if validation.document is None:
+        return format_html("{}", "El documento no se guardó (política de la clave).")
+    encoding = "utf-8" if validation.form != "xml" else "iso-8859-1"
+    lines = bytes(validation.document).decode(encoding, "replace").splitlines()
+    # A finding's line is that of its file; in a single document both are the same.
+    marked = {finding["line"] for finding in validation.findings if finding["line"]}
+    return format_html_join(
+        "",
+        '<span style="{}">{} {}</span>\n',
+        (
+            ("background:#fff2cc;color:#000" if number in marked else "", f"{number:>4}", line)
+            for number, line in enumerate(lines, 1)
+        ),
+    )
+
+
+@admin.register(KeyPolicy)
+class KeyPolicyAdmin(admin.ModelAdmin):
+    list_display = ["api_key", "keep_documents", "retention_days"]
+    list_select_related = ["api_key"]

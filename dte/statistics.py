@@ -1,0 +1,42 @@
+"""How often each rule fires, and how right the verdicts were by what the SII answered."""
+
+from typing import Any
+
+from django.db.models import Count, Q
+
+from dte.models import RaisedCode, Validation
+
+_REFUSED = Q(validation__outcome=Validation.Outcome.REJECTED)
+_TAKEN = Q(validation__outcome__in=[Validation.Outcome.ACCEPTED, Validation.Outcome.OBJECTED])
+
+
+def frequent_codes(limit: int = 50) -> list[dict[str, Any]]:
+    """Return the codes by frequency, with how many of their documents the SII refused or took."""
+    rows = (
+        RaisedCode.objects.values("code", "severity")
+        .annotate(
+            times=Count("id"),
+            refused=Count("id", filter=_REFUSED),
+            taken=Count("id", filter=_TAKEN),
+        )
+        .order_by("-times", "code")
+    )
+    return [dict(row) for row in rows[:limit]]
+
+
+def precision() -> list[dict[str, Any]]:
+    """Return, for each verdict given, how many documents the SII then accepted, objected or refused."""
+    outcome = Validation.Outcome
+    rows = (
+        Validation.objects.exclude(outcome="")
+        .values("recommendation")
+        .annotate(
+            known=Count("id"),
+            accepted=Count("id", filter=Q(outcome=outcome.ACCEPTED)),
+            objected=Count("id", filter=Q(outcome=outcome.OBJECTED)),
+            rejected=Count("id", filter=Q(outcome=outcome.REJECTED)),
+        )
+        .order_by("recommendation")
+    )
+    labels = dict(Validation.Recommendation.choices)
+    return [{**row, "label": labels[row["recommendation"]]} for row in rows]
