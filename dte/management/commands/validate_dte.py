@@ -1,0 +1,77 @@
+"""Validate files from the command line, for people and for CI."""
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from dte.batch import Answer, Batch, Entry, open_batch
+from dte.document import to_moment
+from dte.rules.registry import Context
+from dte.unreadable import Unreadable
+
+_MARKS = {"send": "✔ enviar", "review": "? revisar", "reject": "✘ no enviar"}
+
+
+class Command(BaseCommand):
+    help = (
+        "Validate DTE files (XML, JSON or ZIP; - reads standard input) with the rules alone. "
+        "Exit code 1 if any must not be sent, with --strict also if any must be reviewed."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", metavar="FILE")
+        parser.add_argument("--format", choices=["table", "json"], default="table")
+        parser.add_argument("--mode", choices=["emission", "reception"], default="emission")
+        parser.add_argument("--as-of", help="judge as of this ISO time (default: now)")
+        parser.add_argument("--strict", action="store_true", help="fail on review too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        as_of = to_moment(options["as_of"]) if options["as_of"] else timezone.now()
+        if as_of is None:
+            raise CommandError("--as-of is not an ISO time")
+        show = self._as_json if options["format"] == "json" else self._as_table
+        worst: set[str] = set()
+        for name in options["files"]:
+            batch = Batch(Context(as_of=as_of, mode=options["mode"]))
+            entries = (Entry(entry.name or name, entry.raw) for entry in open_batch(_read(name)))
+            try:
+                for answer in batch.judge(entries):
+                    worst.add(answer.judged.verdict.recommendation)
+                    show(answer)
+            except Unreadable as exc:
+                raise CommandError(f"{name}: {exc}") from exc
+        if "reject" in worst or (options["strict"] and "review" in worst):
+            sys.exit(1)
+
+    def _as_json(self, answer: Answer) -> None:
+        data = {"file": answer.file, "type": answer.kind, **answer.judged.as_dict()}
+        self.stdout.write(json.dumps(data, ensure_ascii=False))
+
+    def _as_table(self, answer: Answer) -> None:
+        judged = answer.judged
+        verdict = judged.verdict.recommendation
+        name = " ".join(
+            str(judged.summary.get(key) or "") for key in ("type_name", "folio")
+        ).strip()
+        style = {"send": self.style.SUCCESS, "review": self.style.WARNING}.get(
+            verdict, self.style.ERROR
+        )
+        self.stdout.write(f"{style(_MARKS[verdict]):14} {answer.file}  {name}")
+        for found in judged.findings:
+            where = f"línea {found.line}: " if found.line else ""
+            self.stdout.write(f"    {found.code:7} {found.severity:7} {where}{found.message}")
+            self.stdout.write(f"            → {found.fix}")
+
+
+def _read(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as exc:
+        raise CommandError(f"{name}: {exc.strerror}") from exc
