@@ -98,7 +98,7 @@ def _boleta(tipo: int, totals: dict[str, str]) -> Document:
 
 def _export(tipo: int, **iddoc: str) -> Document:
     header = _header(tipo, _EXPORT_TOTALS, receiver=_FOREIGNER, **iddoc)
-    header["OtraMoneda"] = [_IN_PESOS]
+    header["OtraMoneda"] = _IN_PESOS
     document: Document = {
         "Encabezado": header,
         "Detalle": [_line(QtyItem="10", PrcItem="100", MontoItem="1000")],
