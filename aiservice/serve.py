@@ -22,8 +22,20 @@ from twisted.internet import defer
 from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
+from aiservice.bodies import BoundedFactory
+
 # A question is a few hundred bytes. Daphne's own limit is 1 MiB for each message held in memory.
 WEBSOCKET_MESSAGE_BYTES: Final = 64 * 1024
+OPTIONS: Final[dict[str, Any]] = {
+    "websocket_max_message_size": WEBSOCKET_MESSAGE_BYTES,
+    "websocket_max_frame_size": WEBSOCKET_MESSAGE_BYTES,
+    # No access log of daphne's: it prints query strings. Ours is in aiservice.middleware.
+    "action_logger": None,
+    # It would cut a long streamed answer. The call to the model has a timeout of its own.
+    "http_timeout": None,
+    "server_name": "",
+    "verbosity": 0,
+}
 # What a view may still take to settle its books after its client is gone.
 HANG_UP_SECONDS: Final = 5.0
 GOING_AWAY: Final = 1001  # RFC 6455 §7.4.1
@@ -39,7 +51,7 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
     """
 
     def __init__(self, application: Any, *, drain_seconds: float, **options: Any) -> None:
-        super().__init__(application, **options)
+        super().__init__(application, **(OPTIONS | options))
         self.drain_seconds = drain_seconds
         self.draining = asyncio.Event()
         self.listen_failure: Failure | None = None
@@ -47,8 +59,11 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.flushing: list[Any] = []
 
     def listen_success(self, port: Any) -> None:
-        """Keep the port, to stop listening on it before the process ends."""
+        """Keep the port, to stop listening on it before the process ends; bound what it receives."""
         self.ports.append(port)
+        port.factory = BoundedFactory(
+            self
+        )  # daphne's run() names its own factory and takes no other
         super().listen_success(port)
 
     def listen_error(self, failure: Failure) -> None:
@@ -129,15 +144,7 @@ def serve(host: str, port: int, *, when_ready: Callable[[], None] | None = None)
         get_default_application(),
         drain_seconds=settings.DRAIN_SECONDS,
         endpoints=[endpoint(host, port)],
-        websocket_max_message_size=WEBSOCKET_MESSAGE_BYTES,
-        websocket_max_frame_size=WEBSOCKET_MESSAGE_BYTES,
         ready_callable=when_ready,
-        # No access log of daphne's: it prints query strings. Ours is in aiservice.middleware.
-        action_logger=None,
-        # No http_timeout: it would cut a long streamed answer. The model call has its own.
-        http_timeout=None,
-        server_name="",
-        verbosity=0,
     )
     server.run()
     if server.listen_failure:
@@ -158,9 +165,9 @@ def explain(host: str, port: int, failure: Failure) -> str:
 
 def main() -> None:
     """Serve on the address that the environment names."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
     serve(settings.HOST, settings.PORT)
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
     main()

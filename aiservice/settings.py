@@ -86,6 +86,8 @@ HOST = env.str("HOST", default="127.0.0.1")
 PORT = env.int("PORT", default=8000)
 # How long replies under way may take to end after SIGTERM.
 DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=20)
+# No endpoint takes more: what the server stores of a request before any code of ours sees it.
+MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=40 * 1024 * 1024)
 
 # --- Applications ---------------------------------------------------------------------------------
 

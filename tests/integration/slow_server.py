@@ -1,6 +1,5 @@
 """A server whose replies outlast SIGTERM, run as a process by test_serve.py: PORT DRAIN_SECONDS LOG."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ HEADERS = [(b"content-type", b"text/plain")]
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "websocket":
         await chat(receive, send)
+    elif scope["path"] == "/measure":
+        await measure(receive, send)
     else:
         await reply(scope["path"], receive, send)
 
@@ -32,11 +33,21 @@ async def reply(path: str, receive: Any, send: Any) -> None:
     if path == "/hangs":
         while (await receive())["type"] != "http.disconnect":
             pass
-        await asyncio.sleep(0)
         note("reply hung up on")
         return
     await server.draining.wait()
     await send({"type": "http.response.body", "body": b"after\n" * 100_000})
+
+
+async def measure(receive: Any, send: Any) -> None:
+    """Answer how long the body is."""
+    length, more = 0, True
+    while more:
+        event = await receive()
+        length += len(event["body"])
+        more = event["more_body"]
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": str(length).encode()})
 
 
 def note(line: str) -> None:
@@ -50,6 +61,5 @@ if __name__ == "__main__":
         application,
         drain_seconds=float(sys.argv[2]),
         endpoints=[endpoint("127.0.0.1", int(sys.argv[1]))],
-        verbosity=0,
     )
     server.run()

@@ -1,5 +1,7 @@
 """The server command: what happens to open replies when it is stopped, and how it fails to start."""
 
+import itertools
+import os
 import signal
 import socket
 import sys
@@ -12,9 +14,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from aiservice.serve import WEBSOCKET_MESSAGE_BYTES
 from tests import servers
 
 pytestmark = pytest.mark.integration
+
+CEILING = 100_000
 
 
 class SlowServer:
@@ -28,8 +33,16 @@ class SlowServer:
         self.process = servers.start(
             [sys.executable, "-m", "tests.integration.slow_server", *arguments],
             log=directory / "log",
+            env=os.environ | {"MAX_REQUEST_BYTES": str(CEILING)},
         )
-        servers.wait_until(lambda: servers.listens(self.port), self.process)
+        servers.wait_until(self.answers, self.process)
+
+    def answers(self) -> bool:
+        """Whether requests are served; the port listens a moment before signals are handled."""
+        try:
+            return httpx2.get(f"http://127.0.0.1:{self.port}/measure").text == "0"
+        except httpx2.TransportError:
+            return False
 
     @contextmanager
     def open(self, path: str) -> Iterator[Iterator[str]]:
@@ -93,3 +106,37 @@ def test_sigterm_tells_websockets_that_the_server_goes_away(hurried):
 
 def test_sigterm_without_connections_ends_at_once(patient):
     assert patient.stop() == 0
+
+
+def post(server: SlowServer, content: bytes | Iterator[bytes]) -> httpx2.Response:
+    return httpx2.post(f"http://127.0.0.1:{server.port}/measure", content=content, timeout=20)
+
+
+@pytest.mark.parametrize(
+    ("content", "length"),
+    [(b"", 0), (b"x" * CEILING, CEILING), (iter([b"x" * 1000] * 50), 50_000)],
+)
+def test_body_within_the_ceiling_arrives_whole(patient, content, length):
+    assert post(patient, content).text == str(length)
+
+
+@pytest.mark.parametrize("content", [b"x" * (CEILING + 1), iter([b"x" * 1000] * 101)])
+def test_body_above_the_ceiling_is_refused_in_the_shape_of_every_error(patient, content):
+    response = post(patient, content)
+    assert response.status_code == 413
+    assert response.json() == {
+        "detail": "La solicitud es demasiado grande.",
+        "code": "request_too_large",
+    }
+
+
+def test_client_that_never_stops_sending_is_cut_off(patient):
+    with pytest.raises(httpx2.TransportError):
+        post(patient, itertools.repeat(b"x" * CEILING))
+
+
+def test_websocket_message_above_the_limit_closes_the_socket(patient):
+    with connect(f"ws://127.0.0.1:{patient.port}/") as websocket:
+        websocket.send("x" * (WEBSOCKET_MESSAGE_BYTES + 1))
+        with pytest.raises(ConnectionClosed):
+            websocket.recv(timeout=20)
