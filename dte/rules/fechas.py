@@ -4,10 +4,21 @@ from datetime import date, timedelta
 
 from dte.document import SANTIAGO, Dte
 from dte.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, EMISSION, EVERY_FORM, Context, Faults, rule
+from dte.rules.registry import (
+    ALL_TYPES,
+    BOLETAS,
+    EMISSION,
+    EVERY_FORM,
+    XML,
+    Context,
+    Faults,
+    rule,
+)
 
 ISSUED = "Encabezado/IdDoc/FchEmis"
 DUE = "Encabezado/IdDoc/FchVenc"
+STAMPED = "TED/DD/TSTED"
+SIGNED = "TmstFirma"
 FIRST_DAY = date(2003, 4, 1)
 LAST_DAY = date(2050, 12, 31)
 SENDING_DAYS = 3
@@ -74,20 +85,36 @@ def issue_date_is_not_future(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     forms=EVERY_FORM,
     modes=EMISSION,
-    fields=(ISSUED, "TmstFirma"),
+    fields=(ISSUED, SIGNED),
 )
 def document_is_sent_in_time(dte: Dte, ctx: Context) -> Faults:
     if dte.issued is None:
         return
-    moments = [dte.moment("TmstFirma")]
+    moments = [ctx.as_of, dte.moment(SIGNED)]
     if ctx.envelope is not None:
         moments.append(ctx.envelope.caratula.moment("TmstFirmaEnv"))
-    # A document received was sent when it was signed; one about to be sent is sent now.
-    if ctx.mode == "emission":
-        moments.append(ctx.as_of)
     days = [moment.astimezone(SANTIAGO).date() for moment in moments if moment is not None]
     if days and max(days) - dte.issued > timedelta(days=SENDING_DAYS):
         yield Fault(ISSUED, fecha=dte.issued, envio=max(days))
+
+
+@rule(
+    "FEC-04",
+    title="El timbre se generó antes de la fecha de autorización de los folios (CAF).",
+    message="El timbre es del {timbre} y los folios se autorizaron el {caf}.",
+    fix="Use un CAF vigente a la fecha del timbre o corrija la fecha/hora del timbre.",
+    source="RURAL TED-1-646",
+    sii="aviso",
+    severity="warn",
+    sii_code="TED-1-646",
+    confidence="alta",
+    forms=XML,
+    fields=(STAMPED, "TED/DD/CAF/DA/FA"),
+)
+def stamp_is_not_before_its_caf(dte: Dte, ctx: Context) -> Faults:
+    stamped, authorised = dte.date(STAMPED), dte.date("TED/DD/CAF/DA/FA")
+    if stamped is not None and authorised is not None and stamped < authorised:
+        yield Fault(STAMPED, timbre=stamped, caf=authorised)
 
 
 @rule(
@@ -169,3 +196,41 @@ def reference_dates_are_possible(dte: Dte, ctx: Context) -> Faults:
         else:
             continue
         yield Fault(row.path("FchRef"), fecha=day, numero=row.number, problem=problem)
+
+
+@rule(
+    "FEC-09",
+    title="La firma del documento es anterior al timbre.",
+    message="El documento se firmó el {firma} y se timbró después, el {timbre}.",
+    fix="Firme después de timbrar; revise el reloj del servidor.",
+    source="Inferido",
+    sii="aviso",
+    severity="warn",
+    confidence="baja",
+    forms=XML,
+    fields=(SIGNED, STAMPED),
+)
+def document_is_signed_after_its_stamp(dte: Dte, ctx: Context) -> Faults:
+    signed, stamped = dte.moment(SIGNED), dte.moment(STAMPED)
+    if signed is not None and stamped is not None and signed < stamped:
+        yield Fault(SIGNED, firma=dte.text(SIGNED)[:19], timbre=dte.text(STAMPED)[:19])
+
+
+@rule(
+    "FEC-10",
+    title="El documento es anterior a la resolución que autoriza al emisor.",
+    message="El documento es del {fecha} y la resolución de la carátula del {resolucion}.",
+    fix="Corrija FchEmis o la fecha de resolución de la carátula.",
+    source="LAPP HED-3-305",
+    sii="rechazo",
+    severity="reject",
+    sii_code="HED-3-305",
+    confidence="media",
+    forms=XML,
+    fields=(ISSUED, "SetDTE/Caratula/FchResol"),
+    note="Sólo se puede revisar dentro de un envío.",
+)
+def document_is_not_before_the_authorisation(dte: Dte, ctx: Context) -> Faults:
+    authorised = ctx.envelope.caratula.date("FchResol") if ctx.envelope is not None else None
+    if authorised is not None and dte.issued is not None and dte.issued < authorised:
+        yield Fault(ISSUED, fecha=dte.issued, resolucion=authorised)

@@ -279,7 +279,7 @@ def test_a_milder_case_is_milder():
     assert next(f.severity for f in export if f.code == "ENC-07") == "warn"
 
 
-def test_a_received_document_is_late_only_if_it_was_signed_late():
+def test_lateness_is_judged_before_sending_only():
     assert "FEC-03" not in codes(document(33), mode="reception", as_of=AS_OF + timedelta(days=20))
     assert "FEC-03" in codes(document(33), mode="emission", as_of=AS_OF + timedelta(days=20))
 
@@ -304,10 +304,28 @@ def test_the_flat_form_is_summed_by_quantity_and_price():
     assert not {"TOT-04", "TOT-13"} & found
 
 
-def _stamped(folio: str) -> bytes:
+def _stamped(folio: str = "123", *, stamp: str = "", signed: str = "") -> bytes:
     xml = to_xml(document(33, {f"{IDDOC}/Folio": folio}))
-    caf = b"<TED><DD><CAF><DA><RNG><D>100</D><H>200</H></RNG></DA></CAF></DD></TED>"
-    return xml.replace(b"</Documento>", caf + b"</Documento>")
+    ted = (
+        "<TED><DD><CAF><DA><RNG><D>100</D><H>200</H></RNG><FA>2026-02-01</FA></DA></CAF>"
+        f"<TSTED>{stamp}</TSTED></DD></TED><TmstFirma>{signed}</TmstFirma>"
+    )
+    return xml.replace(b"</Documento>", ted.encode() + b"</Documento>")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "signed", "found"),
+    [
+        ("2026-01-31T23:59:59", "2026-03-02T10:00:00", {"FEC-04"}),
+        ("2026-03-02T10:00:01", "2026-03-02T10:00:00", {"FEC-09"}),
+        ("2026-02-01T00:00:00", "2026-02-01T00:00:00", set()),
+        ("ayer", "hoy", set()),
+    ],
+)
+def test_caf_stamp_and_signature_come_in_that_order(stamp, signed, found):
+    report = judge_xml(read_xml(_stamped(stamp=stamp, signed=signed)), Context(as_of=AS_OF))
+    codes_found = {finding.code for finding in report.documents[0].findings}
+    assert codes_found & {"FEC-04", "FEC-09"} == found
 
 
 @pytest.mark.parametrize(("folio", "found"), [("99", True), ("100", False), ("201", True)])
@@ -316,13 +334,15 @@ def test_the_folio_must_be_in_the_range_of_its_caf(folio, found):
     assert ("FOL-02" in {finding.code for finding in report.documents[0].findings}) is found
 
 
-def _envelope(kind: str, *documents: bytes) -> bytes:
+def _envelope(kind: str, *documents: bytes, caratula: bytes = b"") -> bytes:
     inside = b"".join(xml.split(b"?>", 1)[1] for xml in documents)
     root = kind.encode()
     return (
         b'<?xml version="1.0" encoding="ISO-8859-1"?><'
         + root
-        + b' xmlns="http://www.sii.cl/SiiDte" version="1.0"><SetDTE ID="S"><Caratula/>'
+        + b' xmlns="http://www.sii.cl/SiiDte" version="1.0"><SetDTE ID="S"><Caratula>'
+        + caratula
+        + b"</Caratula>"
         + inside
         + b"</SetDTE></"
         + root
@@ -368,3 +388,11 @@ class OneEarlier:
 def test_history_tells_a_used_folio_from_a_second_look(outcome, mode, code):
     found = codes(document(33), mode=mode, history=OneEarlier(outcome))
     assert {c for c in found if c in {"FOL-04", "FOL-05"}} == ({code} if code else set())
+
+
+@pytest.mark.parametrize(("resolution", "found"), [("2026-03-02", False), ("2026-03-03", True)])
+def test_a_document_is_not_older_than_the_resolution_of_its_envelope(resolution, found):
+    caratula = f"<FchResol>{resolution}</FchResol>".encode()
+    xml = _envelope("EnvioDTE", to_xml(document(33)), caratula=caratula)
+    report = judge_xml(read_xml(xml), Context(as_of=AS_OF))
+    assert ("FEC-10" in {finding.code for finding in report.documents[0].findings}) is found
