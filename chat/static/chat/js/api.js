@@ -105,26 +105,30 @@ export async function* streamAnswer(sessionId, message, signal) {
 
 /** Parse a text/event-stream body whose data fields hold JSON. */
 export async function* serverEvents(body, signal) {
+  for await (const event of pieces(body, /\r\n\r\n|\n\n|\r\r/, signal)) {
+    const data = dataOf(event);
+    if (data) yield JSON.parse(data);
+  }
+}
+
+/** The text of a body, cut at a separator, as it arrives; what follows the last one is left out. */
+async function* pieces(body, separator, signal) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   const stop = () => reader.cancel().catch(() => {});
   signal?.addEventListener("abort", stop);
   let pending = "";
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await reader.read().catch(() => {
+        signal?.throwIfAborted();
+        throw new ApiError(0, "Se perdió la conexión mientras llegaba la respuesta.");
+      });
       signal?.throwIfAborted();
       if (done) break;
-      // An event ends at a blank line; what follows the last one is not complete yet.
-      const events = (pending + value).split(/\r\n\r\n|\n\n|\r\r/);
-      pending = events.pop();
-      for (const event of events) {
-        const data = dataOf(event);
-        if (data) yield JSON.parse(data);
-      }
+      const found = (pending + value).split(separator);
+      pending = found.pop();
+      yield* found;
     }
-  } catch {
-    signal?.throwIfAborted();
-    throw new ApiError(0, "Se perdió la conexión mientras llegaba la respuesta.");
   } finally {
     signal?.removeEventListener("abort", stop);
     stop();
@@ -136,13 +140,20 @@ function dataOf(event) {
   return lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
 }
 
+const postBytes = (path, bytes, contentType, signal) =>
+  send(path, { method: "POST", headers: { "Content-Type": contentType }, body: bytes, signal });
+
 /** Validate a document given as bytes, exactly as its author wrote them. */
-export async function validateDocument(bytes, contentType, params = {}) {
+export async function validateDocument(bytes, contentType, params, signal) {
   const query = new URLSearchParams(params).toString();
-  const response = await send(`/api/dte/validate${query && `?${query}`}`, {
-    method: "POST",
-    headers: { "Content-Type": contentType },
-    body: bytes,
-  });
+  const response = await postBytes(`/api/dte/validate${query && `?${query}`}`, bytes, contentType, signal);
   return response.json();
+}
+
+/** Validate a ZIP or a large envelope and yield the lines of the answer as they arrive. */
+export async function* validateBatch(bytes, contentType, signal) {
+  const response = await postBytes("/api/dte/validate/batch", bytes, contentType, signal);
+  for await (const line of pieces(response.body, "\n", signal)) {
+    if (line) yield JSON.parse(line);
+  }
 }

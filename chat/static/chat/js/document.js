@@ -1,8 +1,11 @@
 /** The document to validate: its bytes as its author wrote them, and its text to show. */
 
-/** A document read from a file. */
+/** A document, or many in a ZIP, read from a file. */
 export async function fromFile(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
+  if (String.fromCharCode(...bytes.subarray(0, 4)) === "PK\x03\x04") {
+    return { name: file.name, bytes, kind: "zip", contentType: "application/zip" };
+  }
   return describe(file.name, bytes, decode(bytes));
 }
 

@@ -71,7 +71,11 @@ export function summaryOf(summary) {
 }
 
 const formatFolio = (folio) => `N° ${folio}`;
-const partyOf = (party) => party && [party.name, party.rut].filter(Boolean).join(" · ");
+const partyOf = (party) => (party?.name || party?.rut) &&
+  [party.name, party.name && party.rut && " · ", party.rut && el("span", { class: "rut" }, formatRut(party.rut))].filter(Boolean);
+
+/** A RUT as people write it, 76.543.210-3; what is not one stays as it is. */
+const formatRut = (rut) => rut.replace(/^(\d{1,2})(\d{3})(\d{3})-([\dkK])$/, "$1.$2.$3-$4");
 
 function formatDate(date) {
   const [year, month, day] = String(date).split("-");

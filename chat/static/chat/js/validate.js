@@ -1,12 +1,13 @@
-/** The validation tab: takes a document in, shows what the service found in it. */
+/** The validation tab: takes a document in, has it judged, shows the outcome. */
 
-import { ApiError, validateDocument } from "./api.js";
+import { ApiError, validateBatch, validateDocument } from "./api.js";
+import { BatchView } from "./batch.js";
 import { fromFile, fromText } from "./document.js";
-import { announce, byId, counted, el, icon, scrollBehavior } from "./dom.js";
-import { bySeverity, findingsList, summaryOf, verdictBanner } from "./findings.js";
-import { SourceView } from "./source_view.js";
+import { announce, byId, counted, el, icon } from "./dom.js";
+import { ReportView } from "./report.js";
 
-const LARGEST = 5 * 1024 * 1024;
+const LARGEST = 32 * 1024 * 1024;
+const LARGEST_ALONE = 5 * 1024 * 1024; // beyond it, or in a ZIP, documents are judged as a batch
 
 /** Wire the validation panel; `ask(question)` moves to the assistant with a prepared question. */
 export function setUpValidation({ ask }) {
@@ -69,29 +70,76 @@ async function readSample(address) {
 class Validation {
   constructor(ask) {
     this.askAssistant = ask;
-    this.turn = 0;
+    this.controller = new AbortController();
   }
 
-  /** Validate what `read` returns; a later document overtakes an earlier one still on its way. */
+  /** Validate what `read` returns; a later document cuts off an earlier one still on its way. */
   async take(read, params = {}) {
-    const turn = (this.turn += 1);
+    this.controller.abort();
+    this.controller = new AbortController();
+    const { signal } = this.controller;
+    const panel = byId("panel-validate");
     this.showError(null);
-    byId("panel-validate").setAttribute("aria-busy", "true");
-    let taken = null;
+    panel.setAttribute("aria-busy", "true");
     try {
-      taken = await read();
-      if (taken.bytes.length > LARGEST) throw new ApiError(413, "El documento supera los 5 MB.");
-      const report = await validateDocument(taken.bytes, taken.contentType, params);
-      if (turn === this.turn) this.show(taken, report);
+      await this.judge(await read(), params, signal);
     } catch (error) {
+      if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
-      if (turn !== this.turn) return;
-      // A document that cannot be read is refused with the findings that say why.
-      if (taken && error.body.findings) this.show(taken, { recommendation: "reject", ...error.body });
-      else this.showError(error);
+      this.showError(error);
     } finally {
-      if (turn === this.turn) byId("panel-validate").removeAttribute("aria-busy");
+      if (!signal.aborted) panel.removeAttribute("aria-busy");
     }
+  }
+
+  async judge(taken, params, signal) {
+    const { bytes, contentType, kind } = taken;
+    if (bytes.length > LARGEST) throw new ApiError(413, "El archivo supera los 32 MB.");
+    if (kind === "zip" || bytes.length > LARGEST_ALONE) {
+      await this.showBatch(taken, validateBatch(bytes, contentType, signal));
+      return;
+    }
+    try {
+      this.showReport(taken, await validateDocument(bytes, contentType, params, signal));
+    } catch (error) {
+      // A document that cannot be read is refused with the findings that say why.
+      if (!error.body?.findings) throw error;
+      this.showReport(taken, { recommendation: "reject", ...error.body });
+    }
+  }
+
+  showReport(taken, report) {
+    const view = new ReportView(taken, report, (finding) =>
+      this.askAssistant(questionAbout(finding, report.document)));
+    this.showResult(view.main, view.source.node);
+    view.start();
+    view.banner.querySelector("h2").focus({ preventScroll: true });
+    announce(view.banner.innerText);
+  }
+
+  async showBatch({ name }, lines) {
+    const view = new BatchView(name, {
+      placeOf: () => null,
+      ask: (finding) => this.askAssistant(questionAbout(finding)),
+      drawn: () => {},
+      held: () => {},
+    });
+    for await (const line of lines) {
+      if (!view.node.isConnected) this.showResult(view.node);
+      view.add(line);
+    }
+  }
+
+  showResult(main, ...beside) {
+    main.classList.add("result-main");
+    main.prepend(el("button", {
+      class: "button button-small again", type: "button", on: { click: () => this.startOver() },
+    }, icon("back"), "Validar otro documento"));
+    byId("result").replaceChildren(main, ...beside);
+    byId("result").classList.toggle("is-single", beside.length === 0);
+    byId("intake").hidden = true;
+    byId("result").hidden = false;
+    byId("result").parentElement.scrollTop = 0;
   }
 
   showError(error) {
@@ -108,102 +156,16 @@ class Validation {
     byId("intake").hidden = false;
   }
 
-  show(taken, report) {
-    const documents = report.documents ?? [];
-    // A finding of a document in an envelope says which one, so that its fields can be found.
-    const inside = documents.map((one) =>
-      ({ ...one, findings: (one.findings ?? []).map((finding) => ({ ...finding, document: one.number })) }));
-    const own = report.findings ?? [];
-    const all = bySeverity([...own, ...inside.flatMap((one) => one.findings)]);
-    const findings = all.flatMap(([, group]) => group);
-    const view = new SourceView(taken, (finding) => this.showFinding(finding));
-    for (const [severity, group] of all) group.forEach((finding) => view.mark(finding, severity));
-    this.cards = new Map();
-    this.holders = new Map();
-    const banner = verdictBanner(report, findings);
-    const actions = {
-      placeOf: (finding) => view.placeOf(finding),
-      locate: (finding) => this.locate(view, finding),
-      ask: (finding) => this.askAssistant(questionAbout(finding, report)),
-      drawn: (finding, card) => this.cards.set(finding, card),
-      held: (finding, holder) => this.holders.set(finding, holder),
-    };
-    byId("result").replaceChildren(
-      el("div", { class: "result-main" },
-        el("button", { class: "button button-small again", type: "button", on: { click: () => this.startOver() } },
-          icon("back"), "Validar otro documento"),
-        banner,
-        ...[summaryOf(report.document)].filter(Boolean),
-        ...findingsList(own, actions),
-        ...(inside.length ? [documentsList(inside, actions)] : [])),
-      view.node,
-    );
-    byId("intake").hidden = true;
-    byId("result").hidden = false;
-    byId("result").parentElement.scrollTop = 0;
-    banner.querySelector("h2").focus({ preventScroll: true });
-    announce(banner.innerText);
-    const first = findings.find((finding) => view.rowOf(finding) !== null);
-    if (first) view.show(first);
-  }
-
   startOver() {
+    this.controller.abort();
+    byId("panel-validate").removeAttribute("aria-busy");
     this.showIntake();
     byId("choose").focus();
   }
-
-  locate(view, finding) {
-    view.show(finding);
-    view.node.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
-  }
-
-  showFinding(finding) {
-    this.holders.get(finding)?.open();
-    const card = this.cards.get(finding);
-    card.scrollIntoView({ block: "center", behavior: scrollBehavior() });
-    card.classList.remove("is-shown");
-    requestAnimationFrame(() => card.classList.add("is-shown"));
-  }
 }
 
-const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
-
-/** The documents of an envelope, each with its own verdict; what is inside is drawn when opened. */
-function documentsList(documents, actions) {
-  const faulty = documents.filter((one) => one.recommendation === "reject").slice(0, OPEN_AT_FIRST);
-  return el("section", { class: "documents", "aria-label": "Documentos del envío" },
-    el("h3", {}, counted(documents.length, "documento en el envío", "documentos en el envío")),
-    documents.map((one) => documentNode(one, faulty.includes(one), actions)));
-}
-
-function documentNode({ number, document: summary, recommendation, findings }, opened, actions) {
-  const { type_name: name, folio } = summary ?? {};
-  const node = el("details", { class: "document" },
-    el("summary", {},
-      icon("chevron"),
-      el("span", { class: "document-name" }, [name || `Documento ${number}`, folio && `N° ${folio}`].filter(Boolean).join(" ")),
-      el("span", { class: "chip", data: { verdict: recommendation } }, VERDICT_NAMES[recommendation])));
-  const draw = () => {
-    if (node.childElementCount > 1) return;
-    const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
-    node.append(...[summaryOf(summary), ...drawn].filter(Boolean));
-  };
-  const holder = {
-    open() {
-      draw();
-      node.open = true;
-    },
-  };
-  findings.forEach((finding) => actions.held(finding, holder));
-  node.addEventListener("toggle", draw);
-  if (opened) holder.open();
-  return node;
-}
-
-const VERDICT_NAMES = { send: "Enviar", review: "Revisar", reject: "No enviar" };
-
-function questionAbout({ code, message, path }, { document: summary }) {
+function questionAbout({ code, message, path }, summary) {
   const kind = summary?.type_name ? ` de una ${summary.type_name}` : "";
-  const field = path ? ` (campo ${path})` : "";
+  const field = path && path !== "/" ? ` (campo ${path})` : "";
   return `Al validar el XML${kind} apareció el hallazgo ${code}${field}: «${message}» ¿Qué significa y cómo lo corrijo?`;
 }

@@ -1,0 +1,59 @@
+/** Many documents at once: progress while they are judged, then each under its verdict. */
+
+import { documentNode, VERDICTS } from "./documents.js";
+import { announce, counted, el, formatNumber } from "./dom.js";
+import { verdictBanner } from "./findings.js";
+
+const HEADINGS = { reject: "No enviar", review: "Por revisar", send: "Se pueden enviar" };
+
+export class BatchView {
+  /** @param {Object} actions As documents take them. */
+  constructor(name, actions) {
+    this.actions = actions;
+    this.progress = el("progress", { "aria-label": "Avance" });
+    this.status = el("p", {}, "Leyendo el archivo…");
+    this.head = el("div", { class: "batch-progress" }, el("h2", {}, name), this.progress, this.status);
+    this.groups = Object.fromEntries(Object.keys(VERDICTS).map((verdict) => [verdict, new Group(verdict)]));
+    this.node = el("div", { class: "batch" }, this.head, Object.values(this.groups).map((group) => group.node));
+  }
+
+  /** Take in one line of the answer. */
+  add(line) {
+    if (line.type === "document" || line.type === "envelope") this.addDocument(line);
+    if (line.type === "summary") this.finish(line);
+    if (line.type === "error") this.status.textContent = line.detail;
+  }
+
+  addDocument(line) {
+    this.groups[line.recommendation].add(documentNode(line, this.actions));
+    if (!line.total) return;
+    this.progress.max = line.total;
+    this.progress.value = line.done;
+    this.status.textContent = `${formatNumber(line.done)} de ${counted(line.total, "documento", "documentos")}`;
+  }
+
+  finish({ documents, recommendation, counts, codes }) {
+    const words = Object.keys(VERDICTS).filter((verdict) => counts[verdict])
+      .map((verdict) => `${VERDICTS[verdict]}: ${formatNumber(counts[verdict])}`);
+    const frequent = Object.entries(codes).slice(0, 6).map(([code, count]) => `${code} (${formatNumber(count)})`);
+    const statement = `${counted(documents, "documento", "documentos")}. ${words.join(", ")}.` +
+      (frequent.length ? ` Códigos más frecuentes: ${frequent.join(", ")}.` : "");
+    const banner = verdictBanner({ recommendation, valid_for_sii: statement }, []);
+    this.head.replaceWith(banner);
+    announce(banner.innerText);
+  }
+}
+
+/** The documents that share a verdict; hidden while there are none. */
+class Group {
+  constructor(verdict) {
+    this.count = el("span", { class: "chip", data: { verdict } }, "0");
+    this.node = el("section", { class: "documents", hidden: true }, el("h3", {}, HEADINGS[verdict], this.count));
+  }
+
+  add(node) {
+    this.node.append(node);
+    this.node.hidden = false;
+    this.count.textContent = formatNumber(this.node.childElementCount - 1);
+  }
+}

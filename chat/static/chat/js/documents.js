@@ -1,0 +1,44 @@
+/** The documents of an envelope or a batch, each with its own verdict. */
+
+import { counted, el, icon } from "./dom.js";
+import { findingsList, summaryOf } from "./findings.js";
+
+const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
+export const VERDICTS = { reject: "No enviar", review: "Revisar", send: "Enviar" }; // the worst first
+
+/** The documents of an envelope, the worst first. `actions` as in findingsList, and `held`. */
+export function documentsList(given, actions) {
+  const order = Object.keys(VERDICTS);
+  const rank = ({ recommendation }) => order.indexOf(recommendation);
+  const documents = given.toSorted((one, other) => rank(one) - rank(other));
+  const faulty = documents.filter((one) => one.recommendation === "reject").slice(0, OPEN_AT_FIRST);
+  return el("section", { class: "documents", "aria-label": "Documentos del envío" },
+    el("h3", {}, counted(documents.length, "documento en el envío", "documentos en el envío")),
+    documents.map((one) => documentNode(one, actions, faulty.includes(one))));
+}
+
+/** One document, folded; what is inside is drawn when it is opened. */
+export function documentNode({ number, file, document: summary, recommendation, findings }, actions, opened = false) {
+  const { type_name: type, folio } = summary ?? {};
+  const name = [type || `Documento ${number}`, folio && `N° ${folio}`].filter(Boolean).join(" ");
+  const node = el("details", { class: "document" },
+    el("summary", {},
+      icon("chevron"),
+      el("span", { class: "document-name" }, name, file && el("span", { class: "document-file" }, file)),
+      el("span", { class: "chip", data: { verdict: recommendation } }, VERDICTS[recommendation])));
+  const draw = () => {
+    if (node.childElementCount > 1) return;
+    const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
+    node.append(...[summaryOf(summary), ...drawn].filter(Boolean));
+  };
+  const holder = {
+    open() {
+      draw();
+      node.open = true;
+    },
+  };
+  findings.forEach((finding) => actions.held(finding, holder));
+  node.addEventListener("toggle", draw);
+  if (opened) holder.open();
+  return node;
+}

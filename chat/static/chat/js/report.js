@@ -1,0 +1,62 @@
+/** The service's report on one submission, with its document beside it. */
+
+import { documentsList } from "./documents.js";
+import { el, scrollBehavior } from "./dom.js";
+import { bySeverity, findingsList, summaryOf, verdictBanner } from "./findings.js";
+import { SourceView } from "./source_view.js";
+
+export class ReportView {
+  /**
+   * @param {Object} taken The document, as `document.js` describes it.
+   * @param {Object} report The service's answer.
+   * @param {function(Object): void} ask Asks the assistant about a finding.
+   */
+  constructor(taken, report, ask) {
+    this.cards = new Map();
+    this.holders = new Map();
+    this.source = new SourceView(taken, (finding) => this.showCard(finding));
+    const actions = {
+      placeOf: (finding) => this.source.placeOf(finding),
+      locate: (finding) => this.showSource(finding),
+      ask,
+      drawn: (finding, card) => this.cards.set(finding, card),
+      held: (finding, holder) => this.holders.set(finding, holder),
+    };
+    const own = report.findings ?? [];
+    const documents = (report.documents ?? []).map(withNumbers);
+    const groups = bySeverity([...own, ...documents.flatMap((one) => one.findings)]);
+    this.findings = groups.flatMap(([, group]) => group);
+    for (const [severity, group] of groups) {
+      for (const finding of group) this.source.mark(finding, severity);
+    }
+    this.banner = verdictBanner(report, this.findings);
+    this.main = el("div", {},
+      this.banner,
+      summaryOf(report.document),
+      findingsList(own, actions),
+      documents.length > 0 && documentsList(documents, actions));
+  }
+
+  /** Show where the gravest finding is; call it once the nodes are in the page. */
+  start() {
+    const first = this.findings.find((finding) => this.source.placeOf(finding));
+    if (first) this.source.show(first);
+  }
+
+  showSource(finding) {
+    this.source.show(finding);
+    this.source.node.scrollIntoView({ block: "nearest", behavior: scrollBehavior() });
+  }
+
+  showCard(finding) {
+    this.holders.get(finding)?.open();
+    const card = this.cards.get(finding);
+    card.scrollIntoView({ block: "center", behavior: scrollBehavior() });
+    card.classList.remove("is-shown");
+    requestAnimationFrame(() => card.classList.add("is-shown"));
+  }
+}
+
+/** Findings of a document in an envelope say which one, so that their fields can be found. */
+const withNumbers = (one) =>
+  ({ ...one, findings: one.findings.map((finding) => ({ ...finding, document: one.number })) });
