@@ -73,8 +73,9 @@ class Batch:
     def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
         if entry.raw.lstrip().startswith(_JSON_START):
             self.total += 1
-            value = parse_json(entry.raw)
-            report = judge_json(value, self.context, odd_text=is_odd(entry.raw))
+            report = judge_json(
+                parse_json(entry.raw), self.context, content=entry.raw, odd_text=is_odd(entry.raw)
+            )
             yield self._document(entry.name, report.documents[0], in_envelope=False)
             return
         file = read_xml(entry.raw, max_bytes=MAX_BATCH_BYTES, max_elements=MAX_BATCH_ELEMENTS)

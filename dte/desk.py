@@ -37,6 +37,8 @@ def _judge(submission: Submission, options: Options, api_key: ApiKey) -> Report:
     try:
         if submission.xml is not None:
             return judge_xml(read_xml(submission.xml), context)
-        return judge_json(submission.json, context, odd_text=submission.odd_text)
+        return judge_json(
+            submission.json, context, content=submission.content, odd_text=submission.odd_text
+        )
     except Unreadable as exc:
         raise UnreadableDocument(exc) from exc

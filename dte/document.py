@@ -90,6 +90,11 @@ class Values:
 
     def find(self, path: str) -> Any:
         """Return what stands at ``path`` (a text, a dict, a list), or None."""
+        # Rules ask for a few hundred fields of each document, most of them rows' own.
+        found = self.data.get(path)
+        return found if found is not None or path.isalnum() else self._walk(path)
+
+    def _walk(self, path: str) -> Any:
         node: Any = self.data
         for name, number in _steps(path):
             if node.__class__ is not dict:
@@ -197,7 +202,7 @@ class XmlSource(NamedTuple):
 class Dte(Values):
     """One tax document."""
 
-    __slots__ = ("__dict__", "form", "kind", "odd_text", "problems", "tipo", "xml")
+    __slots__ = ("__dict__", "_found", "form", "kind", "odd_text", "problems", "tipo", "xml")
 
     def __init__(
         self,
@@ -217,6 +222,15 @@ class Dte(Values):
         self.xml = xml
         self.kind = kind
         self.odd_text = odd_text
+        self._found: dict[str, Any] = {}
+
+    def find(self, path: str) -> Any:
+        """Return what stands at ``path``; remembered, because many rules ask for the same."""
+        try:
+            return self._found[path]
+        except KeyError:
+            found = self._found[path] = self._walk(path)
+            return found
 
     # --- Zones ------------------------------------------------------------------------------------
 

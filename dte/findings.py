@@ -1,6 +1,6 @@
 """What a rule says (a fault) and what the caller reads (a finding)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal
@@ -58,10 +58,14 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; ``document`` only where it says something."""
-        data = asdict(self)
-        if data["document"] is None:
-            del data["document"]
+        # Not dataclasses.asdict: it copies every value deeply, and values are plain already.
+        data = {name: getattr(self, name) for name in _FINDING_FIELDS}
+        if self.document is not None:
+            data["document"] = self.document
         return data
+
+
+_FINDING_FIELDS = tuple(field.name for field in fields(Finding) if field.name != "document")
 
 
 def spell(value: Any) -> str:

@@ -79,6 +79,8 @@ class Submission:
 
     xml: bytes | None = None
     json: Any = None
+    content: bytes | None = None
+    """The bytes of the JSON, where they are the document and nothing else."""
     odd_text: bool = True
 
 
@@ -180,6 +182,6 @@ def parse_submission(body: bytes) -> Submission:
         UnreadableDocument: It is not strict JSON.
     """
     try:
-        return Submission(json=parse_json(body), odd_text=is_odd(body))
+        return Submission(json=parse_json(body), content=body, odd_text=is_odd(body))
     except Unreadable as exc:
         raise UnreadableDocument(exc) from exc

@@ -7,6 +7,7 @@ judges another document.
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from dte.document import Dte, Form, to_type
@@ -20,12 +21,16 @@ MAX_DEPTH = 64
 MAX_DIGITS = 40
 MAX_EXPONENT = 18
 
-# A character outside ISO-8859-1, a control, or an escape that may hide one.
-_ODD = re.compile(r"[\x7f-\x9f]|[^\x00-\xff]|\\u")
+# In UTF-8 these bytes begin the characters that ISO-8859-1 lacks; C1 controls are C2 80 to C2 9F.
+_BEYOND_LATIN_1 = bytes((0x7F, *range(0xC4, 0x100)))
+_C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
+# Escapes of NUL and of half a surrogate pair: no database stores the one, no encoding has the other.
+_ESCAPED_NO_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _WRAPPERS = ("DTE", "Documento", "Liquidacion", "Exportaciones")
 
 
-def parse_json(raw: bytes | str) -> Any:
+def parse_json(raw: bytes) -> Any:
     """Parse strictly; numbers come out as :class:`JsonNumber`, with every digit.
 
     Raises:
@@ -35,24 +40,28 @@ def parse_json(raw: bytes | str) -> Any:
     if len(raw) > MAX_BYTES:
         raise Unreadable("XML-07", what=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
     try:
-        text = raw if isinstance(raw, str) else raw.decode("utf-8-sig")
-        value = _DECODER.decode(text)
+        value = _DECODER.decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as exc:
         raise Unreadable("JSN-01", path="$", reason="no está en UTF-8") from exc
     except json.JSONDecodeError as exc:
-        raise Unreadable(
-            "JSN-01", path="$", line=exc.lineno, reason=f"error de sintaxis: {exc.msg}"
-        ) from exc
+        reason = f"error de sintaxis: {exc.msg}"
+        raise Unreadable("JSN-01", path="$", line=exc.lineno, reason=reason) from exc
     except RecursionError as exc:
         raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles") from exc
-    _check_depth(value)
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check_depth(value)
+    if _ESCAPED_NO_TEXT.search(raw):
+        _check_text(value)
     return value
 
 
-def is_odd(raw: bytes | str) -> bool:
-    """Tell whether the text may hold characters the SII's encoding does not have."""
-    text = raw if isinstance(raw, str) else raw.decode("utf-8-sig", "replace")
-    return _ODD.search(text) is not None
+def is_odd(raw: bytes) -> bool:
+    """Tell whether the JSON may hold characters the SII's encoding does not have."""
+    return (
+        len(raw.translate(None, _BEYOND_LATIN_1)) != len(raw)
+        or b"\\u" in raw
+        or _C1_CONTROL.search(raw) is not None
+    )
 
 
 def read_json(value: Any, *, odd_text: bool = True) -> Dte:
@@ -99,21 +108,24 @@ def _tipo(document: dict[str, Any]) -> int:
     return to_type(node) if isinstance(node, str) else 0
 
 
-def _number(text: str) -> JsonNumber:
+def _integer(text: str) -> JsonNumber:
+    if len(text) > MAX_DIGITS:
+        raise _impossible(f"tiene más de {MAX_DIGITS} dígitos")
+    return JsonNumber(text)
+
+
+def _decimal(text: str) -> JsonNumber:
     mantissa, _, exponent = text.lower().partition("e")
-    if sum(map(str.isdigit, mantissa)) > MAX_DIGITS:
-        raise Unreadable(
-            "JSN-04", path="$", field="un número", problem=f"tiene más de {MAX_DIGITS} dígitos"
-        )
     magnitude = exponent.lstrip("+-").lstrip("0")
     if len(magnitude) > 2 or (magnitude and int(magnitude) > MAX_EXPONENT):
-        raise Unreadable(
-            "JSN-04",
-            path="$",
-            field="un número",
-            problem=f"tiene un exponente mayor que {MAX_EXPONENT}",
-        )
+        raise _impossible(f"tiene un exponente mayor que {MAX_EXPONENT}")
+    if len(mantissa) > MAX_DIGITS:
+        raise _impossible(f"tiene más de {MAX_DIGITS} dígitos")
     return JsonNumber(text)
+
+
+def _impossible(problem: str) -> Unreadable:
+    return Unreadable("JSN-04", path="$", field="un número", problem=problem)
 
 
 def _constant(name: str) -> Any:
@@ -130,11 +142,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_depth(value: Any) -> None:
-    level, depth = [value], 0
-    while level:
-        depth += 1
+    for depth, _ in enumerate(_levels(value), 1):
         if depth > MAX_DEPTH:
             raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles")
+
+
+def _check_text(value: Any) -> None:
+    for level in _levels(value):
+        for node in level:
+            keys = node if isinstance(node, dict) else ()
+            if any(isinstance(text, str) and _NO_TEXT.search(text) for text in (node, *keys)):
+                raise Unreadable(
+                    "JSN-01", path="$", reason="trae un carácter que no existe en Unicode"
+                )
+
+
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """Go through a value level by level, without recursion."""
+    level = [value]
+    while level:
+        yield level
         level = [
             item
             for node in level
@@ -145,7 +172,7 @@ def _check_depth(value: Any) -> None:
 
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object,
-    parse_float=_number,
-    parse_int=_number,
+    parse_float=_decimal,
+    parse_int=_integer,
     parse_constant=_constant,
 )

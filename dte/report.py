@@ -103,14 +103,25 @@ class Report:
         return texts
 
 
-def judge_json(value: Any, ctx: Context, *, odd_text: bool = True) -> Report:
-    """Judge a parsed JSON document; its digest does not depend on spacing or the order of keys.
+def judge_json(
+    value: Any, ctx: Context, *, content: bytes | None = None, odd_text: bool = True
+) -> Report:
+    """Judge a parsed JSON document.
+
+    Args:
+        value: What ``parse_json`` returned.
+        ctx: What the rules may know.
+        content: The bytes of the document; without them, when it came inside something else, its
+            canonical form.
+        odd_text: Whether ``is_odd`` found characters to look at.
 
     Raises:
         Unreadable: When it has not the structure of a document.
     """
     dte = read_json(value, odd_text=odd_text)
-    content = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    if content is None:
+        canonical = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        content = canonical.encode(errors="backslashreplace")
     return Report([_judge(dte, content, ctx)])
 
 

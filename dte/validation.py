@@ -6,7 +6,6 @@ fast: no database, no network.
 
 from collections.abc import Iterable
 from functools import cache
-from itertools import islice
 
 import structlog
 
@@ -25,21 +24,15 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 def judge(dte: Dte, ctx: Context) -> list[Finding]:
     """Return every finding on one document, the worst first."""
-    findings: list[Finding] = []
-    for unit in plan(dte.tipo, dte.form, "document", ctx.mode):
-        findings += _run(unit, dte, ctx)
+    findings = _run(plan(dte.tipo, dte.form, "document", ctx.mode), dte, ctx)
     if ctx.history is not None:
-        for unit in plan(dte.tipo, dte.form, "history", ctx.mode):
-            findings += _run(unit, dte, ctx)
+        findings += _run(plan(dte.tipo, dte.form, "history", ctx.mode), dte, ctx)
     return sort(findings)
 
 
 def judge_envelope(envelope: Envelope, ctx: Context) -> list[Finding]:
     """Return the findings of an envelope as a whole; call it after its last document."""
-    findings: list[Finding] = []
-    for unit in plan(0, "xml", "envelope", ctx.mode):
-        findings += _run(unit, envelope, ctx)
-    return sort(findings)
+    return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx))
 
 
 @cache
@@ -69,15 +62,18 @@ def sort(findings: list[Finding]) -> list[Finding]:
     return findings
 
 
-def _run(unit: Rule, subject: Dte | Envelope, ctx: Context) -> list[Finding]:
-    try:
-        return [
-            to_finding(unit, fault, subject)
-            for fault in islice(unit.function(subject, ctx), MAX_FINDINGS_PER_RULE)
-        ]
-    except Exception:
-        log.exception("dte.rule_failed", rule=unit.code)
-        return [_failed(unit)]
+def _run(units: tuple[Rule, ...], subject: Dte | Envelope, ctx: Context) -> list[Finding]:
+    findings: list[Finding] = []
+    for unit in units:
+        try:
+            for number, fault in enumerate(unit.function(subject, ctx)):
+                if number == MAX_FINDINGS_PER_RULE:
+                    break
+                findings.append(to_finding(unit, fault, subject))
+        except Exception:
+            log.exception("dte.rule_failed", rule=unit.code)
+            findings.append(_failed(unit))
+    return findings
 
 
 def to_finding(unit: Rule, fault: Fault, subject: Dte | Envelope | None = None) -> Finding:

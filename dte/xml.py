@@ -50,19 +50,20 @@ _DECLARATION = re.compile(
 # '<DTE' inside them is no tag; one that never closes matches bare and stops the scan. The attribute part
 # is possessive and stops at '<': no input makes it scan the file twice.
 _MARKUP = re.compile(
-    rb"""<!--(?P<comment>.*?-->)?"""
-    rb"""|<!\[CDATA\[(?P<cdata>.*?\]\]>)?"""
-    rb"""|<\?(?P<pi>.*?\?>)?"""
-    rb"""|(?P<doctype><!DOCTYPE)"""
-    rb"""|(?P<open><(?:[A-Za-z_][\w.-]{0,40}:)?DTE(?=[\s/>])"""
+    rb"""<(?:!--(?P<comment>.*?-->)?"""
+    rb"""|!\[CDATA\[(?P<cdata>.*?\]\]>)?"""
+    rb"""|\?(?P<pi>.*?\?>)?"""
+    rb"""|(?P<doctype>!DOCTYPE)"""
+    rb"""|(?P<open>(?:[A-Za-z_][\w.-]{0,40}:)?DTE(?=[\s/>])"""
     rb"""(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>)"""
-    rb"""|(?P<close></(?:[A-Za-z_][\w.-]{0,40}:)?DTE\s*>)""",
+    rb"""|(?P<close>/(?:[A-Za-z_][\w.-]{0,40}:)?DTE\s*>))""",
     re.DOTALL,
 )
 _LONG_TEXT = re.compile(rb">[^<]{%d}" % (MAX_TEXT + 1))
-# Bytes that may stand for a character outside ISO-8859-1 or a control: only then is every text looked at.
-_ODD_LATIN = re.compile(rb"[\x7f-\x9f]|&#")
-_ODD_OTHER = re.compile(rb"[\x7f-\xff]|&#")
+# Bytes that may stand for a character outside ISO-8859-1 or for a control: only where there are some is
+# every text looked at. Deleting them and comparing lengths is ten times faster than searching.
+_ODD_LATIN = bytes(range(0x7F, 0xA0))
+_ODD_OTHER = bytes(range(0x7F, 0x100))
 
 _parsers = threading.local()
 
@@ -230,14 +231,13 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
     data = reader.read(body, _outline_of(kind, tipo)) if body is not None else {}
     if _too_deep(element):
         raise Unreadable("XML-07", line=first_line, what=f"tiene más de {MAX_DEPTH} niveles")
-    odd = _ODD_LATIN if file.encoding.lower().startswith("iso-8859-1") else _ODD_OTHER
     return Dte(
         data,
         form="xml",
         tipo=tipo,
         kind=kind,
         problems=tuple(reader.problems),
-        odd_text=odd.search(raw) is not None,
+        odd_text=_is_odd(raw, file.encoding),
         xml=XmlSource(
             raw=raw,
             element=element,
@@ -247,6 +247,11 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
             namespace=_namespace(element) or (file.namespace if b"xmlns=" not in raw[:200] else ""),
         ),
     )
+
+
+def _is_odd(raw: bytes, encoding: str) -> bool:
+    odd = _ODD_LATIN if encoding.lower().startswith("iso-8859-1") else _ODD_OTHER
+    return b"&#" in raw or len(raw.translate(None, odd)) != len(raw)
 
 
 def _outline_of(kind: str, tipo: int) -> Field:

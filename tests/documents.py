@@ -224,7 +224,7 @@ def file_of(raw: bytes) -> XmlFile:
 
 def from_json(doc: Any) -> Dte:
     """Read a document from its JSON text, as a request brings it."""
-    return read_json(parse_json(json.dumps(doc)))
+    return read_json(parse_json(json.dumps(doc).encode()))
 
 
 def read(doc: Document, form: Literal["xml", "json"]) -> Dte:

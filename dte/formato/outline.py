@@ -25,7 +25,9 @@ XML_ONLY = frozenset({"TED", "TmstFirma"})
 class Field:
     """One field of the format: where it goes, how often, and what its text may be."""
 
-    __slots__ = ("attributes", "check", "children", "least", "most", "name", "order", "spec")
+    __slots__ = (
+        "attributes", "check", "children", "least", "most", "name", "order", "required", "spec",
+    )  # fmt: skip
 
     def __init__(self, name: str, least: int, most: int, spec: str, order: int) -> None:
         self.name = name
@@ -36,11 +38,8 @@ class Field:
         self.check: Check | None = compile_check(spec) if spec else None
         self.children: dict[str, Field] = {}
         self.attributes: dict[str, Field] = {}
-
-    @property
-    def required(self) -> tuple["Field", ...]:
-        """The children that must be there."""
-        return tuple(child for child in self.children.values() if child.least)
+        self.required: tuple[str, ...] = ()
+        """Names of the children that must be there."""
 
 
 def parse_outline(name: str, lines: Iterable[str]) -> Field:
@@ -61,7 +60,14 @@ def parse_outline(name: str, lines: Iterable[str]) -> Field:
         field = Field(label.lstrip("@"), *times, spec or "", len(owner))
         owner[field.name] = field
         stack.append(field)
+    _note_required(root)
     return root
+
+
+def _note_required(field: Field) -> None:
+    field.required = tuple(child.name for child in field.children.values() if child.least)
+    for child in field.children.values():
+        _note_required(child)
 
 
 @cache

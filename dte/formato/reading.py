@@ -14,6 +14,7 @@ from dte.formato.outline import XML_ONLY, Field
 Node = dict[str, Any]
 MAX_PROBLEMS = 100
 UNKNOWN = "no existe en el formato del SII"
+STRAY_TEXT = "trae texto suelto entre sus etiquetas"
 
 
 class Problem(NamedTuple):
@@ -33,7 +34,7 @@ class JsonNumber(str):
 
     def plain(self) -> str:
         """Return it without exponent or needless decimals: ``1.5e3`` and ``1500.0`` are 1500."""
-        if self.lstrip("-").isdigit():
+        if self.isdigit():
             return str(self)
         text = format(Decimal(self), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
@@ -77,7 +78,11 @@ class XmlReader:
         known = field.children
         prefix = f"{path}/" if path else ""
         last = -1
+        if (element.text or "").strip():
+            self._report(path, STRAY_TEXT, element)
         for child in element:
+            if (child.tail or "").strip():
+                self._report(path, STRAY_TEXT, child)
             tag = child.tag
             if not isinstance(tag, str):
                 continue  # comments and processing instructions
@@ -92,10 +97,11 @@ class XmlReader:
             else:
                 last = spec.order
             self._place(node, child, spec, prefix)
-        for spec in field.required:
-            if spec.name not in node:
-                self._report(prefix + spec.name, "es obligatorio y no viene", element)
-        self._read_attributes(element, field, prefix)
+        for name in field.required:
+            if name not in node:
+                self._report(prefix + name, "es obligatorio y no viene", element)
+        if field.attributes:
+            self._read_attributes(element, field, prefix)
         return node
 
     def _place(self, node: Node, child: etree._Element, spec: Field, prefix: str) -> None:
@@ -169,9 +175,9 @@ class JsonReader:
                 node[name] = [kept for kept in values if kept is not None]
             elif (kept := self._value(value, spec, prefix + name)) is not None:
                 node[name] = kept
-        for spec in field.required:
-            if spec.name not in node and (path or spec.name not in XML_ONLY):
-                self._report(prefix + spec.name, "es obligatorio y no viene")
+        for name in field.required:
+            if name not in node and (path or name not in XML_ONLY):
+                self._report(prefix + name, "es obligatorio y no viene")
         return node
 
     def _value(self, value: Any, spec: Field, path: str) -> Any:
