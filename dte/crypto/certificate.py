@@ -9,6 +9,7 @@ from cl_sii.rut import Rut
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from dte.crypto.rsa import PublicKey, decode_base64, public_key
@@ -29,6 +30,16 @@ ACCREDITED_ISSUERS = (
 )  # fmt: skip
 
 _RUT = re.compile(r"0*(\d{1,8})-([\dkK])", re.ASCII)
+# Parsing is lazy: a certificate may load and still be wrong inside. The warning is here for processes
+# that turn warnings into errors.
+_NOT_A_CERTIFICATE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    x509.InvalidVersion,
+    UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,
+)
 _STRING_TAGS = frozenset({0x0C, 0x13, 0x16})  # UTF8String, PrintableString, IA5String
 
 
@@ -66,14 +77,14 @@ def read_certificate(text: str | None) -> Certificate | None:
     return _read(text)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def _read(text: str) -> Certificate | None:
     der = decode_base64(text, MAX_CERTIFICATE_CHARS)
     if der is None:
         return None
     try:
         return _describe(x509.load_der_x509_certificate(der))
-    except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, OverflowError):
+    except _NOT_A_CERTIFICATE:
         return None
 
 

@@ -36,6 +36,7 @@ from dte.crypto.signature import (
 from dte.crypto.xml import SII, child, children, local
 
 BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
+_POSES = BODIES | {"Signature", "DTE", "SetDTE"}
 _EMPTY_DTE = b"<DTE></DTE>"
 _ID_ATTRIBUTES = ("ID", "Id", "id", "{http://www.w3.org/XML/1998/namespace}id")
 _PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in canonical form
@@ -78,10 +79,14 @@ def _look_for_wrapping(
     faults: Faults,
 ) -> None:
     """Fault whatever a careless verifier could take for the signed element."""
-    others = [node for node in children(root) if node is not body and node is not signature.element]
-    if others:
-        names = ", ".join(local(node)[:30] for node in others[:5])
-        faults.add(Fault.WRAPPED, f"junto a lo firmado hay elementos de más: {names}")
+    # Providers add elements of their own beside the signature (DocPersonalizado): the format forbids
+    # them, but only what poses as the document or its signature can deceive.
+    for node in children(root):
+        if node is body or node is signature.element:
+            continue
+        pose = next((local(found) for found in node.iter("*") if local(found) in _POSES), None)
+        if pose is not None:
+            faults.add(Fault.WRAPPED, f"junto a lo firmado hay otro elemento {pose}")
     named = signature.uri.removeprefix("#")
     # Most documents are cleared by one look at the bytes; a walk settles the others.
     if document and _PLAIN_ID.fullmatch(named) and document.count(f'="{named}"'.encode()) <= 1:

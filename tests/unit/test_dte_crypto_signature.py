@@ -155,9 +155,26 @@ def test_a_text_that_looks_like_the_id_is_no_wrapping():
     assert not faults(signed(33, {"Detalle[1]/NmbItem": 'ver ID="F123T33"'}))
 
 
-@pytest.mark.parametrize("extra", [b"<Documento/>", b"<Otro/>", b"<Signature/>"])
-def test_extra_elements_beside_the_document_are_found(extra):
-    assert Fault.WRAPPED in faults(signed(33).replace(b"</DTE>", extra + b"</DTE>"))
+@pytest.mark.parametrize(
+    "extra",
+    [
+        b"<Documento/>",
+        b"<Signature/>",
+        b"<Otro><Documento ID='x'/></Otro>",
+        b"<x:Exportaciones xmlns:x='urn:x'/>",
+        b"<Otro ID='F123T33'/>",
+    ],
+)
+@pytest.mark.parametrize("place", [b"</DTE>", b"\n<Documento "])
+def test_extra_elements_that_pose_as_the_document_are_found(place, extra):
+    both = extra + place if place == b"</DTE>" else b"\n" + extra + place
+    found = faults(signed(33).replace(place, both, 1))
+    assert found & {Fault.WRAPPED, Fault.REFERENCE, Fault.MISSING}
+
+
+def test_what_providers_add_beside_the_signature_is_no_wrapping():
+    extra = b'<DocPersonalizado dteID="1"><campoString name="a">b</campoString></DocPersonalizado>'
+    assert not faults(signed(33).replace(b"</DTE>", extra + b"</DTE>"))
 
 
 def test_a_processing_instruction_cannot_pose_as_the_document():
