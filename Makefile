@@ -38,6 +38,7 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	$(BIN)/ruff format --check .
 	$(DEVELOPMENT) $(BIN)/mypy $(PACKAGES) tests manage.py
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/pre-commit validate-config
 	$(DEVELOPMENT) $(BIN)/python manage.py check --fail-level WARNING
 	$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(DEVELOPMENT) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
