@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from dte.rules import REGISTRY
 from knowledge import folder
 from knowledge.chunks import Chunk, cut
 from knowledge.frontmatter import ParsedDocument
@@ -109,3 +110,10 @@ def test_expected_answers_exist(
         if name not in known
     ]
     assert missing == []
+
+
+def test_every_rule_of_the_validator_can_be_looked_up(documents: list[ParsedDocument]) -> None:
+    """Both codes: ours in full, as people paste it into the search box, and the SII's."""
+    text = "\n".join(document.body for document in documents)
+    codes = [code for rule in REGISTRY.values() for code in (rule.code, *rule.sii_code.split())]
+    assert [code.strip(",") for code in codes if code.strip(",") not in text] == []
