@@ -314,6 +314,13 @@ ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="https://api.anthropi
 ANTHROPIC_MODEL = env.str("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
 ANTHROPIC_TIMEOUT = env.float("ANTHROPIC_TIMEOUT", default=60)
 
+# --- Knowledge ------------------------------------------------------------------------------------
+
+# Reorder what was found by meaning, where the optional package is installed (pip extra: semantic).
+KNOWLEDGE_SEMANTIC = env.bool("KNOWLEDGE_SEMANTIC", default=True)
+# What builds the model's prompt for the admin's 'try a question' page: (question, hits) -> preview.
+KNOWLEDGE_PROMPT_PREVIEW = ""
+
 # --- Logs -----------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "aiservice.logs.configure"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import structlog
-from django.db import models, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from knowledge import analysis
@@ -38,7 +38,7 @@ def refresh() -> int:
     lock()
     stored = SearchIndex.objects.get()
     postings = postings_of(stored) or Postings.empty()
-    current = set(_current().values_list("id", flat=True))
+    current = set(Passage.objects.current().values_list("id", flat=True))
     known = set(postings.ids.tolist())
     changed = postings.changed(keep=current & known, add=_entries(current - known))
     SearchIndex.objects.update(
@@ -52,12 +52,19 @@ def refresh() -> int:
     return len(changed)
 
 
-def rebuild() -> None:
-    """Analyse every passage again, in one transaction."""
+def ensure_current() -> bool:
+    """Rebuild the index if another version of the analyser made it.
+
+    A deploy with a new analyser changes no document, and yet no passage would be found by it.
+
+    Returns:
+        Whether it was rebuilt.
+    """
     with transaction.atomic():
-        lock()
-        SearchIndex.objects.update(analysis="")
-        refresh()
+        stale = lock().analysis != analysis.VERSION
+        if stale:
+            refresh()
+    return stale
 
 
 def postings_of(stored: SearchIndex) -> Postings | None:
@@ -69,12 +76,8 @@ def postings_of(stored: SearchIndex) -> Postings | None:
 
 def current_postings() -> Postings:
     """Analyse every current passage without storing anything."""
-    current = set(_current().values_list("id", flat=True))
+    current = set(Passage.objects.current().values_list("id", flat=True))
     return Postings.empty().changed(keep=(), add=_entries(current))
-
-
-def _current() -> models.QuerySet[Passage]:
-    return Passage.objects.filter(version__is_current=True, version__document__removed_at=None)
 
 
 def _entries(ids: set[int]) -> Iterator[Entry]:

@@ -39,6 +39,14 @@ class LoadReport:
         """How many documents are no longer what they were."""
         return self.created + self.updated + self.removed
 
+    @property
+    def summary(self) -> str:
+        """The counts for people who read Spanish; ``str`` gives them to scripts."""
+        return (
+            f"Creados: {self.created}, actualizados: {self.updated}, "
+            f"sin cambios: {self.unchanged}, retirados: {self.removed}, con error: {self.failed}"
+        )
+
     def __str__(self) -> str:
         return (
             f"created: {self.created}, updated: {self.updated}, unchanged: {self.unchanged}, "
@@ -103,7 +111,7 @@ def save(document: Document, *, author: str = "") -> bool:
     Returns:
         Whether there was a change.
     """
-    parsed = document.as_parsed()
+    parsed = document.as_parsed(document.slug)
     with transaction.atomic():
         indexing.lock()
         if document.pk and document.content_hash == parsed.content_hash and not document.removed_at:

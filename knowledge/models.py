@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from knowledge.frontmatter import ParsedDocument, content_hash
+from knowledge.frontmatter import ParsedDocument
 
 
 class DocumentFields(models.Model):
@@ -46,9 +46,9 @@ class DocumentFields(models.Model):
             "body": self.body,
         }
 
-    def computed_hash(self) -> str:
-        """Return the hash of the content as it stands; equal to that of the file it came from."""
-        return content_hash(**{**self.fields(), "tags": tuple(self.tags)})
+    def as_parsed(self, slug: str) -> ParsedDocument:
+        """Return the content as its file would be read."""
+        return ParsedDocument(slug=slug, **{**self.fields(), "tags": tuple(self.tags)})
 
     def is_valid_on(self, day: date) -> bool:
         """Say whether the document may be used on a day; both ends belong to the period."""
@@ -96,10 +96,6 @@ class Document(DocumentFields):
         """Return the document's address in the public API."""
         return reverse("knowledge-document", args=[self.slug])
 
-    def as_parsed(self) -> ParsedDocument:
-        """Return the document as its file would be read."""
-        return ParsedDocument(slug=self.slug, **{**self.fields(), "tags": tuple(self.tags)})
-
 
 class DocumentVersion(DocumentFields):
     """What a document said between two changes. Never modified."""
@@ -125,6 +121,14 @@ class DocumentVersion(DocumentFields):
         return f"{self.title} (v{self.number})"
 
 
+class PassageQuerySet(models.QuerySet["Passage"]):
+    """Named questions about passages."""
+
+    def current(self) -> "PassageQuerySet":
+        """Passages of the current versions of documents that have not been removed."""
+        return self.filter(version__is_current=True, version__document__removed_at=None)
+
+
 class Passage(models.Model):
     """A section of one version: what search returns and answers cite. Never modified."""
 
@@ -134,6 +138,8 @@ class Passage(models.Model):
     section = models.CharField("sección", max_length=1000, blank=True)
     content = models.TextField("contenido")
     text_hash = models.CharField(max_length=64, db_index=True, editable=False)
+
+    objects = PassageQuerySet.as_manager()
 
     class Meta:
         verbose_name = "pasaje"
@@ -182,3 +188,53 @@ class SearchIndex(models.Model):
 
     def __str__(self) -> str:
         return str(self.stamp)
+
+
+class Question(models.Model):
+    """A question that the knowledge base failed, with everybody else's who asked the same.
+
+    One row per question and not per asking: the list stays as long as the editor's work, and
+    nothing says who asked.
+    """
+
+    group = models.CharField("grupo", max_length=64, unique=True, editable=False)
+    text = models.CharField("pregunta", max_length=500)
+    module = models.CharField("módulo", max_length=100, blank=True)
+    not_found = models.PositiveIntegerField("sin respuesta", default=0)
+    thumbs_down = models.PositiveIntegerField("mal evaluadas", default=0)
+    first_asked_at = models.DateTimeField("primera vez", default=timezone.now)
+    last_asked_at = models.DateTimeField("última vez", default=timezone.now, db_index=True)
+    resolved_at = models.DateTimeField("resuelta", null=True, blank=True)
+
+    class Meta:
+        verbose_name = "pregunta sin buena respuesta"
+        verbose_name_plural = "preguntas sin buena respuesta"
+        ordering = ["-last_asked_at"]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Evaluation(models.Model):
+    """The result of running the evaluation questions against an index."""
+
+    stamp = models.UUIDField("índice", null=True)
+    semantic = models.BooleanField("con vectores", default=False)
+    questions = models.PositiveIntegerField("preguntas")
+    hit_1 = models.FloatField("hit@1")
+    hit_3 = models.FloatField("hit@3")
+    hit_5 = models.FloatField("hit@5")
+    mrr = models.FloatField("MRR")
+    ndcg = models.FloatField("nDCG")
+    refused = models.FloatField("rechazadas de las ajenas", null=True)
+    falsely_refused = models.FloatField("rechazadas por error")
+    worst = models.JSONField("peores", default=list)
+    created_at = models.DateTimeField("fecha", default=timezone.now)
+
+    class Meta:
+        verbose_name = "evaluación"
+        verbose_name_plural = "evaluaciones"
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"hit@5 {self.hit_5:.3f}, hit@1 {self.hit_1:.3f}"

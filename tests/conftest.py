@@ -7,7 +7,7 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from knowledge import live, search
+from knowledge import live, passages
 from usage.models import ApiKey
 from usage.views import give_connections_back
 
@@ -22,7 +22,7 @@ def empty_cache() -> None:
 def no_index() -> None:
     """Start every test without the search index of the test before."""
     live.forget()
-    search.passages.clear()
+    passages.forget()
 
 
 @pytest.fixture(autouse=True)

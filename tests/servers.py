@@ -118,6 +118,8 @@ def set_environment(home: Path, *, live: bool) -> None:
         "SECRET_KEY": "only-for-tests-" + "0123456789abcdef" * 4,
         "STATE_DIR": str(state),
         "LOG_LEVEL": "WARNING",
+        # A quarter of a second of CPU per passage; the tests of meaning turn it on themselves.
+        "KNOWLEDGE_SEMANTIC": "off",
     }
     if not live:
         os.environ["ANTHROPIC_BASE_URL"] = NOWHERE

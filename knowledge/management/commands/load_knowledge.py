@@ -1,15 +1,18 @@
 """Load knowledge documents from Markdown files."""
 
 import sys
+import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge import folder, ingest
+from knowledge import embedding, folder, indexing, ingest, semantic
 
-SHIPPED = Path(__file__).resolve().parents[2] / "documents"
+SHIPPED: Final = Path(__file__).resolve().parents[2] / "documents"
+POLL_SECONDS: Final = 1.0
 
 
 class Command(BaseCommand):
@@ -28,27 +31,107 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check", action="store_true", help="solo valida; termina con error si algo falla"
         )
+        parser.add_argument(
+            "--no-embed", action="store_true", help="no calcula los vectores que falten"
+        )
+        parser.add_argument(
+            "--watch", action="store_true", help="sigue cargando lo que cambie, hasta Ctrl+C"
+        )
 
-    def handle(self, **options: Any) -> None:
-        try:
-            files = folder.find(options["path"] or [SHIPPED])
-        except FileNotFoundError as error:
-            raise CommandError(f"No existe: {error}") from None
-        documents, failures = folder.read_all(files)
-        if not documents and not failures:
-            raise CommandError("No hay archivos Markdown que cargar.")
+    def handle(self, *args: Any, **options: Any) -> None:
+        paths: Sequence[Path] = options["path"] or [SHIPPED]
         if options["check"]:
-            self._list(failures)
-            self.stdout.write(f"valid: {len(documents)}, failed: {len(failures)}")
-            if failures:
-                sys.exit(1)
+            self._check(paths)
             return
+        self._load(paths, options)
+        if options["watch"]:
+            self._watch(paths, options)
+
+    def _check(self, paths: Sequence[Path]) -> None:
+        documents, failures = folder.read_all(_find(paths))
+        self._list(failures)
+        self.stdout.write(f"valid: {len(documents)}, failed: {len(failures)}")
+        if failures:
+            sys.exit(1)
+
+    def _load(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+        files = _find(paths)
+        documents, failures = folder.read_all(
+            self._counted(files, "reading") if self._interactive() else files
+        )
         report = ingest.load(documents, failures, prune=options["prune"])
         self._list(report.failures)
         self.stdout.write(str(report))
+        self.stdout.flush()
         if not documents:
             raise CommandError("Ningún archivo se pudo cargar.")
+        indexing.ensure_current()
+        if not options["no_embed"]:
+            self._embed(paths)
 
-    def _list(self, failures: list[folder.Failure]) -> None:
+    def _embed(self, paths: Sequence[Path]) -> None:
+        """Take vectors along from the folder, then compute the rest; the text is live already."""
+        if not semantic.available():
+            return
+        taken = sum(
+            embedding.import_file(path / embedding.SHIPPED)
+            for path in paths
+            if (path / embedding.SHIPPED).is_file()
+        )
+        computed = embedding.embed_missing(lambda done, total: self._bar("vectors", done, total))
+        if taken or computed:
+            # Not on standard output, whose last line is the counts.
+            self.stderr.write(f"vectors: {taken} taken, {computed} computed")
+
+    def _watch(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+        seen = _signature(paths)
+        try:
+            while True:
+                time.sleep(POLL_SECONDS)
+                now = _signature(paths)
+                if now != seen:
+                    seen = now
+                    self._load(paths, options)
+        except KeyboardInterrupt:
+            return
+
+    def _list(self, failures: Sequence[folder.Failure]) -> None:
         for failure in failures:
             self.stderr.write(str(failure))
+
+    def _interactive(self) -> bool:
+        return bool(getattr(self.stderr, "isatty", lambda: False)())
+
+    def _bar(self, label: str, done: int, total: int) -> None:
+        if self._interactive():
+            end = "\n" if done == total else ""
+            filled = "█" * (done * 30 // max(total, 1))
+            self.stderr.write(f"\r{label} {filled:<30} {done}/{total}", ending=end)
+
+    def _counted(self, files: list[folder.Found], label: str) -> Any:
+        for number, found in enumerate(files, 1):
+            if number % 100 == 0 or number == len(files):
+                self._bar(label, number, len(files))
+            yield found
+
+
+def _find(paths: Sequence[Path]) -> list[folder.Found]:
+    try:
+        files = folder.find(paths)
+    except FileNotFoundError as error:
+        raise CommandError(f"No existe: {error}") from None
+    if not files:
+        raise CommandError("No hay archivos Markdown que cargar.")
+    return files
+
+
+def _signature(paths: Sequence[Path]) -> set[tuple[str, int, int]]:
+    """Return what changes when a file is written, added, moved or deleted."""
+    signature = set()
+    for found in _find(paths):
+        try:
+            status = found.path.lstat()
+        except OSError:
+            continue  # an editor is just replacing it
+        signature.add((str(found.path), status.st_mtime_ns, status.st_size))
+    return signature
