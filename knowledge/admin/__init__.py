@@ -1,0 +1,8 @@
+"""The knowledge base in the admin: write, compare, try out, measure."""
+
+from knowledge.admin.documents import DocumentAdmin
+from knowledge.admin.evaluations import EvaluationAdmin
+from knowledge.admin.questions import QuestionAdmin
+from knowledge.admin.versions import DocumentVersionAdmin
+
+__all__ = ["DocumentAdmin", "DocumentVersionAdmin", "EvaluationAdmin", "QuestionAdmin"]

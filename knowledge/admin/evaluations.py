@@ -1,0 +1,99 @@
+"""Results of the evaluation questions, and the button that asks them again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_POST
+
+from knowledge import scoring
+from knowledge.models import Evaluation
+
+
+@admin.register(Evaluation)
+class EvaluationAdmin(admin.ModelAdmin):
+    list_display = (
+        "created_at",
+        "semantic",
+        "questions",
+        "share_1",
+        "share_5",
+        "mrr_3",
+        "refused_share",
+        "falsely_refused_share",
+    )
+    fields = (*list_display, "hit_3", "ndcg", "stamp", "failures")
+    readonly_fields = fields
+
+    class Media:
+        css = {"all": ["knowledge/admin.css"]}
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.run))
+        return [path("run/", view, name="knowledge_evaluation_run"), *super().get_urls()]
+
+    def run(self, request: HttpRequest) -> HttpResponse:
+        """Ask the shipped questions again, with the documents as they are now."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            cases = scoring.read([scoring.SHIPPED])
+        except (scoring.InvalidQuestionsError, OSError) as error:
+            self.message_user(request, str(error), messages.ERROR)
+        else:
+            scoring.save(scoring.run(cases))
+            self.message_user(request, f"Preguntas evaluadas: {len(cases)}.", messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:knowledge_evaluation_changelist"))
+
+    @admin.display(description="hit@1", ordering="hit_1")
+    def share_1(self, evaluation: Evaluation) -> str:
+        return f"{evaluation.hit_1:.1%}"
+
+    @admin.display(description="hit@5", ordering="hit_5")
+    def share_5(self, evaluation: Evaluation) -> str:
+        return f"{evaluation.hit_5:.1%}"
+
+    @admin.display(description="MRR", ordering="mrr")
+    def mrr_3(self, evaluation: Evaluation) -> str:
+        return f"{evaluation.mrr:.3f}"
+
+    @admin.display(description="ajenas rechazadas")
+    def refused_share(self, evaluation: Evaluation) -> str:
+        return "-" if evaluation.refused is None else f"{evaluation.refused:.1%}"
+
+    @admin.display(description="propias rechazadas")
+    def falsely_refused_share(self, evaluation: Evaluation) -> str:
+        return f"{evaluation.falsely_refused:.1%}"
+
+    @admin.display(description="las peores")
+    def failures(self, evaluation: Evaluation) -> SafeString:
+        rows = format_html_join(
+            "",
+            '<tr><td>{}</td><td><a href="{}?q={}">{}</a></td><td>{}</td><td>{}</td></tr>',
+            (
+                (
+                    item["rank"] or "–",
+                    reverse("admin:knowledge_try"),
+                    item["question"],
+                    item["question"],
+                    ", ".join(item["expected"]) or "nada",
+                    ", ".join(item["found"]) or "nada",
+                )
+                for item in evaluation.worst
+            ),
+        )
+        return format_html(
+            "<table><tr><th>Lugar</th><th>Pregunta</th><th>Esperado</th><th>Encontrado</th></tr>"
+            "{}</table>",
+            rows,
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

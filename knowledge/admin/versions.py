@@ -1,0 +1,58 @@
+"""Versions: what a document said, and what changed against the version before."""
+
+import difflib
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from knowledge.frontmatter import dump
+from knowledge.models import DocumentVersion
+
+_CLASSES = {"+": "added", "-": "deleted", "@": "place"}
+
+
+@admin.register(DocumentVersion)
+class DocumentVersionAdmin(admin.ModelAdmin):
+    list_display = ["title", "number", "is_current", "created_at", "created_by"]
+    list_filter = ["is_current", "module"]
+    search_fields = ["title", "document__slug"]
+    date_hierarchy = "created_at"
+    fields = ("document", "number", "is_current", "created_at", "created_by", "changes")
+    readonly_fields = fields
+
+    class Media:
+        css = {"all": ["knowledge/admin.css"]}
+
+    @admin.display(description="cambios contra la versión anterior")
+    def changes(self, version: DocumentVersion) -> SafeString:
+        before = version.document.versions.filter(number__lt=version.number).first()
+        lines = difflib.unified_diff(
+            _lines(before) if before else [], _lines(version), lineterm="", n=4
+        )
+        shown = [line for line in lines if not line.startswith(("---", "+++"))]
+        return format_html(
+            '<div class="knowledge-diff">{}</div>',
+            format_html_join(
+                "",
+                '<div class="{}">{}</div>',
+                ((_CLASSES.get(line[:1], ""), line or " ") for line in shown),
+            ),
+        )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def _lines(version: DocumentVersion) -> list[str]:
+    """Return a version as its file, so that a changed title or date shows like changed text."""
+    parsed = version.as_parsed(version.document.slug)
+    return dump(parsed).split("\n")

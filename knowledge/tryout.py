@@ -1,0 +1,64 @@
+"""What a question finds and why, for an editor to look at."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from knowledge import search
+from knowledge.query import Query
+from knowledge.search import Candidate, Hit
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class PromptPreview:
+    """What would be sent to the model for a question."""
+
+    text: str
+    tokens: int | None = None
+    cost_usd: Decimal | None = None
+
+
+PromptBuilder = Callable[[str, Sequence[Hit]], PromptPreview]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A question tried out."""
+
+    query: Query
+    refused: bool
+    floor: str
+    rows: tuple[tuple[Candidate, Hit], ...]
+    prompt: PromptPreview | None
+
+
+def run(question: str) -> Trial:
+    """Search as an answer would, and keep everything that explains the result."""
+    found = search.explore(question)
+    shown = found.candidates[:SHOWN]
+    hits = search.hits(shown)
+    by_meaning = any(candidate.cosine is not None for candidate in shown)
+    return Trial(
+        query=found.query,
+        refused=found.refused,
+        floor=(
+            f"mínimo de cercanía {search.SEMANTIC_FLOOR}"
+            if by_meaning
+            else f"mínimo de calce {search.LEXICAL_FLOOR}"
+        ),
+        rows=tuple((candidate, hit) for candidate in shown for hit in search.hits([candidate])),
+        prompt=_prompt(question, [] if found.refused else hits[: search.DEFAULT_RESULTS]),
+    )
+
+
+def _prompt(question: str, hits: Sequence[Hit]) -> PromptPreview | None:
+    """Build the prompt with the function that settings name: who asks the model lies above us."""
+    if not settings.KNOWLEDGE_PROMPT_PREVIEW:
+        return None
+    build: PromptBuilder = import_string(settings.KNOWLEDGE_PROMPT_PREVIEW)
+    return build(question, hits)
