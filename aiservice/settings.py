@@ -6,6 +6,7 @@ configured by nobody refuses to start rather than starting insecurely. docs/sett
 variable.
 """
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -312,7 +313,40 @@ DTE_RETENTION_DAYS = env.int("DTE_RETENTION_DAYS", default=365)
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")  # empty: the service answers offline
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
 ANTHROPIC_MODEL = env.str("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
-ANTHROPIC_TIMEOUT = env.float("ANTHROPIC_TIMEOUT", default=60)
+# Asked in this order while the model itself cannot be.
+ANTHROPIC_FALLBACK_MODELS = env.list("ANTHROPIC_FALLBACK_MODELS", default=[])
+ANTHROPIC_TIMEOUT = env.float("ANTHROPIC_TIMEOUT", default=60)  # seconds without any content
+ANTHROPIC_TOTAL_TIMEOUT = env.float("ANTHROPIC_TOTAL_TIMEOUT", default=300)  # seconds for one call
+ANTHROPIC_RETRIES = env.int(
+    "ANTHROPIC_RETRIES", default=2
+)  # of a call that has not begun to answer
+# "us" keeps inference in the United States, for a tenth more.
+ANTHROPIC_INFERENCE_GEO = env.str("ANTHROPIC_INFERENCE_GEO", default="")
+# How long Anthropic keeps the stable prefix of a prompt: "5m", or "1h" at a dearer write.
+PROMPT_CACHE_TTL = env.str("PROMPT_CACHE_TTL", default="5m")
+# Consecutive failures of the provider that open the breaker, and the seconds it then stays open.
+BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
+BREAKER_SECONDS = env.float("BREAKER_SECONDS", default=30)
+
+# --- Money ----------------------------------------------------------------------------------------
+
+
+def dollars(text: str) -> Decimal | None:
+    """Read an amount in USD; empty means no limit."""
+    try:
+        return Decimal(text) if text.strip() else None
+    except ArithmeticError as exc:
+        raise ImproperlyConfigured(f"'{text}' is not an amount of dollars, such as 12.50.") from exc
+
+
+# One request may not ask for more than this, whatever its budget.
+MAX_TOKENS_PER_REQUEST = env.int("MAX_TOKENS_PER_REQUEST", default=100_000)
+MAX_ESTIMATED_COST_PER_REQUEST = dollars(env.str("MAX_ESTIMATED_COST_PER_REQUEST", default="1.00"))
+# Budgets where the admin has set none: each key's own, and all keys together.
+BUDGET_KEY_DAY_USD = dollars(env.str("BUDGET_KEY_DAY_USD", default="10"))
+BUDGET_KEY_MONTH_USD = dollars(env.str("BUDGET_KEY_MONTH_USD", default="100"))
+BUDGET_GLOBAL_DAY_USD = dollars(env.str("BUDGET_GLOBAL_DAY_USD", default="50"))
+BUDGET_GLOBAL_MONTH_USD = dollars(env.str("BUDGET_GLOBAL_MONTH_USD", default="500"))
 
 # --- Knowledge ------------------------------------------------------------------------------------
 
