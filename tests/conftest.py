@@ -1,5 +1,6 @@
 """The cast: what tests of every part need."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from knowledge import live, passages
+from tests.fake_claude import FakeClaude
+from usage.llm import breaker, hops
 from usage.models import ApiKey
 from usage.views import give_connections_back
 
@@ -26,9 +29,14 @@ def no_index() -> None:
 
 
 @pytest.fixture(autouse=True)
-def keep_the_test_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `database_sync_to_async` run inside a test's transaction without ending it."""
+def keep_the_test_transaction(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep database work inside a test's transaction: on its thread, and without ending it."""
     monkeypatch.setattr("channels.db.close_old_connections", give_connections_back)
+    marker = request.node.get_closest_marker("django_db")
+    if not (marker and marker.kwargs.get("transaction")):
+        monkeypatch.setattr(hops, "executor", None)
 
 
 @pytest.fixture
@@ -53,3 +61,13 @@ def caf_authority(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "caf_authority.pem"
     path.write_bytes(authority_key().pem())
     settings.DTE_CAF_AUTHORITY_KEYS = [f"{AUTHORITY_IDK}:{path}"]
+
+
+@pytest.fixture
+def fake_claude(settings: Settings) -> Iterator[FakeClaude]:
+    """Anthropic's API on this machine; the service is configured to use it."""
+    breaker.reset()
+    server = FakeClaude()
+    settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = server.url, "sk-ant-test"
+    yield server
+    server.stop()

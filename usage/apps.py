@@ -1,6 +1,8 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.core.checks import register
+from django.db.models.signals import post_migrate
 
 
 class UsageConfig(AppConfig):
@@ -11,5 +13,9 @@ class UsageConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what only has to be imported: the OpenAPI extension."""
+        """Register the OpenAPI extension, the system check and the seeding of prices."""
         import_module("usage.schema")
+        checks = import_module("usage.checks")
+        prices = import_module("usage.prices")
+        register(checks.check_models)
+        post_migrate.connect(prices.seed, sender=self, dispatch_uid="usage.prices.seed")

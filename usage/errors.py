@@ -24,6 +24,8 @@ from rest_framework.views import exception_handler as drf_exception_handler
 class Refusal(APIException):
     """A refusal of ours: DRF's status, detail and code, plus facts for the body."""
 
+    wait: float | None = None  # DRF turns it into the Retry-After header
+
     def __init__(self, detail: str | None = None, code: str | None = None, **facts: Any) -> None:
         super().__init__(detail, code)
         self.facts = facts
@@ -38,7 +40,7 @@ class RequestRateExceeded(Refusal):
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(retry_after=round(retry_after, 3))
-        self.wait = retry_after  # DRF turns it into the Retry-After header
+        self.wait = retry_after
 
 
 class BudgetExceeded(Refusal):

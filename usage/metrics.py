@@ -1,11 +1,17 @@
 """The Prometheus names of usage, all in one place.
 
-Every label takes its values from a closed set: nothing a client sends ever becomes a series.
+Every label takes its values from a closed set: nothing a client sends ever becomes a series. Models
+come from the settings. Dollars are exact in the ledger; here they are a counter to alert on.
 """
 
+from decimal import Decimal
 from typing import Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge, Histogram
+
+from usage.tokens import TokenUsage
+
+_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
 RATE_LIMIT: Final = Counter(
     "aiservice_rate_limit_total", "Requests judged by the rate limit.", ["decision"]
@@ -14,3 +20,47 @@ RATE_LIMIT_FALLBACK: Final = Counter(
     "aiservice_rate_limit_fallback_total",
     "Requests judged in process because Redis did not answer.",
 )
+BUDGET_REFUSALS: Final = Counter(
+    "aiservice_budget_refusals_total", "Calls refused for want of budget.", ["scope", "period"]
+)
+CALLS: Final = Counter(
+    "aiservice_model_calls_total",
+    "Settled rows of the ledger: attempts to call the model, and answers given without it.",
+    ["operation", "model", "outcome"],
+)
+TOKENS: Final = Counter(
+    "aiservice_model_tokens_total",
+    "Tokens billed, by the provider's disjoint classes.",
+    ["operation", "model", "kind"],
+)
+COST: Final = Counter("aiservice_model_cost_usd_total", "Dollars spent.", ["operation", "model"])
+SECONDS: Final = Histogram(
+    "aiservice_model_seconds", "Duration of model calls.", ["operation"], buckets=_SECONDS
+)
+FIRST_TEXT_SECONDS: Final = Histogram(
+    "aiservice_model_first_text_seconds",
+    "Time from the call to its first text.",
+    ["operation"],
+    buckets=_SECONDS,
+)
+BREAKER: Final = Gauge("aiservice_breaker_state", "0 closed, 1 half-open, 2 open.", ["model"])
+
+
+def count_call(operation: str, model: str, outcome: str) -> None:
+    """Count one settled row."""
+    CALLS.labels(operation=operation, model=model, outcome=outcome).inc()
+
+
+def count_cost(operation: str, model: str, usage: TokenUsage, cost: Decimal) -> None:
+    """Count what a settled row cost."""
+    labels = {"operation": operation, "model": model}
+    COST.labels(**labels).inc(float(cost))
+    for kind, tokens in (
+        ("input", usage.input_tokens),
+        ("cache_write_5m", usage.cache_write_5m_tokens),
+        ("cache_write_1h", usage.cache_write_1h_tokens),
+        ("cache_read", usage.cache_read_tokens),
+        ("output", usage.output_tokens),
+    ):
+        if tokens:
+            TOKENS.labels(**labels, kind=kind).inc(tokens)

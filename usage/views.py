@@ -36,7 +36,10 @@ class JsonAnyway(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer and media type of the answer."""
         try:
-            return super().select_renderer(request, renderers, format_suffix)
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(
+                request, renderers, format_suffix
+            )
+            return chosen
         except NotAcceptable:
             first: BaseRenderer = renderers[0]
             return first, first.media_type

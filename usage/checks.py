@@ -1,0 +1,64 @@
+"""A system check: the configured models exist, are priced and have not retired."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.db import DatabaseError
+from django.utils import timezone
+
+from usage import prices
+from usage.models import ModelPrice
+
+_SOON: Final = timedelta(days=30)
+
+
+def check_models(**kwargs: Any) -> list[CheckMessage]:
+    """Check ``ANTHROPIC_MODEL`` and ``ANTHROPIC_FALLBACK_MODELS``."""
+    names = [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]
+    return [message for name in names for message in _judge(name)]
+
+
+def _judge(model: str) -> list[CheckMessage]:
+    today = timezone.localdate()
+    known = [row for row in prices.reviewed() if row["model"] == model] or _priced_in_admin(model)
+    if not any(row["valid_from"] <= today for row in known):
+        return [
+            Error(
+                f"The model '{model}' has no price, so no call to it could be paid for.",
+                hint="Correct ANTHROPIC_MODEL, or add its price to usage/prices.csv.",
+                id="usage.E001",
+            )
+        ]
+    retires_on = max((row["retires_on"] for row in known if row.get("retires_on")), default=None)
+    if retires_on is None:
+        return []
+    if retires_on <= today:
+        return [
+            Error(
+                f"The model '{model}' was retired on {retires_on}.",
+                hint="Set ANTHROPIC_MODEL to a current model, such as claude-sonnet-5-5.",
+                id="usage.E002",
+            )
+        ]
+    if retires_on - today <= _SOON:
+        return [
+            Warning(
+                f"The model '{model}' retires on {retires_on}.",
+                hint="Plan the move to a current model, such as claude-sonnet-5-5.",
+                id="usage.W001",
+            )
+        ]
+    return []
+
+
+def _priced_in_admin(model: str) -> list[dict[str, Any]]:
+    """Return an operator's own prices; none while the database is away or not yet migrated."""
+    try:
+        return [
+            {"valid_from": price.valid_from, "retires_on": price.retires_on}
+            for price in ModelPrice.objects.filter(model=model)
+        ]
+    except DatabaseError:
+        return []

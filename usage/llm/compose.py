@@ -1,0 +1,63 @@
+"""From a prompt to the parameters of a request, with its cache breakpoints.
+
+Anthropic caches a prefix up to each breakpoint, and only an exact repetition reads it
+(https://platform.claude.com/docs/en/build-with-claude/prompt-caching): stable blocks come first and
+end in one breakpoint, the conversation follows and its last turn carries the other. Everything that
+changes from call to call, retrieved passages included, stands after the stable prefix. The same
+prompt always gives the same bytes.
+"""
+
+from typing import Any
+
+from django.conf import settings
+
+from usage.llm.values import Prompt, Turn
+
+
+def parameters(prompt: Prompt, model: str) -> dict[str, Any]:
+    """Return the arguments of the SDK's ``messages.create``, ``stream`` aside."""
+    arguments: dict[str, Any] = {
+        "model": model,
+        "max_tokens": prompt.max_tokens,
+        "messages": [_message(turn) for turn in prompt.turns],
+    }
+    _mark(arguments["messages"][-1]["content"][-1], "5m")
+    if prompt.system:
+        blocks = [{"type": "text", "text": text} for text in prompt.system]
+        _mark(blocks[-1], settings.PROMPT_CACHE_TTL)
+        arguments["system"] = blocks
+    if output := _output_config(prompt):
+        arguments["output_config"] = output
+    if settings.ANTHROPIC_INFERENCE_GEO:
+        arguments["inference_geo"] = settings.ANTHROPIC_INFERENCE_GEO
+    return arguments
+
+
+def countable(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the arguments that ``messages.count_tokens`` takes."""
+    return {name: value for name, value in arguments.items() if name in _COUNTED}
+
+
+_COUNTED = frozenset({"model", "messages", "system", "output_config"})
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    texts = [*turn.passages, turn.text]
+    return {
+        "role": turn.role,
+        "content": [{"type": "text", "text": text} for text in texts if text.strip()],
+    }
+
+
+def _mark(block: dict[str, Any], ttl: str) -> None:
+    # "5m" is the provider's default; saying it would be as good as not.
+    block["cache_control"] = {"type": "ephemeral"} | ({"ttl": "1h"} if ttl == "1h" else {})
+
+
+def _output_config(prompt: Prompt) -> dict[str, Any]:
+    output: dict[str, Any] = {}
+    if prompt.effort:
+        output["effort"] = prompt.effort
+    if prompt.schema is not None:
+        output["format"] = {"type": "json_schema", "schema": prompt.schema}
+    return output

@@ -1,0 +1,25 @@
+"""Whether the model can be asked, as far as real traffic has shown; probing would cost money."""
+
+from typing import Any
+
+from django.conf import settings
+
+from usage.llm import breaker
+
+
+def is_configured() -> bool:
+    """Tell whether there is a key for the provider; without one the service answers offline."""
+    return bool(settings.ANTHROPIC_API_KEY)
+
+
+def status() -> dict[str, Any]:
+    """Return the provider's state for the health page."""
+    if not is_configured():
+        return {"status": "not_configured", "fallback": "offline"}
+    states = breaker.states()
+    usable = states.get(settings.ANTHROPIC_MODEL, "closed") == "closed"
+    return {
+        "status": "ok" if usable else "degraded",
+        "model": settings.ANTHROPIC_MODEL,
+        "breaker": states,
+    }

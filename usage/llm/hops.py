@@ -1,0 +1,37 @@
+"""Crossing from the event loop to the database and back.
+
+Ledger work runs on a few threads of its own: it is bounded, it waits for nobody's request thread, and
+it still works while a cancelled request is being torn down. Each hop gives its connection back.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
+
+from channels.db import DatabaseSyncToAsync
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS: Final = 4
+
+# None: the request's own thread, which a test needs when it lives in one transaction.
+executor: ThreadPoolExecutor | None = ThreadPoolExecutor(_THREADS, thread_name_prefix="ledger")
+
+_under_way: set[asyncio.Task[Any]] = set()
+
+
+async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a synchronous function that uses the database."""
+    crossing = DatabaseSyncToAsync(function, thread_sensitive=executor is None, executor=executor)
+    result: T = await crossing(*args, **kwargs)
+    return result
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await work that must not be cut short: if the caller is cancelled, it goes on without it."""
+    task = asyncio.ensure_future(work)
+    _under_way.add(task)  # the loop itself keeps only a weak reference
+    task.add_done_callback(_under_way.discard)
+    return await asyncio.shield(task)

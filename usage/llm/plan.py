@@ -1,0 +1,140 @@
+"""What one call to one model will ask for, and the most that it can cost."""
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from usage import ledger, prices
+from usage.errors import CallTooLarge, ModelUnavailable
+from usage.ledger import OpenCall, Reservation
+from usage.llm import compose, estimate
+from usage.llm.values import Prompt
+from usage.models import ModelPrice, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request, ready to be reserved and sent."""
+
+    arguments: dict[str, Any]
+    api_key_id: int
+    operation: Operation
+    call_id: UUID
+    request_id: str
+    input_bound: int
+    counted: bool = False  # the bound comes from the provider's own count
+
+    @property
+    def model(self) -> str:
+        """The model asked."""
+        return str(self.arguments["model"])
+
+    @property
+    def max_tokens(self) -> int:
+        """The most that the answer may have."""
+        return int(self.arguments["max_tokens"])
+
+    @property
+    def one_hour_cache(self) -> bool:
+        """Whether any of the input may be billed as a one-hour cache write."""
+        return "system" in self.arguments and settings.PROMPT_CACHE_TTL == "1h"
+
+    def reserve(self, attempt: int) -> OpenCall:
+        """Check the call's size and reserve its upper bound; synchronous, for one database hop.
+
+        Raises:
+            CallTooLarge: The call is over a limit of the model or of a single request.
+            BudgetExceeded: It does not fit into what is left.
+            ModelUnavailable: The model has no price.
+        """
+        price = ModelPrice.objects.current(self.model, timezone.localdate())
+        if price is None:
+            raise ModelUnavailable(code="model_unpriced")
+        bound = self.cost_bound(price)
+        self.check(price, bound)
+        return ledger.reserve(
+            Reservation(
+                api_key_id=self.api_key_id,
+                operation=self.operation,
+                model=self.model,
+                price=price,
+                held_usd=bound,
+                call_id=self.call_id,
+                attempt=attempt,
+                request_id=self.request_id,
+            )
+        )
+
+    def cost_bound(self, price: ModelPrice) -> Decimal:
+        """Return the most that the call may cost."""
+        return prices.upper_bound(
+            price,
+            input_tokens=self.input_bound,
+            output_tokens=self.max_tokens,
+            one_hour=self.one_hour_cache,
+            geo=settings.ANTHROPIC_INFERENCE_GEO,
+        )
+
+    def check(self, price: ModelPrice, bound: Decimal) -> None:
+        """Refuse a call that is too large whatever the budget.
+
+        Raises:
+            CallTooLarge: With the number that is too high and its limit.
+        """
+        if self.max_tokens > price.max_output_tokens:
+            _refuse("max_tokens", self.max_tokens, price.max_output_tokens)
+        total = self.input_bound + self.max_tokens
+        if total > price.context_tokens:
+            _refuse("context", total, price.context_tokens)
+        if total > settings.MAX_TOKENS_PER_REQUEST:
+            _refuse("tokens", total, settings.MAX_TOKENS_PER_REQUEST)
+        most = settings.MAX_ESTIMATED_COST_PER_REQUEST
+        if most is not None and bound > most:
+            raise CallTooLarge(
+                "El costo máximo estimado de la solicitud supera el permitido para una sola.",
+                estimated_cost_usd=str(bound),
+                limit_usd=str(most),
+            )
+
+    def refined(self, counted_tokens: int) -> "Plan":
+        """Return the plan with the provider's count in place of the local bound.
+
+        The count "might differ by a small amount" from what is billed
+        (https://platform.claude.com/docs/en/build-with-claude/token-counting): a margin is added.
+        """
+        bound = counted_tokens + counted_tokens // 20 + 64
+        return replace(self, input_bound=min(bound, self.input_bound), counted=True)
+
+
+def plan(
+    prompt: Prompt,
+    *,
+    model: str,
+    api_key_id: int,
+    operation: Operation,
+    call_id: UUID,
+    request_id: str,
+) -> Plan:
+    """Compose a call of a prompt to a model."""
+    arguments = compose.parameters(prompt, model)
+    return Plan(
+        arguments=arguments,
+        api_key_id=api_key_id,
+        operation=operation,
+        call_id=call_id,
+        request_id=request_id,
+        input_bound=estimate.input_bound(arguments),
+    )
+
+
+def _refuse(what: str, value: int, limit: int) -> None:
+    raise CallTooLarge(
+        f"La solicitud tiene hasta {value} tokens y el máximo es {limit}.",
+        exceeds=what,
+        estimated_tokens=value,
+        limit_tokens=limit,
+    )

@@ -1,0 +1,62 @@
+"""What goes into a model call and what comes out: plain values, no rows and no SDK types."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+from uuid import UUID
+
+from usage.tokens import TokenUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation.
+
+    A conversation grows at its end only: what was sent for a turn, passages included, is sent again
+    unchanged in later calls, so that the provider finds it in its cache.
+    """
+
+    role: Literal["user", "assistant"]
+    text: str
+    passages: tuple[str, ...] = ()  # what was retrieved for this turn; goes before its text
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A request to the model, stable parts first.
+
+    Attributes:
+        system: Blocks that are the same for many calls: instructions, rules, digest of knowledge.
+        turns: The conversation; the last turn is the user's.
+        max_tokens: The most the answer may have, the model's thinking included.
+        schema: JSON schema that the answer must follow; then the reply carries `data`.
+        effort: How much the model may think; the model's own default when None.
+    """
+
+    system: tuple[str, ...]
+    turns: tuple[Turn, ...]
+    max_tokens: int
+    schema: dict[str, Any] | None = None
+    effort: Literal["low", "medium", "high"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer, as it arrives."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A finished answer and its account."""
+
+    text: str
+    data: Any
+    stop_reason: str
+    model: str
+    usage: TokenUsage
+    cost_usd: Decimal
+    usage_id: UUID
+    provider_request_id: str = ""
+    cached: bool = False  # served again from an earlier identical call, at no cost

@@ -1,0 +1,18 @@
+"""The tables of usage: who may call, what a call costs, what was spent, what may be spent."""
+
+from usage.models.api_key import ApiKey
+from usage.models.budget import Budget, BudgetWindow, Period
+from usage.models.price import ModelPrice
+from usage.models.record import Operation, Outcome, State, UsageRecord
+
+__all__ = [
+    "ApiKey",
+    "Budget",
+    "BudgetWindow",
+    "ModelPrice",
+    "Operation",
+    "Outcome",
+    "Period",
+    "State",
+    "UsageRecord",
+]
