@@ -39,12 +39,17 @@ TYPE_NAMES: Mapping[int, str] = {
     112: "Nota de crédito de exportación electrónica",
 }
 
+ZERO = Decimal(0)
+# What has not been looked up yet; None is an answer.
+_UNREAD: Any = object()
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,20}|\.\d{1,20})", re.ASCII)
 _STEP = re.compile(r"(@?[\w:]+)(?:\[(\d+)\])?")
 
 
 def to_amount(text: str) -> Decimal | None:
     """Return a number exactly as written, or None when the text is not one."""
+    if text.isdecimal() and text.isascii() and len(text) <= 40:
+        return Decimal(text)
     stripped = text.strip()
     return Decimal(stripped) if _NUMBER.fullmatch(stripped) else None
 
@@ -86,7 +91,7 @@ class Values:
 
     def __init__(self, data: Node) -> None:
         self.data = data
-        self._amounts: dict[str, Decimal | None] = {}
+        self._amounts: dict[str, Any] = {}
 
     def find(self, path: str) -> Any:
         """Return what stands at ``path`` (a text, a dict, a list), or None."""
@@ -116,17 +121,15 @@ class Values:
 
     def amount(self, path: str) -> Decimal | None:
         """Return the number at ``path``, or None when there is none."""
-        try:
-            return self._amounts[path]
-        except KeyError:
+        value = self._amounts.get(path, _UNREAD)
+        if value is _UNREAD:
             found = self.find(path)
-            value = to_amount(found) if isinstance(found, str) else None
-            self._amounts[path] = value
-            return value
+            value = self._amounts[path] = to_amount(found) if isinstance(found, str) else None
+        return value
 
     def amount_or_zero(self, path: str) -> Decimal:
         """Return the number at ``path``; the SII reads a missing amount as 0."""
-        return self.amount(path) or Decimal(0)
+        return self.amount(path) or ZERO
 
     def date(self, path: str) -> date | None:
         """Return the day at ``path``, or None."""
@@ -226,11 +229,10 @@ class Dte(Values):
 
     def find(self, path: str) -> Any:
         """Return what stands at ``path``; remembered, because many rules ask for the same."""
-        try:
-            return self._found[path]
-        except KeyError:
+        found = self._found.get(path, _UNREAD)
+        if found is _UNREAD:
             found = self._found[path] = self._walk(path)
-            return found
+        return found
 
     # --- Zones ------------------------------------------------------------------------------------
 
@@ -287,7 +289,7 @@ class Dte(Values):
 
     def totals_or_zero(self, name: str) -> Decimal:
         """Return one amount of Totales, 0 when it is not informed."""
-        return self.amount(f"Encabezado/Totales/{name}") or Decimal(0)
+        return self.amount(f"Encabezado/Totales/{name}") or ZERO
 
     @property
     def is_boleta(self) -> bool:
