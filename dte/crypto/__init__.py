@@ -6,7 +6,7 @@ the input is hostile: nothing here raises because of what a document says.
 
 from dte.crypto.certificate import Certificate, read_certificate
 from dte.crypto.signature import Fault, SignatureCheck
-from dte.crypto.timbre import Check, Status, verify_caf, verify_stamp
+from dte.crypto.timbre import Check, StampCheck, Status, verify_stamp
 from dte.crypto.xmldsig import verify_document, verify_envelope
 
 __all__ = [
@@ -14,9 +14,9 @@ __all__ = [
     "Check",
     "Fault",
     "SignatureCheck",
+    "StampCheck",
     "Status",
     "read_certificate",
-    "verify_caf",
     "verify_document",
     "verify_envelope",
     "verify_stamp",

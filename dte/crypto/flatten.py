@@ -7,7 +7,7 @@ the same as the element: a signature over any of them vouches for the very value
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from lxml import etree
 
@@ -34,8 +34,10 @@ def flatten(text: str) -> str:
     return flat
 
 
-def _serialised(element: etree._Element) -> str:
-    return etree.tostring(element, encoding="unicode", with_tail=False)
+def flat_text(element: etree._Element) -> str:
+    """Return a parsed element flattened; ``""`` when it is larger than any real stamp."""
+    text = etree.tostring(element, encoding="unicode", with_tail=False)
+    return flatten(text) if len(text) <= MAX_FLAT_CHARS else ""
 
 
 def _escape_quotes(flat: str) -> str:
@@ -44,29 +46,25 @@ def _escape_quotes(flat: str) -> str:
 
 
 def readings(
-    element: etree._Element, raw: bytes = b"", encoding: str = "ISO-8859-1"
+    flat: str, literal: Callable[[], str] = str, charset: str = "iso-8859-1"
 ) -> Iterator[bytes]:
-    """Yield the byte strings that a stamp over ``element`` may have signed, the likeliest first.
+    """Yield the byte strings that a stamp over a flattened element may have signed.
 
     Args:
-        element: DD or DA.
-        raw: the bytes the element was parsed from; read last, and only if the one DD (or DA) in them
-            says exactly what the element says.
-        encoding: the encoding of ``raw``.
+        flat: what ``flat_text`` returned.
+        literal: gives the element as the file spells it, if it can be had; asked last.
+        charset: of the bytes; the SII's is ISO-8859-1.
     """
-    serialised = _serialised(element)
-    if len(serialised) > MAX_FLAT_CHARS:
-        return
     tried: set[bytes] = set()
-    for text in _variants(element, flatten(serialised), raw, encoding):
-        # A character outside ISO-8859-1 goes as a numeric reference, as XML serialisers write it.
-        candidate = text.encode("iso-8859-1", errors="xmlcharrefreplace")
-        if candidate not in tried:
+    for text in _variants(flat, literal):
+        # A character outside the charset goes as a numeric reference, as XML serialisers write it.
+        candidate = text.encode(charset, errors="xmlcharrefreplace")
+        if text and candidate not in tried:
             tried.add(candidate)
             yield candidate
 
 
-def _variants(element: etree._Element, flat: str, raw: bytes, encoding: str) -> Iterator[str]:
+def _variants(flat: str, literal: Callable[[], str]) -> Iterator[str]:
     yield flat
     if "/>" in flat:
         flat = _EMPTY.sub(r"<\1\2></\1>", flat)
@@ -76,12 +74,15 @@ def _variants(element: etree._Element, flat: str, raw: bytes, encoding: str) -> 
     if "&gt;" in flat:
         yield flat.replace("&gt;", ">")
         yield _escape_quotes(flat).replace("&gt;", ">")
-    if raw:
-        yield _literal(element, raw, encoding) or flat
+    yield literal()
 
 
-def _literal(element: etree._Element, raw: bytes, encoding: str) -> str:
-    """Return the flattened text of the element in ``raw``, or ``""`` unless it is beyond doubt."""
+def literal_text(element: etree._Element, raw: bytes, encoding: str) -> str:
+    """Return the flattened text of the element in the bytes it was parsed from.
+
+    ``""`` unless there is no doubt: the bytes hold one element of that name, and it says exactly what
+    the parsed one says.
+    """
     name = etree.QName(element).localname
     try:
         text = raw.decode(encoding)
@@ -99,4 +100,4 @@ def _literal(element: etree._Element, raw: bytes, encoding: str) -> str:
         read = etree.fromstring(literal, parser)
     except (etree.XMLSyntaxError, ValueError):
         return ""
-    return literal if flatten(_serialised(read)) == flatten(_serialised(element)) else ""
+    return literal if flat_text(read) == flat_text(element) else ""

@@ -79,7 +79,6 @@ class Signature:
     digest: bytes | None
     value: bytes | None
     key: PublicKey | None
-    """KeyInfo/KeyValue/RSAKeyValue."""
     certificate: Certificate | None
 
 
@@ -91,21 +90,22 @@ def read_signature(element: etree._Element, target: str, faults: Faults) -> Sign
         target: ID of the element it must sign.
         faults: where faults are noted.
     """
-    names = tuple(local(node) for node in children(element))
     signed_info = child(element, "SignedInfo")
     if signed_info is None:
         faults.add(Fault.MISSING, "la firma no trae SignedInfo")
         return None
-    if names != _PARTS:
-        extra = sorted(set(names) - set(_PARTS))
-        if extra or len(names) > len(_PARTS):
-            faults.add(Fault.WRAPPED, f"la firma trae elementos de más: {_shown(extra or names)}")
-    _read_algorithms(signed_info, faults)
-    reference = _reference(signed_info, target, faults)
+    _read_children(element, faults)
+    reference = _reference(signed_info, faults)
+    _read_algorithms(signed_info, reference, faults)
+    uri = reference.get("URI", "") if reference is not None else ""
+    if reference is not None and (not target or uri != f"#{target}"):
+        faults.add(
+            Fault.REFERENCE, f"la firma apunta a '{uri[:80]}' y el documento es '#{target[:80]}'"
+        )
     return Signature(
         element=element,
         signed_info=signed_info,
-        uri=reference.get("URI", "") if reference is not None else "",
+        uri=uri,
         digest=decode_base64(text(reference, "DigestValue"), 200),
         value=decode_base64(text(element, "SignatureValue"), 2000),
         key=_key(element, faults),
@@ -113,27 +113,28 @@ def read_signature(element: etree._Element, target: str, faults: Faults) -> Sign
     )
 
 
-def _shown(names: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(name[:30] for name in names[:5])
+def _read_children(element: etree._Element, faults: Faults) -> None:
+    names = tuple(local(node) for node in children(element))
+    if names != _PARTS:
+        extra = sorted(set(names) - set(_PARTS))
+        if extra or len(names) > len(_PARTS):
+            shown = ", ".join(name[:30] for name in (extra or names)[:5])
+            faults.add(Fault.WRAPPED, f"la firma trae elementos de más: {shown}")
 
 
-def _reference(signed_info: etree._Element, target: str, faults: Faults) -> etree._Element | None:
-    found = [node for node in children(signed_info) if local(node) == "Reference"]
+def _reference(signed_info: etree._Element, faults: Faults) -> etree._Element | None:
+    found = list(signed_info.iterchildren("{*}Reference"))
     if not found:
         faults.add(Fault.REFERENCE, "la firma no dice qué elemento firma")
         return None
     if len(found) > 1:
         faults.add(Fault.WRAPPED, "la firma cubre más de un elemento")
-    uri = found[0].get("URI", "")
-    if not target or uri != f"#{target}":
-        faults.add(
-            Fault.REFERENCE, f"la firma apunta a '{uri[:80]}' y el documento es '#{target[:80]}'"
-        )
     return found[0]
 
 
-def _read_algorithms(signed_info: etree._Element, faults: Faults) -> None:
-    reference = child(signed_info, "Reference")
+def _read_algorithms(
+    signed_info: etree._Element, reference: etree._Element | None, faults: Faults
+) -> None:
     named = (
         (child(signed_info, "CanonicalizationMethod"), C14N),
         (child(signed_info, "SignatureMethod"), RSA_SHA1),

@@ -5,17 +5,18 @@ CAF (DA/RSAPK), and FRMA over DA with a key of the SII chosen by DA/IDK. Recipe 
 dte_rules section 2, verified on documents the SII accepted.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lxml import etree
 
 from dte.crypto.authorities import caf_authority_keys
-from dte.crypto.flatten import readings
+from dte.crypto.flatten import flat_text, literal_text, readings
 from dte.crypto.rsa import PublicKey, decode_base64, key_from_base64
-from dte.crypto.xml import child, text
+from dte.crypto.xml import child
 
 
 class Status(StrEnum):
@@ -44,76 +45,89 @@ class Check:
 
 
 _VALID = Check(Status.VALID)
+_CAF = re.compile(
+    r"<CAF(?: [^<>]*)?>(<DA>.*</DA>)<FRMA(?: [^<>]*)?>([^<]*)</FRMA></CAF>", re.DOTALL
+)
+_KEY = re.compile(r"<RSAPK><M>([^<]*)</M><E>([^<]*)</E></RSAPK>")
+_IDK = re.compile(r"<IDK>\s*([0-9]{1,9})\s*</IDK>")
+
+
+@dataclass(frozen=True, slots=True)
+class StampCheck:
+    """The checks of the two signatures in a TED."""
+
+    stamp: Check
+    """FRMT: the stamp was made with the key of its own CAF, over these very data."""
+    caf: Check
+    """FRMA: the SII signed the folio authorisation."""
 
 
 def verify_stamp(
-    ted: etree._Element | None, raw: bytes = b"", encoding: str = "ISO-8859-1"
-) -> Check:
-    """Check FRMT: the stamp was made with the key of its own CAF, over these very data.
+    ted: etree._Element | None,
+    raw: bytes = b"",
+    encoding: str = "ISO-8859-1",
+    keys: Mapping[int, PublicKey] | None = None,
+) -> StampCheck:
+    """Check both signatures of a stamp.
 
     Args:
         ted: the TED element.
         raw: the bytes of the document, for stamps over unusual character escapes.
         encoding: the encoding of ``raw``.
-    """
-    dd, frmt = child(ted, "DD"), child(ted, "FRMT")
-    if ted is None or dd is None or frmt is None:
-        return Check(Status.MISSING, "el timbre no trae DD o FRMT")
-    key = stamp_key(dd)
-    if key is None:
-        return Check(Status.UNREADABLE, "la llave pública del CAF (RSAPK) no es una llave RSA")
-    signature = decode_base64(frmt.text)
-    if signature is None:
-        return Check(Status.UNREADABLE, "FRMT no es base64")
-    signed = b""
-    for signed in readings(dd, raw, encoding):
-        if key.verifies(signature, signed):
-            return _VALID
-    if not signed:
-        return Check(Status.UNREADABLE, "el timbre es demasiado largo")
-    return Check(Status.INVALID, _why_stamp_fails(key, signature, dd))
-
-
-def stamp_key(dd: etree._Element) -> PublicKey | None:
-    """Return the key that the CAF of a stamp authorises, or None when it is not one."""
-    pair = child(dd, "CAF", "DA", "RSAPK")
-    return key_from_base64(text(pair, "M"), text(pair, "E"))
-
-
-def _why_stamp_fails(key: PublicKey, signature: bytes, dd: etree._Element) -> str:
-    """Recognise the frequent mistake of stamping over UTF-8 bytes."""
-    for flat in readings(dd):
-        if key.verifies(signature, flat.decode("iso-8859-1").encode()):
-            return "el timbre se calculó sobre UTF-8 y el SII lo verifica sobre ISO-8859-1"
-    return "FRMT no corresponde a los datos del timbre con la llave del CAF"
-
-
-def verify_caf(caf: etree._Element | None, keys: Mapping[int, PublicKey] | None = None) -> Check:
-    """Check FRMA: the SII signed this folio authorisation.
-
-    Args:
-        caf: the CAF element of the stamp.
         keys: authority keys by IDK; those of the settings when not given.
     """
-    da, frma = child(caf, "DA"), child(caf, "FRMA")
-    if caf is None or da is None or frma is None:
-        return Check(Status.MISSING, "el timbre no trae el CAF con DA y FRMA")
-    idk = text(da, "IDK")
-    trusted = caf_authority_keys() if keys is None else keys
-    key = trusted.get(int(idk)) if idk.isascii() and idk.isdecimal() and len(idk) < 10 else None
+    dd, frmt = child(ted, "DD"), child(ted, "FRMT")
+    if ted is None or dd is None:
+        missing = Check(Status.MISSING, "el timbre no trae DD")
+        return StampCheck(missing, missing)
+    flat = flat_text(dd)
+    found = _CAF.search(flat)
+    if found is None:
+        missing = Check(Status.MISSING, "el timbre no trae un CAF con DA y FRMA")
+        return StampCheck(missing, missing)
+    da, frma = found.groups()
+    literal = partial(literal_text, dd, raw, encoding)
+    return StampCheck(
+        stamp=_verify_frmt(flat, da, frmt.text if frmt is not None else "", literal),
+        caf=_verify_frma(da, frma, caf_authority_keys() if keys is None else keys),
+    )
+
+
+def _verify_frmt(flat: str, da: str, frmt: str | None, literal: Callable[[], str]) -> Check:
+    pair = _KEY.search(da)
+    key = key_from_base64(pair[1], pair[2]) if pair else None
     if key is None:
-        return Check(
-            Status.UNKNOWN_AUTHORITY, f"no se conoce la llave del SII con IDK {idk[:20]!r}"
-        )
-    signature = decode_base64(frma.text)
+        return Check(Status.UNREADABLE, "la llave pública del CAF (RSAPK) no es una llave RSA")
+    signature = decode_base64(frmt)
     if signature is None:
-        return Check(Status.UNREADABLE, "FRMA no es base64")
-    if any(_signed_by(key, signature, flat) for flat in readings(da)):
+        return Check(Status.UNREADABLE, "FRMT falta o no es base64")
+    if any(key.verifies(signature, octets) for octets in readings(flat, literal)):
         return _VALID
-    return Check(Status.INVALID, f"FRMA no corresponde al CAF con la llave IDK {idk}")
+    if any(key.verifies(signature, octets) for octets in readings(flat, charset="utf-8")):
+        # A frequent mistake of emitters, worth naming.
+        return Check(
+            Status.INVALID, "el timbre se calculó sobre UTF-8 y el SII lo verifica sobre ISO-8859-1"
+        )
+    return Check(Status.INVALID, "FRMT no corresponde a los datos del timbre con la llave del CAF")
+
+
+def _verify_frma(da: str, frma: str, keys: Mapping[int, PublicKey]) -> Check:
+    found = _IDK.search(da)
+    key = keys.get(int(found[1])) if found else None
+    if key is None:
+        named = found[1] if found else "ilegible"
+        return Check(Status.UNKNOWN_AUTHORITY, f"no se conoce la llave del SII con IDK {named}")
+    return _signed_by(key, da, frma)
 
 
 @lru_cache(maxsize=1024)
-def _signed_by(key: PublicKey, signature: bytes, flat: bytes) -> bool:
-    """One CAF stamps up to thousands of documents: its signature is worth remembering."""
-    return key.verifies(signature, flat)
+def _signed_by(key: PublicKey, da: str, frma: str) -> Check:
+    """One CAF stamps up to thousands of documents: the check of its signature is worth keeping."""
+    signature = decode_base64(frma)
+    if signature is None:
+        return Check(Status.UNREADABLE, "FRMA no es base64")
+    if any(key.verifies(signature, octets) for octets in readings(da)):
+        return _VALID
+    return Check(
+        Status.INVALID, "FRMA no corresponde al CAF con la llave del SII que nombra su IDK"
+    )

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 
-from dte.crypto import Check, Status, verify_caf
+from dte.crypto import Status
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
-from dte.crypto.xml import child
 from dte.document import Dte
 from dte.findings import Fault
 from dte.rules.registry import XML, Context, Faults, rule
+from dte.rules.timbre import stamp_check
 
 DA = "TED/DD/CAF/DA"
 # Res. Ex. SII 58 of 2017: only folios whose document gives the right to a tax credit expire.
@@ -32,15 +32,6 @@ _ABBREVIATIONS = {
     "compania": "cia",
     "sociedad": "soc",
 }
-
-
-def caf_check(dte: Dte) -> Check:
-    """Return the check of the SII's signature on the CAF, made once per document."""
-    found = dte.__dict__.get("caf_check")
-    if found is None:
-        ted = child(dte.xml.body, "TED") if dte.xml else None
-        found = dte.__dict__["caf_check"] = verify_caf(child(ted, "DD", "CAF"))
-    return found
 
 
 @rule(
@@ -95,7 +86,7 @@ def caf_is_of_the_issuer(dte: Dte, ctx: Context) -> Faults:
 def caf_is_signed_by_the_sii(dte: Dte, ctx: Context) -> Faults:
     if not dte.has("TED"):
         return
-    check = caf_check(dte)
+    check = stamp_check(dte).caf
     if check.status not in {Status.VALID, Status.UNKNOWN_AUTHORITY}:
         yield Fault("TED/DD/CAF/FRMA", reason=check.reason)
 
@@ -169,7 +160,7 @@ def caf_is_of_a_known_environment(dte: Dte, ctx: Context) -> Faults:
     if not dte.has("TED/DD/CAF"):
         return
     idk = dte.text(f"{DA}/IDK")
-    if caf_check(dte).status is Status.UNKNOWN_AUTHORITY:
+    if stamp_check(dte).caf.status is Status.UNKNOWN_AUTHORITY:
         yield Fault(f"{DA}/IDK", idk=idk)
     elif (ctx.environment, idk) in _WRONG_ENVIRONMENT:
         yield Fault(

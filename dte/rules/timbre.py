@@ -1,6 +1,6 @@
 """TED: the electronic stamp must say what the document says, and be signed with the CAF's key."""
 
-from dte.crypto import Check, Status, verify_stamp
+from dte.crypto import StampCheck, verify_stamp
 from dte.crypto.xml import child
 from dte.document import Dte
 from dte.findings import Fault
@@ -11,8 +11,8 @@ DD = "TED/DD"
 CUT = 40
 
 
-def stamp_check(dte: Dte) -> Check:
-    """Return the check of the stamp's signature, made once per document."""
+def stamp_check(dte: Dte) -> StampCheck:
+    """Return the checks of the stamp's two signatures, made once per document."""
     found = dte.__dict__.get("stamp_check")
     if found is None:
         ted = child(dte.xml.body, "TED") if dte.xml else None
@@ -217,10 +217,8 @@ def stamp_names_the_first_item(dte: Dte, ctx: Context) -> Faults:
     note="Para el SII es reparo, pero un documento con mal timbre no le sirve al receptor.",
 )
 def stamp_is_signed_with_the_cafs_key(dte: Dte, ctx: Context) -> Faults:
-    if dte.has("TED") and not (check := stamp_check(dte)).valid:
-        yield Fault(
-            "TED/FRMT" if check.status is not Status.MISSING else "TED", reason=check.reason
-        )
+    if dte.has("TED") and not (check := stamp_check(dte).stamp).valid:
+        yield Fault("TED/FRMT", reason=check.reason)
 
 
 @rule(
