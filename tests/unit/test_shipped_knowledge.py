@@ -87,7 +87,7 @@ def test_only_questions_without_an_answer_expect_nothing(questions: list[dict[st
     wrong = [
         entry["question"]
         for entry in questions
-        if bool(entry["expected"]) == (entry["kind"] == "sin_respuesta")
+        if bool(entry["expect"]) == (entry["kind"] == "sin_respuesta")
     ]
     assert wrong == []
 
@@ -106,7 +106,7 @@ def test_expected_answers_exist(
     missing = [
         (entry["question"], name)
         for entry in questions
-        for name in entry["expected"]
+        for name in entry["expect"]
         if name not in known
     ]
     assert missing == []
