@@ -45,9 +45,7 @@ class Check:
 
 
 _VALID = Check(Status.VALID)
-_CAF = re.compile(
-    r"<CAF(?: [^<>]*)?>(<DA>.*</DA>)<FRMA(?: [^<>]*)?>([^<]*)</FRMA></CAF>", re.DOTALL
-)
+_FRMA = re.compile(r"<FRMA(?: [^<>]*)?>([^<]*)</FRMA>")
 _KEY = re.compile(r"<RSAPK><M>([^<]*)</M><E>([^<]*)</E></RSAPK>")
 _IDK = re.compile(r"<IDK>\s*([0-9]{1,9})\s*</IDK>")
 
@@ -81,16 +79,23 @@ def verify_stamp(
         missing = Check(Status.MISSING, "el timbre no trae DD")
         return StampCheck(missing, missing)
     flat = flat_text(dd)
-    found = _CAF.search(flat)
-    if found is None:
+    da, frma = _split_caf(flat)
+    if not da:
         missing = Check(Status.MISSING, "el timbre no trae un CAF con DA y FRMA")
         return StampCheck(missing, missing)
-    da, frma = found.groups()
     literal = partial(literal_text, dd, raw, encoding)
     return StampCheck(
         stamp=_verify_frmt(flat, da, frmt.text if frmt is not None else "", literal),
         caf=_verify_frma(da, frma, caf_authority_keys() if keys is None else keys),
     )
+
+
+def _split_caf(flat: str) -> tuple[str, str]:
+    """Return DA and the text of FRMA; empty when the flattened stamp lacks one of them."""
+    start = flat.find("<DA>", max(flat.find("<CAF"), 0))
+    end = flat.find("</DA>", start)
+    frma = _FRMA.search(flat, end) if 0 <= start < end else None
+    return (flat[start : end + len("</DA>")], frma[1]) if frma else ("", "")
 
 
 def _verify_frmt(flat: str, da: str, frmt: str | None, literal: Callable[[], str]) -> Check:

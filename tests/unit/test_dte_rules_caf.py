@@ -140,5 +140,10 @@ def test_a_private_key_in_the_document_is_found(leak):
     assert raw.splitlines()[found.line - 1].startswith(leak[:6].encode())
 
 
+def test_a_private_key_inside_the_caf_does_not_hide_the_rest():
+    raw = signed(33).replace(b"</FRMA>", b"</FRMA><RSASK>x</RSASK>")
+    assert codes(raw, "CAF") == {"CAF-07"}
+
+
 def test_a_private_key_mentioned_in_a_line_is_no_leak():
     assert not codes(signed(33, {"Detalle[1]/NmbItem": "Curso RSASK básico"}), "CAF")
