@@ -121,7 +121,7 @@ class Values:
 
     def amount(self, path: str) -> Decimal | None:
         """Return the number at ``path``, or None when there is none."""
-        value = self._amounts.get(path, _UNREAD)
+        value: Decimal | None = self._amounts.get(path, _UNREAD)
         if value is _UNREAD:
             found = self.find(path)
             value = self._amounts[path] = to_amount(found) if isinstance(found, str) else None

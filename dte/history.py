@@ -66,10 +66,12 @@ class KeyHistory:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose validation it is."""
+    """Whose validation it is and what it left in the ledger."""
 
     api_key: ApiKey
     mode: Mode
+    usage_id: UUID | None = None
+    """The row of the ledger that this answer left."""
     batch: UUID | None = None
     """The same for all that came in one request; None for a single document."""
 
@@ -88,6 +90,7 @@ def _row(judged: Judged, origin: Origin, keep: bool) -> Validation:
     verdict = judged.verdict
     row = Validation(
         api_key=origin.api_key,
+        usage_id=origin.usage_id,
         batch=origin.batch,
         number=judged.number,
         mode=origin.mode,

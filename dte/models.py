@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils import timezone
 
-from usage.models import ApiKey
+from usage.models import ApiKey, UsageRecord
 
 
 class KeyPolicy(models.Model):
@@ -63,6 +63,13 @@ class Validation(models.Model):
     created_at = models.DateTimeField("fecha", default=timezone.now, editable=False)
     api_key = models.ForeignKey(
         ApiKey, models.CASCADE, related_name="validations", verbose_name="clave de API"
+    )
+    usage = models.ForeignKey(
+        UsageRecord,
+        models.SET_NULL,
+        null=True,
+        related_name="validations",
+        verbose_name="uso",
     )
     batch = models.UUIDField(
         "envío", null=True, help_text="El mismo en todos los documentos de un envío."

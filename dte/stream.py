@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -13,7 +14,9 @@ from django.core.serializers.json import DjangoJSONEncoder
 from dte.batch import Answer, Batch, open_batch
 from dte.history import KeyHistory, Origin, record
 from dte.intake import Options, UnreadableDocument
+from dte.review import OPERATION
 from dte.unreadable import Unreadable
+from usage.ledger import record_offline
 from usage.models import ApiKey
 
 CONTENT_TYPE: Final = "application/x-ndjson"
@@ -59,17 +62,26 @@ class Stream:
         """Read what is known of the folios, and judge the first documents."""
         self._history.preload({folio.decode() for folio in _FOLIO.findall(self._raw)})
         try:
-            return self._pull()
+            chunk = self._judge_some()
         except Unreadable as exc:
             raise UnreadableDocument(exc) from exc
+        usage = record_offline(self._origin.api_key, OPERATION)  # one row for the whole batch
+        self._origin = replace(self._origin, usage_id=usage.pk)
+        record([answer.judged for answer in chunk], self._origin)
+        return chunk
 
     def _pull(self) -> list[Answer]:
-        started, chunk = time.monotonic(), []
+        chunk = self._judge_some()
+        record([answer.judged for answer in chunk], self._origin)
+        return chunk
+
+    def _judge_some(self) -> list[Answer]:
+        started = time.monotonic()
+        chunk: list[Answer] = []
         for answer in self._answers:
             chunk.append(answer)
             if len(chunk) >= CHUNK or time.monotonic() - started > SECONDS:
                 break
-        record([answer.judged for answer in chunk], self._origin)
         return chunk
 
     def _answer_line(self, answer: Answer) -> bytes:
