@@ -1,8 +1,9 @@
 """RSA-SHA1 as the SII uses it, down to the 512-bit keys with exponent 3 of the folio authorisations.
 
-``cryptography`` verifies keys of 1024 bits or more; it refuses smaller ones, for which a modular power
-and an exact comparison are enough. The whole encoded block is rebuilt and compared, never parsed: with
-exponent 3 a lenient parser can be fed a forged signature (Bleichenbacher, 2006).
+``cryptography`` verifies keys of 1024 bits or more. Smaller ones it no longer makes, and whether it
+verifies them depends on its version and on how OpenSSL was built; a modular power and an exact
+comparison verify them everywhere, as fast. The whole encoded block is rebuilt and compared, never
+parsed: with exponent 3 a lenient parser can be fed a forged signature (Bleichenbacher, 2006).
 """
 
 import base64
@@ -23,7 +24,7 @@ MAX_EXPONENT = 2**32
 MIN_MODULUS_BITS = 368
 MAX_BASE64_CHARS = 24_000
 
-_SMALLEST_KEY_OF_CRYPTOGRAPHY = 1024
+_SMALLEST_NATIVE_BITS = 1024
 # DER of DigestInfo{sha1, NULL} up to the digest, RFC 8017 section 9.2, note 1.
 _SHA1_DIGEST_INFO = bytes.fromhex("3021300906052b0e03021a05000414")
 _BLANKS = re.compile(r"[ \t\r\n]+")
@@ -48,7 +49,7 @@ class PublicKey:
 
     @cached_property
     def _native(self) -> rsa.RSAPublicKey | None:
-        if self.bits < _SMALLEST_KEY_OF_CRYPTOGRAPHY:
+        if self.bits < _SMALLEST_NATIVE_BITS:
             return None
         try:
             return rsa.RSAPublicNumbers(self.exponent, self.modulus).public_key()
