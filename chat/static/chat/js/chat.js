@@ -6,7 +6,7 @@ import { currentKey } from "./key.js";
 import { AnswerTurn, questionTurn } from "./turns.js";
 
 const STORED_AS = "aiservice.session";
-const NEAR_END = 80; // pixels from the bottom within which the view follows the answer
+const FAR_FROM_END = 120; // pixels of text out of view that make the way to the end worth a button
 
 class Chat {
   constructor() {
@@ -39,7 +39,7 @@ class Chat {
     this.turns.append(turn, answer.node);
     this.controller = new AbortController();
     this.showState();
-    this.toEnd();
+    this.pin(turn, answer);
     announce("Escribiendo la respuesta…");
     try {
       await this.receive(question, answer, this.controller.signal);
@@ -56,11 +56,11 @@ class Chat {
     if (!this.sessionId) this.remember(await openSession(signal));
     for await (const event of streamAnswer(this.sessionId, question, signal)) {
       if (event.type === "text") {
-        answer.append(event.content, () => this.follow());
+        answer.append(event.content, () => this.showToEnd());
       } else if (event.type === "done") {
         if (event.metadata?.session_id) this.remember(event.metadata.session_id);
         answer.finish(event.metadata ?? {});
-        this.follow();
+        this.showToEnd();
       }
     }
   }
@@ -78,7 +78,7 @@ class Chat {
       this.ask(question);
     };
     answer.failed(error.message, { wait: error.retryAfter, retry });
-    this.follow();
+    answer.foot.scrollIntoView({ block: "nearest" });
   }
 
   stop() {
@@ -115,19 +115,19 @@ class Chat {
       this.remember(null);
       return;
     }
+    let turn;
+    let answer;
     for (const message of stored.messages ?? []) {
       if (message.role === "user") {
-        this.turns.append(questionTurn(message.content));
+        turn = questionTurn(message.content);
+        this.turns.append(turn);
       } else {
-        const answer = new AnswerTurn();
-        answer.append(message.content);
-        answer.finish(message);
-        if (message.cut) answer.stopped();
+        answer = restoredAnswer(message);
         this.turns.append(answer.node);
       }
     }
     byId("welcome").hidden = this.turns.childElementCount > 0;
-    this.toEnd("auto");
+    if (turn && answer) this.pin(turn, answer, "auto");
   }
 
   // --- Looks ---
@@ -144,28 +144,32 @@ class Chat {
     return this.scroller.scrollHeight - this.scroller.scrollTop - this.scroller.clientHeight;
   }
 
-  /** Keep the end in view unless the visitor scrolled up to read. */
-  follow() {
-    if (this.following) this.scroller.scrollTop = this.scroller.scrollHeight;
-    this.showToEnd();
+  /**
+   * Bring a question to the top, with room below for its whole answer: the text then grows in place
+   * and is read from its beginning, instead of running away under the reader's eyes.
+   */
+  pin(turn, answer, behavior = scrollBehavior()) {
+    this.turns.querySelector(".is-pinned")?.classList.remove("is-pinned");
+    answer.node.style.setProperty("--above", `${answer.node.offsetTop - turn.offsetTop}px`);
+    answer.node.classList.add("is-pinned");
+    turn.scrollIntoView({ block: "start", behavior });
   }
 
   toEnd(behavior = scrollBehavior()) {
-    this.following = true;
     this.scroller.scrollTo({ top: this.scroller.scrollHeight, behavior });
   }
 
-  onScroll() {
-    const top = this.scroller.scrollTop;
-    if (this.distanceToEnd() < NEAR_END) this.following = true;
-    else if (top < (this.lastTop ?? 0)) this.following = false;
-    this.lastTop = top;
-    this.showToEnd();
-  }
-
   showToEnd() {
-    byId("to-end").hidden = this.distanceToEnd() < NEAR_END * 2;
+    byId("to-end").hidden = this.distanceToEnd() < FAR_FROM_END;
   }
+}
+
+function restoredAnswer(message) {
+  const answer = new AnswerTurn();
+  answer.append(message.content);
+  answer.finish(message);
+  if (message.cut) answer.stopped();
+  return answer;
 }
 
 /** Wire the chat panel; the result is what the rest of the page may do with it. */
@@ -184,7 +188,7 @@ export function setUpChat() {
   });
   byId("stop").addEventListener("click", () => chat.stop());
   byId("to-end").addEventListener("click", () => chat.toEnd());
-  chat.scroller.addEventListener("scroll", () => chat.onScroll(), { passive: true });
+  chat.scroller.addEventListener("scroll", () => chat.showToEnd(), { passive: true });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && chat.busy && !byId("key-dialog").open) chat.stop();
   });

@@ -113,14 +113,13 @@ function sourcesOf({ citations = [] }) {
 }
 
 function sourceCard(citation) {
-  const { number, title, module, section, source } = citation;
-  const place = [section, source].filter((part) => part && part !== title).join(" · ");
+  const { number, title, module, section } = citation;
   return el("li", {},
     el("button", { class: "source", type: "button", data: { number }, on: { click: () => showPassage(citation) } },
       el("span", { class: "source-number", "aria-hidden": "true" }, number),
       el("span", { class: "source-text" },
         el("span", { class: "source-title" }, title),
-        place && el("span", { class: "source-place" }, place)),
+        section && section !== title && el("span", { class: "source-place" }, section)),
       module && el("span", { class: "chip", title: "Módulo" }, module)));
 }
 
