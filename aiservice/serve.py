@@ -146,9 +146,17 @@ def serve(host: str, port: int, *, when_ready: Callable[[], None] | None = None)
         endpoints=[endpoint(host, port)],
         ready_callable=when_ready,
     )
+    start_upkeep()
     server.run()
     if server.listen_failure:
         sys.exit(explain(host, port, server.listen_failure))
+
+
+def start_upkeep() -> None:
+    """Settle what a crash left open, and keep at it; the applications are loaded by now."""
+    from usage import upkeep
+
+    upkeep.start()
 
 
 def explain(host: str, port: int, failure: Failure) -> str:

@@ -1,13 +1,14 @@
-"""API keys in the admin."""
+"""The admin of usage: keys are issued here, money is only read, limits and prices are edited."""
 
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.db.models import Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 
-from usage.models import ApiKey
+from usage.models import ApiKey, Budget, BudgetWindow, ModelPrice, Outcome, UsageRecord
+from usage.models.record import TOKEN_CLASSES
 
 
 @admin.register(ApiKey)
@@ -45,3 +46,123 @@ class ApiKeyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Shows what the service wrote; nobody corrects the books by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(UsageRecord)
+class UsageRecordAdmin(ReadOnlyAdmin):
+    """The ledger, with the totals of whatever is filtered."""
+
+    change_list_template = "admin/usage/usagerecord/change_list.html"
+    date_hierarchy = "started_at"
+    list_display = [
+        "started_at",
+        "api_key",
+        "operation",
+        "model",
+        "outcome",
+        "input_tokens",
+        "cache_writes",
+        "cache_read_tokens",
+        "output_tokens",
+        "cost",
+        "latency_ms",
+    ]
+    list_filter = [
+        "state",
+        "outcome",
+        "operation",
+        "model",
+        "usage_complete",
+        ("api_key", admin.RelatedOnlyFieldListFilter),
+    ]
+    list_select_related = ["api_key"]
+    list_per_page = 50
+    search_fields = ["=id", "=call_id", "=request_id", "=provider_request_id"]
+    show_full_result_count = False
+
+    @admin.display(description="escritura de caché", ordering="cache_write_5m_tokens")
+    def cache_writes(self, record: UsageRecord) -> int:
+        return record.cache_write_5m_tokens + record.cache_write_1h_tokens
+
+    @admin.display(description="costo (USD)", ordering="cost_usd")
+    def cost(self, record: UsageRecord) -> str:
+        return f"{record.cost_usd:f}"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if context and "cl" in context:
+            context["totals"] = totals(context["cl"].queryset)
+        return response
+
+
+def totals(records: QuerySet[UsageRecord]) -> dict[str, Any]:
+    """Sum up rows: dollars, tokens by class, and the share of the input that the cache served."""
+    sums: dict[str, Any] = records.order_by().aggregate(
+        cost_usd=Sum("cost_usd"), **{name: Sum(name) for name in TOKEN_CLASSES}
+    )
+    found = {name: value or 0 for name, value in sums.items()}
+    prompt = sum(found[name] for name in TOKEN_CLASSES if name != "output_tokens")
+    found["hit_rate"] = round(100 * found["cache_read_tokens"] / prompt, 1) if prompt else None
+    found["incomplete"] = records.filter(usage_complete=False).count()
+    found["open"] = records.filter(~Q(outcome__in=Outcome.values)).count()
+    return found
+
+
+@admin.register(Budget)
+class BudgetAdmin(admin.ModelAdmin):
+    list_display = ["__str__", "limit_usd", "soft_percent"]
+    list_filter = ["period"]
+    autocomplete_fields = ["api_key"]
+
+
+@admin.register(BudgetWindow)
+class BudgetWindowAdmin(ReadOnlyAdmin):
+    """What is used and held: the same numbers that a refused caller is told."""
+
+    list_display = ["starts_on", "period", "owner", "spent", "held"]
+    list_filter = ["period", "starts_on", ("api_key", admin.RelatedOnlyFieldListFilter)]
+    list_select_related = ["api_key"]
+
+    @admin.display(description="de quién", ordering="api_key")
+    def owner(self, window: BudgetWindow) -> str:
+        return str(window.api_key or "Global")
+
+    @admin.display(description="gastado (USD)", ordering="spent_usd")
+    def spent(self, window: BudgetWindow) -> str:
+        return f"{window.spent_usd:f}"
+
+    @admin.display(description="reservado (USD)", ordering="held_usd")
+    def held(self, window: BudgetWindow) -> str:
+        return f"{window.held_usd:f}"
+
+
+@admin.register(ModelPrice)
+class ModelPriceAdmin(admin.ModelAdmin):
+    """A new rate is a new row with its own date; a row that calls were billed by stays as it is."""
+
+    list_display = ["model", "valid_from", "input", "cache_read", "output", "retires_on"]
+    list_filter = ["model"]
+    search_fields = ["model"]
+
+    def has_change_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
+        used = obj is not None and UsageRecord.objects.filter(price=obj).exists()
+        return not used and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
+        return obj is not None and self.has_change_permission(request, obj)

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from usage import metrics
 from usage.errors import BudgetExceeded
@@ -110,6 +110,47 @@ def settle(api_key_id: int, held: Decimal, cost: Decimal, moment: datetime) -> N
             BudgetWindow.objects.filter(**_key(scope, period, moment)).update(
                 held_usd=F("held_usd") - usd(held), spent_usd=F("spent_usd") + usd(cost)
             )
+
+
+def watch(moment: datetime) -> None:
+    """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
+    current = [Q(period=period, starts_on=period.start(moment)) for period in Period]
+    near = 0
+    for window in BudgetWindow.objects.filter(current[0] | current[1]):
+        limit = _limit_of(window)
+        used = window.spent_usd + window.held_usd
+        if window.api_key_id is None:
+            metrics.BUDGET_USED.labels(period=window.period).set(float(used))
+            if limit.usd is not None:
+                metrics.BUDGET_LIMIT.labels(period=window.period).set(float(limit.usd))
+        if limit.usd is not None and used * 100 >= limit.usd * limit.soft_percent:
+            near += 1
+            _warn_once(window, limit, used)
+    metrics.BUDGETS_NEAR.set(near)
+
+
+_warned: set[int] = set()
+
+
+def _warn_once(window: BudgetWindow, limit: Limit, used: Decimal) -> None:
+    if window.pk not in _warned:
+        _warned.add(window.pk)
+        log.warning(
+            "budget_near_limit",
+            scope=limit.scope,
+            api_key=window.api_key_id,
+            period=window.period,
+            used_usd=str(used),
+            limit_usd=str(limit.usd),
+        )
+
+
+def _limit_of(window: BudgetWindow) -> Limit:
+    period = Period(window.period)
+    budget = Budget.objects.filter(api_key=window.api_key_id, period=period).first()
+    if budget is None:
+        return Limit(window.api_key_id, period, _default(window.api_key_id, period))
+    return Limit(window.api_key_id, period, budget.limit_usd, budget.soft_percent)
 
 
 def _key(api_key_id: int | None, period: Period, moment: datetime) -> dict[str, Any]:

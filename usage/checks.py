@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -18,6 +19,17 @@ def check_models(**kwargs: Any) -> list[CheckMessage]:
     """Check ``ANTHROPIC_MODEL`` and ``ANTHROPIC_FALLBACK_MODELS``."""
     names = [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]
     return [message for name in names for message in _judge(name)]
+
+
+def require_usable_models() -> None:
+    """Refuse to start with a model that cannot be called.
+
+    Raises:
+        ImproperlyConfigured: With the reason and what to do.
+    """
+    for message in check_models():
+        if message.is_serious():
+            raise ImproperlyConfigured(f"{message.msg} {message.hint}")
 
 
 def _judge(model: str) -> list[CheckMessage]:

@@ -9,9 +9,8 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from usage import budgets, metrics
+from usage import budgets, metrics, process
 from usage.models import ApiKey, ModelPrice, Operation, Outcome, State, UsageRecord
-from usage.process import PROCESS_ID
 from usage.tokens import TokenUsage
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ def reserve(reservation: Reservation) -> OpenCall:
             attempt=reservation.attempt,
             request_id=reservation.request_id,
             started_at=now,
-            process=PROCESS_ID,
+            process=process.announce(),
         )
         budgets.hold(reservation.api_key_id, reservation.held_usd, now)
     return OpenCall(
@@ -150,7 +149,7 @@ def record_offline(
         started_at=now,
         settled_at=now,
         request_id=str(context.get("request_id", "")),
-        process=PROCESS_ID,
+        process=process.PROCESS_ID,
     )
     metrics.count_call(operation, model, outcome)
     return record
@@ -161,8 +160,13 @@ def open_call(record_id: uuid.UUID) -> OpenCall | None:
     record = (
         UsageRecord.objects.filter(pk=record_id, state=State.OPEN).select_related("price").first()
     )
-    if record is None or record.price is None:
-        return None
+    return None if record is None else as_open_call(record)
+
+
+def as_open_call(record: UsageRecord) -> OpenCall:
+    """Return an open row as its settlement needs it."""
+    if record.price is None:
+        raise ValueError("a row without a price was never open")
     return OpenCall(
         record.id,
         record.api_key_id,

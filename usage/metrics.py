@@ -43,6 +43,19 @@ FIRST_TEXT_SECONDS: Final = Histogram(
     ["operation"],
     buckets=_SECONDS,
 )
+OPEN_CALLS: Final = Gauge("aiservice_ledger_open", "Rows of calls under way, as of the last sweep.")
+SPOOLED: Final = Gauge(
+    "aiservice_ledger_spooled", "Settlements on disk that wait for the database."
+)
+BUDGET_USED: Final = Gauge(
+    "aiservice_budget_used_usd", "Spent and held of all keys together.", ["period"]
+)
+BUDGET_LIMIT: Final = Gauge(
+    "aiservice_budget_limit_usd", "The global limit; absent where there is none.", ["period"]
+)
+BUDGETS_NEAR: Final = Gauge(
+    "aiservice_budgets_near_limit", "Budgets past their soft threshold, of any key."
+)
 BREAKER: Final = Gauge("aiservice_breaker_state", "0 closed, 1 half-open, 2 open.", ["model"])
 
 

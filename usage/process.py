@@ -1,6 +1,58 @@
-"""The identity of this process, which the ledger writes on every row it opens."""
+"""The identity of this process, and how another one finds out that it died.
 
+The ledger writes the identity on every row it opens. Beside it the process holds a lock on a file in
+``STATE_DIR/processes`` that the kernel releases however the process ends, ``kill -9`` included: whoever
+can take the lock knows that the rows are orphans. A process of another host has no file here; its rows
+are judged by their age alone.
+"""
+
+import fcntl
+import os
+import threading
 import uuid
+from pathlib import Path
 from typing import Final
 
+from django.conf import settings
+
 PROCESS_ID: Final = uuid.uuid4().hex
+
+_lease: int | None = None
+_lock = threading.Lock()
+
+
+def directory() -> Path:
+    """Return where the lock files are."""
+    return Path(settings.STATE_DIR) / "processes"
+
+
+def announce() -> str:
+    """Hold this process's lock from now on, and return the identity to write on rows."""
+    global _lease
+    with _lock:
+        if _lease is None:
+            directory().mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(directory() / PROCESS_ID, os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lease = descriptor  # never closed: it lives as long as the process
+    return PROCESS_ID
+
+
+def has_died(process_id: str) -> bool:
+    """Tell whether a process of this host is known to be gone; False when nothing is known."""
+    path = directory() / process_id
+    if not process_id.isalnum() or not path.is_file():
+        return False
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def forget_the_dead() -> None:
+    """Remove the lock files of processes that are gone; run once nothing of theirs is open."""
+    for path in directory().glob("*"):
+        if has_died(path.name):
+            path.unlink(missing_ok=True)

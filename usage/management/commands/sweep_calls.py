@@ -1,0 +1,18 @@
+"""``manage.py sweep_calls``: settle what a crash left open. The server does it by itself as well."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from usage.sweep import sweep
+
+
+class Command(BaseCommand):
+    help = "Liquida las llamadas que un proceso interrumpido dejó abiertas."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        swept = sweep()
+        self.stdout.write(
+            f"Reproducidas: {swept.replayed}. Liquidadas a su cota: {swept.settled}. "
+            f"Abiertas, en curso: {swept.open}."
+        )
