@@ -151,7 +151,8 @@ def _prompt(dte: Dte, findings: Sequence[Finding], history: list[dict[str, Any]]
         ],
         "historial_del_emisor": history,
     }
-    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    # Without a '<' of its own the document cannot close the tag it is put in.
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return llm.Prompt(
         system=(_SYSTEM,),
         turns=(llm.Turn("user", f"<documento>\n{text}\n</documento>"),),
