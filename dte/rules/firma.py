@@ -160,6 +160,7 @@ def certificate_names_its_holder(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     forms=XML,
     fields=("Signature/SignedInfo",),
+    note="El esquema admite además dsa-sha1; aquí no se verifica y se informa.",
 )
 def algorithms_are_the_siis(dte: Dte, ctx: Context) -> Faults:
     return _breach(dte, "Signature/SignedInfo", Broken.ALGORITHM)
