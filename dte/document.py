@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,8 @@ ZERO = Decimal(0)
 # What has not been looked up yet; None is an answer.
 _UNREAD: Any = object()
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,20}|\.\d{1,20})", re.ASCII)
+# No path of the format is longer; those made of a hostile document's names are not worth remembering.
+MAX_PATH = 200
 _STEP = re.compile(r"(@?[\w:]+)(?:\[(\d+)\])?")
 
 
@@ -77,7 +79,7 @@ def to_moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=SANTIAGO)
 
 
-@cache
+@lru_cache(maxsize=4096)
 def _steps(path: str) -> tuple[tuple[str, int], ...]:
     """``Detalle[3]/MontoItem`` as ``(("Detalle", 3), ("MontoItem", 0))``; 0 is 'no index'."""
     steps = (_STEP.fullmatch(step) for step in path.split("/"))
@@ -307,7 +309,7 @@ class Dte(Values):
             return None
         inside = path.startswith(("Signature", "DTE"))
         node = self.xml.element if inside or self.xml.body is None else self.xml.body
-        for name, number in _steps(path.removeprefix("DTE/")):
+        for name, number in _steps(path.removeprefix("DTE/")[:MAX_PATH]):
             found = _child(node, name, number or 1)
             if found is None:
                 break
@@ -378,7 +380,7 @@ class Envelope:
     def line_of(self, path: str) -> int | None:
         """Return the line of ``SetDTE/Caratula/RutEnvia`` and the like."""
         node = self.shell
-        for name, number in _steps(path.removeprefix(f"{self.kind}/")):
+        for name, number in _steps(path.removeprefix(f"{self.kind}/")[:MAX_PATH]):
             found = _child(node, name, number or 1)
             if found is None:
                 break

@@ -8,16 +8,21 @@ from cl_sii.rut import Rut
 GENERIC_BUYER = "66666666-6"
 FOREIGN_BUYER = "55555555-5"
 
+_LONGEST = len("12345678-K")
 _FORM = re.compile(r"\d{1,8}-[\dK]", re.ASCII)
 
 
-@lru_cache(maxsize=4096)
 def rut_problem(rut: str) -> str:
     """Return what is wrong with a RUT, or ``""``; the form is the one XML requires."""
     if not rut:
         return "no viene"
-    if not _FORM.fullmatch(rut):
+    if len(rut) > _LONGEST or not _FORM.fullmatch(rut):
         return f"vale «{rut[:20]}» y debe ser números sin puntos, guion y dígito verificador"
+    return _check_digit_problem(rut)
+
+
+@lru_cache(maxsize=4096)
+def _check_digit_problem(rut: str) -> str:
     body, _, digit = rut.partition("-")
     expected = Rut.calc_dv(body)
     if digit != expected:

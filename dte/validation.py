@@ -5,7 +5,7 @@ fast: no database, no network.
 """
 
 from collections.abc import Iterable
-from functools import cache
+from functools import lru_cache
 
 import structlog
 
@@ -35,7 +35,7 @@ def judge_envelope(envelope: Envelope, ctx: Context) -> list[Finding]:
     return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx))
 
 
-@cache
+@lru_cache(maxsize=256)  # a document may claim any type
 def plan(tipo: int, form: Form, level: Level, mode: Mode) -> tuple[Rule, ...]:
     """Return the rules that apply; for a type nobody knows, those that apply to every type."""
     from_type = REGISTRY.values() if level == "envelope" else _for_type(tipo)
