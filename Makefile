@@ -14,6 +14,8 @@ PYTEST_ARGS ?=
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
+# Reading 400 passages by meaning takes minutes of CPU; KNOWLEDGE_SEMANTIC=on asks for it.
+run: export KNOWLEDGE_SEMANTIC ?= off
 run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PORT)
 	@$(BIN)/python manage.py quickstart
 

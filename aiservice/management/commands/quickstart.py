@@ -1,9 +1,12 @@
 """Prepare a development installation and serve it: what ``make run`` does."""
 
+import logging
 import secrets
 import socket
 import sys
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +20,7 @@ from usage.models import ApiKey
 
 KEY_NAME: Final = "development"
 ADMIN_NAME: Final = "admin"
-QUESTION: Final = "¿Qué es un CAF y cuándo debo pedir folios?"
+QUESTION: Final = "¿Cuándo vence un CAF?"
 EXAMPLE: Final = "chat/static/chat/samples/factura.xml"
 
 
@@ -44,13 +47,24 @@ class Command(BaseCommand):
         if not prepare_only:
             require_free_address(settings.HOST, settings.PORT)
         call_command("migrate", verbosity=0)
-        self.stdout.write("Knowledge:")
-        call_command("load_knowledge", stdout=self.stdout)
+        self.stdout.write("Knowledge ", ending="")
+        with quiet("knowledge"):
+            call_command("load_knowledge", stdout=self.stdout)
         credentials = Credentials(key=make_key(), password=make_administrator())
         self.stdout.write(guide(credentials, base_url(settings.HOST, settings.PORT)))
         self.stdout.flush()
         if not prepare_only:
             serve(settings.HOST, settings.PORT)
+
+
+@contextmanager
+def quiet(name: str) -> Iterator[None]:
+    """Keep a logger's progress out of what a newcomer reads."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    yield
+    logger.setLevel(level)
 
 
 def require_free_address(host: str, port: int) -> None:
