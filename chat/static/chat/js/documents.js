@@ -1,7 +1,7 @@
 /** The documents of an envelope or a batch, each with its own verdict. */
 
 import { counted, el, icon } from "./dom.js";
-import { findingsList, summaryOf } from "./findings.js";
+import { findingsList, reviewNote, summaryOf } from "./findings.js";
 
 const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
 export const VERDICTS = { reject: "No enviar", review: "Revisar", send: "Enviar" }; // the worst first
@@ -18,7 +18,7 @@ export function documentsList(given, actions) {
 }
 
 /** One document, folded; what is inside is drawn when it is opened. */
-export function documentNode({ number, file, document: summary, recommendation, findings }, actions, opened = false) {
+export function documentNode({ number, file, document: summary, recommendation, findings, review }, actions, opened = false) {
   const { type_name: type, folio } = summary ?? {};
   const name = [type || `Documento ${number}`, folio && `N° ${folio}`].filter(Boolean).join(" ");
   const node = el("details", { class: "document" },
@@ -29,7 +29,7 @@ export function documentNode({ number, file, document: summary, recommendation, 
   const draw = () => {
     if (node.childElementCount > 1) return;
     const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
-    node.append(...[summaryOf(summary), ...drawn].filter(Boolean));
+    node.append(...[summaryOf(summary), reviewNote(review), ...drawn].filter(Boolean));
   };
   const holder = {
     open() {

@@ -52,6 +52,14 @@ function scopeOf(statement) {
       unchecked.length > 0 && el("div", {}, el("h3", {}, "No se pudo revisar aquí"), el("ul", {}, unchecked.map((item) => el("li", {}, item))))));
 }
 
+/** What became of Claude's review, in one line; nothing when none was wanted. */
+export function reviewNote(review) {
+  if (!review) return null;
+  const { status, doubts = 0, detail } = review;
+  const done = doubts ? `La IA también lo revisó y dejó ${counted(doubts, "duda", "dudas")}.` : "La IA también lo revisó y no tuvo dudas.";
+  return el("p", { class: "review-note" }, icon("spark"), status === "done" ? done : detail);
+}
+
 const SUMMARY = [
   ["Tipo", ({ type, type_name: name }) => [name, type && `(${type})`].filter(Boolean).join(" ")],
   ["Documentos", ({ documents }) => documents && formatNumber(documents)],
@@ -121,8 +129,9 @@ function findingCard(finding, severity, actions) {
   return card;
 }
 
-function detailsOf({ path, source }) {
+function detailsOf({ path, source, values }) {
   const facts = [
+    source === "ai" && values?.reasoning && ["Motivo", values.reasoning],
     path && path !== "/" && ["Campo", el("code", {}, path)],
     sourceText(source) && ["Fuente", sourceText(source)],
   ].filter(Boolean);

@@ -2,7 +2,7 @@
 
 import { documentsList } from "./documents.js";
 import { el, scrollBehavior } from "./dom.js";
-import { bySeverity, findingsList, summaryOf, verdictBanner } from "./findings.js";
+import { bySeverity, findingsList, reviewNote, summaryOf, verdictBanner } from "./findings.js";
 import { SourceView } from "./source_view.js";
 
 export class ReportView {
@@ -33,6 +33,7 @@ export class ReportView {
     this.main = el("div", {},
       this.banner,
       summaryOf(report.document),
+      reviewNote(report.review),
       findingsList(own, actions),
       documents.length > 0 && documentsList(documents, actions));
   }
