@@ -147,7 +147,7 @@ def add_months(day: date, months: int) -> date:
     message="El CAF lleva IDK «{idk}», que no es la llave de producción (300) ni de certificación (100) "
     "del SII: su firma no se pudo verificar.",
     fix="En producción use CAF con IDK 300; los de IDK 100 son de certificación.",
-    source="LCORE (certificados 100 y 300); RURAL y pwills85 mencionan CAF-3-516 (fuente débil)",
+    source="LCORE (certificados 100 y 300); RURAL (CAF-3-516, fuente débil)",
     sii="aviso",
     severity="warn",
     sii_code="CAF-3-516",

@@ -10,7 +10,7 @@ from dte.rules.registry import LEGACY, Context, Faults, rule
     title="La forma plana no trae los datos mínimos o su tipo es incorrecto.",
     message="{field} {problem}.",
     fix="Incluya tipo_dte, rut_emisor, rut_receptor, monto_total, fecha_emision e items.",
-    source="ORIG: validación de entrada del servicio anterior",
+    source="Validación de entrada del servicio anterior",
     sii="n/a",
     severity="reject",
     forms=LEGACY,

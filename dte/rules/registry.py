@@ -26,6 +26,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from dte.document import Dte, Envelope, Form
 from dte.findings import Fault, Severity, SiiSeverity
+from dte.sources import spell_out
 
 Level = Literal["file", "document", "envelope", "history"]
 Confidence = Literal["alta", "media", "baja", "n/a"]
@@ -145,7 +146,7 @@ def rule(
         code: Family and number, such as ``TOT-13``.
         title: What is wrong, in one Spanish sentence without values.
         fix: What to do about it.
-        source: Where the rule comes from.
+        source: Where the rule comes from; the short names of ``dte.sources`` are written out.
         sii: How the SII treats the fault.
         severity: What we recommend.
         message: Sentence with ``{values}`` of the fault; the title where it needs none.
@@ -169,7 +170,7 @@ def rule(
             title=title,
             message=message or title,
             fix=fix,
-            source=source,
+            source=spell_out(source),
             sii=sii,
             severity=severity,
             sii_code=sii_code,

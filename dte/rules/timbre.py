@@ -206,7 +206,7 @@ def stamp_names_the_first_item(dte: Dte, ctx: Context) -> Faults:
     title="La firma del timbre electrónico es incorrecta.",
     message="La firma del timbre electrónico es incorrecta: {reason}.",
     fix="Timbre con la llave privada del mismo CAF, sobre el DD aplanado en ISO-8859-1.",
-    source="SMOY y pwills85 listan TED-2-510; verificado en documentos aceptados y en F60T33; LCORE "
+    source="SMOY (TED-2-510); verificado en documentos aceptados y en F60T33; LCORE "
     "(versiones que firman con &apos; y &quot;)",
     sii="reparo",
     severity="reject",
