@@ -5,6 +5,7 @@ from uuid import UUID
 
 from channels.db import database_sync_to_async
 from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
@@ -58,8 +59,10 @@ class ValidateView(MeteredAPIView):
     """``POST /api/dte/validate``: the document itself, as XML, as a file or as JSON."""
 
     @extend_schema(**schema.VALIDATE)
-    async def post(self, request: Request) -> Response:
-        """Judge the document in the body."""
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Judge the document in the body; line by line for a client that accepts NDJSON."""
+        if CONTENT_TYPE in request.headers.get("Accept", ""):
+            return await _stream(request)
         options = read_options(request.query_params.dict())
         report = await validate(take_document(request._request), options, _caller(request))
         return Response(report.as_dict())
@@ -69,11 +72,15 @@ class BatchView(MeteredAPIView):
     """``POST /api/dte/validate/batch``: a large envelope or a ZIP, answered line by line."""
 
     @extend_schema(**schema.BATCH)
-    async def post(self, request: Request) -> StreamingHttpResponse:
+    async def post(self, request: Request) -> HttpResponseBase:
         """Judge every document; results leave as they are ready."""
-        options = read_options(request.query_params.dict())
-        stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, _caller(request))
-        return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
+        return await _stream(request)
+
+
+async def _stream(request: Request) -> StreamingHttpResponse:
+    options = read_options(request.query_params.dict())
+    stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, _caller(request))
+    return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
 
 
 class ValidationView(MeteredAPIView):

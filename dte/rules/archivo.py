@@ -63,7 +63,8 @@ rule(
     "XML-07",
     title="El archivo excede los límites de tamaño o profundidad que acepta el validador.",
     message="El archivo excede los límites que acepta el validador: {what}.",
-    fix="Divida el envío; un DTE real no supera unas decenas de KB ni 12 niveles.",
+    fix="Divida el envío, o use /api/dte/validate/batch, que admite 32 MB; un DTE real no supera unas "
+    "decenas de KB ni 12 niveles.",
     source="Regla propia: 5 MB por documento, 64 niveles, 200.000 etiquetas, 30.000 caracteres por texto",
     sii="n/a",
     severity="reject",

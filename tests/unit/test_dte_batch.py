@@ -61,6 +61,24 @@ def test_an_envelope_is_answered_line_by_line(api_client):
 
 
 @pytest.mark.django_db
+def test_the_plain_path_streams_for_a_client_that_accepts_ndjson(api_client):
+    answer = api_client.post(
+        "/api/dte/validate?ai=never",
+        envelope(invoice(1)),
+        content_type="application/xml",
+        headers={"accept": "application/x-ndjson"},
+    )
+    lines = async_to_sync(collect)(answer.streaming_content)
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    assert [json.loads(line)["type"] for line in lines] == [
+        "start",
+        "document",
+        "envelope",
+        "summary",
+    ]
+
+
+@pytest.mark.django_db
 def test_a_zip_of_xml_and_json_names_each_file(api_client):
     body = zipped({"a.xml": to_xml(invoice(1)), "b.json": json.dumps(invoice(2)), "c.txt": b"x"})
     lines = post(api_client, body, "application/zip")
