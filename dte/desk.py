@@ -7,6 +7,7 @@ for the provider for seconds, happens between two hops, with no connection held.
 from uuid import UUID, uuid4
 
 from channels.db import database_sync_to_async
+from django.db import transaction
 
 from dte import review
 from dte.history import KeyHistory, Origin, record
@@ -55,7 +56,8 @@ def _judge(submission: Submission, options: Options, api_key: ApiKey) -> Report:
 
 def _store(report: Report, options: Options, api_key: ApiKey, usage_id: UUID | None) -> None:
     """Keep the answer, with exactly one row in the ledger: the review's, or one that cost nothing."""
-    if usage_id is None:
-        usage_id = record_offline(api_key, review.OPERATION).pk
     batch = uuid4() if report.envelope else None
-    record(report.everything, Origin(api_key, options.mode, usage_id, batch))
+    with transaction.atomic():  # one commit: it is the slowest part of a validation
+        if usage_id is None:
+            usage_id = record_offline(api_key, review.OPERATION).pk
+        record(report.everything, Origin(api_key, options.mode, usage_id, batch))

@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from dte.document import Dte
@@ -16,6 +17,8 @@ from dte.rules.registry import Earlier, Mode, Outcome
 from usage.models import ApiKey
 
 _LONGEST = {"folio": 20, "rut": 12}
+# Issuers and types that share a folio number, as far as a key is expected to have.
+_MOST_ROWS = 20
 Key = tuple[str, int, str]
 
 
@@ -36,7 +39,7 @@ class KeyHistory:
         self._digests[(dte.issuer, dte.tipo, dte.folio)] = digest
 
     def earlier(self, issuer: str, tipo: int, folio: str) -> Earlier | None:
-        """Return the last validation of this type and folio of this issuer, if there was one."""
+        """Return what is known of this type and folio of this issuer, if anything is."""
         if folio not in self._loaded:
             self.preload({folio})
         return self._known.get((issuer, tipo, folio))
@@ -47,21 +50,14 @@ class KeyHistory:
         self._loaded |= asked
         wanted = {folio for folio in asked if len(folio) <= _LONGEST["folio"]}
         rows = Validation.objects.filter(api_key=self._api_key, folio__in=wanted)
-        found = rows.order_by("created_at").values_list(
-            "issuer", "tipo", "folio", "digest", "outcome", "total"
-        )
-        for issuer, tipo, folio, digest, outcome, total in found:
+        # What the SII answered last counts most, then what was validated last; a document that is
+        # validated over and over has many rows and needs one.
+        newest = rows.order_by(F("outcome_at").desc(nulls_last=True), "-created_at")
+        found = newest.values_list("issuer", "tipo", "folio", "digest", "outcome", "total")
+        for issuer, tipo, folio, digest, outcome, total in found[: _MOST_ROWS * len(wanted)]:
             key = (issuer, tipo or 0, folio)
-            self._known[key] = self._later(key, digest, cast(Outcome, outcome), total)
-
-    def _later(self, key: Key, digest: str, outcome: Outcome, total: Decimal | None) -> Earlier:
-        """Fold one more row, in order of time: an answer of the SII is not forgotten by a retry."""
-        before = self._known.get(key)
-        return Earlier(
-            same_content=digest == self._digests.get(key),
-            outcome=outcome or (before.outcome if before else ""),
-            total=total,
-        )
+            same = digest == self._digests.get(key)
+            self._known.setdefault(key, Earlier(same, cast(Outcome, outcome), total))
 
 
 @dataclass(frozen=True, slots=True)
