@@ -38,20 +38,7 @@ Generado desde el código con `manage.py document_rules`; no se edita a mano.
 
 **{count} reglas en {families} familias.** *SII* es cómo trata el SII la falta: rechazo, reparo, aviso o n/a
 (no es asunto suyo). *Nosotros*: `reject` no enviar, `review` que una persona lo vea, `warn` enviar y
-mostrar el mensaje. *Certeza* es la seguridad de que el SII actúa así. Las siglas de las fuentes están
-al final.
-"""
-_SOURCES = """\
-## Fuentes
-
-- **F2.2**: SII, Formato de Documentos Tributarios Electrónicos, versión 2.2 de 2019-11-15.
-- **XSD26**: esquemas del SII, actualización 2026-02-06 (formato 2.5).
-- **LAPP**, **LCORE**: LibreDTE, mensajes del SII recibidos en producción y validadores.
-- **SMOY**, **CDL**, **RURAL**: notas públicas de certificación que citan respuestas del SII.
-- **ODOO**, **ODOOSRC**: documentación y código de la localización chilena de Odoo.
-- **RES58**: SII, Res. Ex. 58 de 2017, vigencia de folios.
-- **CLSII**: cl-sii, biblioteca de Cordada. **FE**: facturacion-electronica.
-- **ORIG**: servicio anterior. **MEAS**: medido sobre documentos reales aceptados.
+mostrar el mensaje. *Certeza* es la seguridad de que el SII actúa así.
 """
 
 
@@ -61,7 +48,7 @@ def render() -> str:
     families = groupby(rules, key=lambda unit: unit.family)
     parts = [_INTRO.format(count=len(rules), families=len({unit.family for unit in rules}))]
     parts += [_family(name, list(units)) for name, units in families]
-    return "\n".join([*parts, _SOURCES])
+    return "\n".join(parts)
 
 
 def _place(family: str) -> int:
