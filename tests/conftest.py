@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from knowledge import live, passages
 from tests.fake_claude import FakeClaude
-from usage.llm import breaker, hops
+from usage.llm import breaker, estimate, hops
 from usage.models import ApiKey
 from usage.views import give_connections_back
 
@@ -67,6 +67,7 @@ def caf_authority(settings: Settings, tmp_path: Path) -> None:
 def fake_claude(settings: Settings) -> Iterator[FakeClaude]:
     """Anthropic's API on this machine; the service is configured to use it."""
     breaker.reset()
+    estimate.density.forget()
     server = FakeClaude()
     settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = server.url, "sk-ant-test"
     yield server

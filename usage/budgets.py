@@ -112,6 +112,16 @@ def settle(api_key_id: int, held: Decimal, cost: Decimal, moment: datetime) -> N
             )
 
 
+def first_without_room(api_key_id: int, amount: Decimal, moment: datetime) -> str:
+    """Return why an amount could not be held now, empty if it could; nothing is held."""
+    for limit in limits(api_key_id):
+        window = _key(limit.api_key_id, limit.period, moment)
+        row = BudgetWindow.objects.filter(**window).first() or BudgetWindow(**window)
+        if limit.usd is not None and row.spent_usd + row.held_usd + amount > limit.usd:
+            return str(BudgetExceeded.default_detail)
+    return ""
+
+
 def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
     current = [Q(period=period, starts_on=period.start(moment)) for period in Period]

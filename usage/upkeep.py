@@ -8,7 +8,7 @@ import structlog
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
-from usage import budgets, metrics, spool
+from usage import budgets, idempotency, metrics, spool
 from usage.sweep import sweep
 
 log = structlog.get_logger(__name__)
@@ -33,6 +33,7 @@ def once() -> None:
         swept = sweep()
         metrics.OPEN_CALLS.set(swept.open)
         budgets.watch(timezone.now())
+        idempotency.forget_old()
     except (DatabaseError, InterfaceError) as exc:
         log.warning("upkeep_failed", error=type(exc).__name__)
     finally:

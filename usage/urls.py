@@ -1,5 +1,10 @@
 """Routes of usage."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from usage.api import EstimateView, UsageView
+
+urlpatterns = [
+    path("api/usage", UsageView.as_view(), name="usage"),
+    path("api/usage/estimate", EstimateView.as_view(), name="usage-estimate"),
+]

@@ -4,12 +4,15 @@ from typing import Any
 
 from adrf.views import APIView
 from django.db import connections
+from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from usage import limits
+from usage import idempotency, limits
+from usage.idempotency import Claim, conclude, conclude_at_once
+from usage.llm.hops import finish, hop
 from usage.models import ApiKey
 
 
@@ -45,6 +48,12 @@ class JsonAnyway(DefaultContentNegotiation):
             return first, first.media_type
 
 
+class _Replay(Exception):  # noqa: N818  # not an error: the answer was given before
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
 class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
     """Needs an API key, is rate limited, and holds no database connection while its handler awaits.
 
@@ -54,13 +63,42 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
     """
 
     content_negotiation_class = JsonAnyway
+    claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check key, permission and limit, then let go of the database."""
+        """Check key, permission and limit, claim the idempotency key, then let go of the database."""
         try:
             super().initial(request, *args, **kwargs)
+            key = request.headers.get(idempotency.HEADER)
+            if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
+                self._claim(request, request.auth, key)
         finally:
             give_connections_back()
+
+    def _claim(self, request: Request, api_key: ApiKey, key: str) -> None:
+        found = idempotency.claim(request._request, api_key, key)
+        if isinstance(found, HttpResponse):
+            raise _Replay(found)
+        self.claim = found
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Answer a repeated request with what the first one was answered."""
+        return exc.response if isinstance(exc, _Replay) else super().handle_exception(exc)
+
+    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Serve an ``async def`` handler, and keep its answer if its key was claimed."""
+        try:
+            response = await super().async_dispatch(request, *args, **kwargs)
+        except BaseException:  # cancelled, for the client left
+            if self.claim is not None:
+                await finish(hop(self.claim.give_up))
+            raise
+        return response if self.claim is None else await conclude(self.claim, response)
+
+    def sync_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Serve a plain handler, and keep its answer if its key was claimed."""
+        response = super().sync_dispatch(request, *args, **kwargs)
+        return response if self.claim is None else conclude_at_once(self.claim, response)
 
     def check_throttles(self, request: Request) -> None:
         """Apply the rate limit; DRF's own throttles are not atomic and let a burst through."""

@@ -105,6 +105,8 @@ class Exchange:
         await wire.json(200, message)
 
     async def stream(self, wire: Wire) -> None:
+        while self.server.delaying:
+            await wire.sleep(0.005)
         self.server.open_streams += 1
         completed = False
         try:
@@ -170,7 +172,7 @@ class Exchange:
     async def _wait(self, wire: Wire) -> None:
         if self.server.pause:
             await wire.sleep(self.server.pause)
-        while not self.server._gate.is_set():
+        while self.server.is_held():
             await wire.sleep(0.005)
 
     async def _break(self, wire: Wire) -> None:

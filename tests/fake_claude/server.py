@@ -37,6 +37,7 @@ class FakeClaude:
         self.counted: list[dict[str, Any]] = []
         self.bills: list[Bill] = []
         self.open_streams = 0
+        self.delaying = False
         self.pause = 0.0  # seconds between the pieces of a stream
         self.count_script: Script | None = None
         self._answer: str | Callable[[dict[str, Any]], str] = ANSWER
@@ -74,9 +75,19 @@ class FakeClaude:
         """Stop every stream before its next piece, until `release`."""
         self._gate.clear()
 
+    def delay_start(self) -> None:
+        """Accept requests, but do not begin to answer them until `release`."""
+        self.delaying = True
+        self._gate.clear()
+
     def release(self) -> None:
         """Let held streams go on."""
+        self.delaying = False
         self._gate.set()
+
+    def is_held(self) -> bool:
+        """Whether streams wait for `release`."""
+        return not self._gate.is_set()
 
     def expire_cache(self) -> None:
         """Forget every cached prefix, as if its lifetime were over."""

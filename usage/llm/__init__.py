@@ -10,6 +10,7 @@ They raise `BudgetExceeded`, `CallTooLarge`, `ModelUnavailable` or `ModelRefused
 from usage.llm.breaker import states as breaker_states
 from usage.llm.gateway import ask, stream
 from usage.llm.health import is_configured, status
+from usage.llm.history import trim
 from usage.llm.values import Prompt, Reply, TextDelta, Turn
 from usage.tokens import TokenUsage
 
@@ -24,4 +25,5 @@ __all__ = [
     "is_configured",
     "status",
     "stream",
+    "trim",
 ]

@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 # How long a request whose caller left may still wait for the provider's first event.
 PARTING_SECONDS: Final = 3.0
 
+# How long to read on what the provider had sent before the caller stopped listening.
+ARRIVED_SECONDS: Final = 0.02
+
 # A refusal before any output is billed for these categories only
 # (https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons).
 _BILLED_REFUSALS: Final = frozenset({"bio", "frontier_llm", "reasoning_extraction"})
@@ -144,6 +147,15 @@ class Attempt:
                 if text := self.reading.feed(event):
                     return text
 
+    async def _read_what_arrived(self, events: AsyncStream[Any]) -> None:
+        """Take in what is already in the buffers of an answer that nobody wants any more."""
+        try:
+            async with asyncio.timeout(ARRIVED_SECONDS):
+                while (event := await anext(events, None)) is not None:
+                    self.reading.feed(event)
+        except failures.EXPECTED:
+            return
+
     async def _close(self) -> None:
         """Hang up, tell the breaker, settle: the one way out of every attempt."""
         call = await self._reserved()
@@ -187,6 +199,8 @@ class Attempt:
         if self._opening is not None and not self._opening.cancelled():
             self._opening.exception()  # seen; it reached the caller if there still was one
         if self._events is not None:
+            if self._cancelled:
+                await self._read_what_arrived(self._events)
             try:
                 await self._events.close()
             except failures.EXPECTED as exc:
@@ -221,9 +235,14 @@ class Attempt:
     def _usage(self) -> tuple[TokenUsage, bool]:
         reading = self.reading
         if reading.finished:
-            return reading.usage, True
+            usage = reading.usage
+            estimate.density.learn(self.plan.model, reading.received_bytes, usage.output_tokens)
+            return usage, True
         if reading.began:
-            return estimate.cut_short(reading.usage, reading.received_bytes), False
+            return (
+                estimate.cut_short(self.plan.model, reading.usage, reading.received_bytes),
+                False,
+            )
         unknown = self._cancelled if self._failure is None else self._failure.billed
         return TokenUsage(), not unknown
 
@@ -241,7 +260,7 @@ class Attempt:
         if self._failure is not None:
             cut = self.reading.began and self._failure.outcome is Outcome.FAILED
             return Outcome.CUT if cut else self._failure.outcome
-        if not self.reading.finished:
+        if self._cancelled or not self.reading.finished:
             return Outcome.CANCELLED
         if self.reading.stop_reason == "refusal":
             return Outcome.REFUSED

@@ -6,6 +6,8 @@ provider's own count is asked for (usage.llm.gateway).
 """
 
 import json
+import math
+from collections import deque
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +17,11 @@ from usage.tokens import TokenUsage
 # follow a schema, counted generously after the published hidden tokens of tool use (at most 804).
 _FRAME: Final = 16
 _SCHEMA: Final = 900
+
+_TELLING_BYTES: Final = 150
+_SAMPLES: Final = 50
+_ENOUGH: Final = 5
+_UNDERWAY: Final = 2  # tokens that were sent and had not arrived when the connection ended
 
 
 def input_bound(arguments: dict[str, Any]) -> int:
@@ -28,10 +35,35 @@ def input_bound(arguments: dict[str, Any]) -> int:
     return bound + _FRAME
 
 
-def cut_short(usage: TokenUsage, received_bytes: int) -> TokenUsage:
-    """Return the usage of an answer that was cut, from the last report and from what arrived.
+class Density:
+    """Tokens per byte of a model's answers, learnt from those whose usage is known to the end."""
 
-    Two bytes a token is denser than prose ever is, so the estimate is on the safe side.
-    """
-    received = -(-received_bytes // 2)
+    def __init__(self) -> None:
+        self._samples: dict[str, deque[float]] = {}
+
+    def learn(self, model: str, received_bytes: int, output_tokens: int) -> None:
+        """Take note of a complete answer; short ones say too little."""
+        if received_bytes >= _TELLING_BYTES:
+            samples = self._samples.setdefault(model, deque(maxlen=_SAMPLES))
+            samples.append(output_tokens / received_bytes)
+
+    def tokens(self, model: str, received_bytes: int) -> int:
+        """Return what a number of bytes was billed for, on the safe side."""
+        samples = self._samples.get(model, ())
+        if len(samples) < _ENOUGH:
+            # Two bytes a token is denser than prose ever is.
+            return -(-received_bytes // 2)
+        return math.ceil(received_bytes * max(samples)) + _UNDERWAY
+
+    def forget(self) -> None:
+        """Start anew, as a new process does."""
+        self._samples.clear()
+
+
+density = Density()
+
+
+def cut_short(model: str, usage: TokenUsage, received_bytes: int) -> TokenUsage:
+    """Return the usage of an answer that was cut, from the last report and from what arrived."""
+    received = density.tokens(model, received_bytes)
     return replace(usage, output_tokens=max(usage.output_tokens, received))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
-from usage.llm import breaker, compose, failures
+from usage.llm import breaker, compose, failures, reply_cache
 from usage.llm import plan as planning
 from usage.llm.attempt import Attempt, AttemptError
 from usage.llm.client import client
@@ -28,13 +28,15 @@ log = structlog.get_logger(__name__)
 COUNT_SECONDS: Final = 2.0  # the free count may delay a call by this much at most
 
 
-async def ask(prompt: Prompt, *, api_key: ApiKey, operation: str) -> Reply:
+async def ask(prompt: Prompt, *, api_key: ApiKey, operation: str, reuse_seconds: int = 0) -> Reply:
     """Ask the model and return its whole answer.
 
     Args:
         prompt: What to ask.
         api_key: Whose budget pays.
         operation: One of `usage.models.Operation`.
+        reuse_seconds: How long the same request of the same key may be given the same answer, at no
+            cost; 0 to ask every time.
 
     Raises:
         BudgetExceeded: The budget does not cover the call; nothing was sent.
@@ -44,11 +46,20 @@ async def ask(prompt: Prompt, *, api_key: ApiKey, operation: str) -> Reply:
     """
     # Streamed inside as well: a whole answer that is lost with its connection would cost an unknown
     # amount, while a stream says at once what its input costs.
+    if reuse_seconds:
+        request = _plan(prompt, settings.ANTHROPIC_MODEL, api_key, operation, uuid.uuid4())
+        if known := await reply_cache.find(request, api_key):
+            return known
+    reply: Reply | None = None
     async with aclosing(stream(prompt, api_key=api_key, operation=operation)) as parts:
         async for part in parts:
             if isinstance(part, Reply):
-                return part
-    raise ModelUnavailable
+                reply = part
+    if reply is None:
+        raise ModelUnavailable
+    if reuse_seconds:
+        await reply_cache.keep(request, reply, reuse_seconds)
+    return reply
 
 
 async def stream(
@@ -63,18 +74,10 @@ async def stream(
     """
     if not is_configured():
         raise ModelUnavailable
-    context = structlog.contextvars.get_contextvars()
     call_id = uuid.uuid4()
     failure: Failure | None = None
     for model in [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]:
-        plan = planning.plan(
-            prompt,
-            model=model,
-            api_key_id=api_key.pk,
-            operation=Operation(operation),
-            call_id=call_id,
-            request_id=str(context.get("request_id", "")),
-        )
+        plan = _plan(prompt, model, api_key, operation, call_id)
         try:
             async with aclosing(_call(plan, prompt)) as parts:
                 async for part in parts:
@@ -85,6 +88,18 @@ async def stream(
             if not (failure.provider or failure.type == "not_found_error"):
                 break  # another model would turn the request down as well
     raise _unavailable(failure)
+
+
+def _plan(prompt: Prompt, model: str, api_key: ApiKey, operation: str, call_id: uuid.UUID) -> Plan:
+    context = structlog.contextvars.get_contextvars()
+    return planning.plan(
+        prompt,
+        model=model,
+        api_key_id=api_key.pk,
+        operation=Operation(operation),
+        call_id=call_id,
+        request_id=str(context.get("request_id", "")),
+    )
 
 
 async def _call(plan: Plan, prompt: Prompt) -> AsyncGenerator[TextDelta | Reply, None]:
@@ -100,7 +115,7 @@ async def _call(plan: Plan, prompt: Prompt) -> AsyncGenerator[TextDelta | Reply,
             if plan.counted:
                 raise
             # The local bound is coarse; near a limit the provider's own count decides.
-            plan = await _counted(plan)
+            plan = await counted(plan)
             if not plan.counted:
                 raise
             async with aclosing(_call(plan, prompt)) as parts:
@@ -138,7 +153,8 @@ def _pause(failure: Failure, number: int) -> float:
     return min(LONGEST_WAIT, failure.retry_after or backoff)
 
 
-async def _counted(plan: Plan) -> Plan:
+async def counted(plan: Plan) -> Plan:
+    """Return the plan with the provider's free count, or as it is if that cannot be had quickly."""
     if breaker.of(plan.model).state is not breaker.BreakerState.CLOSED:
         return plan
     try:

@@ -1,0 +1,159 @@
+"""What callers may know of their own usage: an estimate before a call, and the account after it."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.models import Sum
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from usage import budgets
+from usage.errors import ModelUnavailable
+from usage.llm.appraisal import appraise
+from usage.llm.values import Prompt, Turn
+from usage.models import ApiKey, Period, UsageRecord
+from usage.models.record import TOKEN_CLASSES
+from usage.views import MeteredAPIView
+
+_LONGEST: Final = 2_000_000  # characters; more than the largest context holds
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """One turn."""
+
+    role = serializers.ChoiceField(choices=["user", "assistant"])
+    content = serializers.CharField(max_length=_LONGEST)
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """A call as it would be made."""
+
+    system = serializers.CharField(
+        max_length=_LONGEST, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    messages = MessageSerializer(many=True, allow_empty=False)
+    max_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1024)
+    count = serializers.BooleanField(
+        default=False, help_text="Pedir al proveedor su conteo, gratuito, en vez de la cota local."
+    )
+
+    def validate_messages(self, messages: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The provider answers a user, so the last word must be the user's."""
+        if messages[-1]["role"] != "user":
+            raise serializers.ValidationError("El último mensaje debe ser del usuario.")
+        return messages
+
+
+class AppraisalSerializer(serializers.Serializer[Any]):
+    """Upper bounds of a call."""
+
+    model = serializers.CharField()
+    input_tokens = serializers.IntegerField(help_text="Cota superior, o conteo del proveedor.")
+    counted = serializers.BooleanField()
+    max_output_tokens = serializers.IntegerField()
+    max_cost_usd = serializers.CharField(help_text="Lo más que puede costar, en dólares.")
+    allowed = serializers.BooleanField(help_text="Si hoy se dejaría pasar.")
+    reason = serializers.CharField(allow_blank=True)
+
+
+class BudgetStandingSerializer(serializers.Serializer[Any]):
+    """One limit, and what is used and held of it."""
+
+    scope = serializers.ChoiceField(choices=["key", "global"])
+    window = serializers.ChoiceField(choices=Period.choices)
+    window_starts = serializers.DateField()
+    limit_usd = serializers.CharField(allow_null=True)
+    used_usd = serializers.CharField()
+    held_usd = serializers.CharField()
+
+
+class AccountSerializer(serializers.Serializer[Any]):
+    """What a key used in one window."""
+
+    since = serializers.DateField()
+    calls = serializers.IntegerField()
+    cost_usd = serializers.CharField()
+    input_tokens = serializers.IntegerField()
+    cache_write_5m_tokens = serializers.IntegerField()
+    cache_write_1h_tokens = serializers.IntegerField()
+    cache_read_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cache_hit_rate = serializers.FloatField(allow_null=True)
+
+
+class UsageSerializer(serializers.Serializer[Any]):
+    """A key's account of today and of this month."""
+
+    day = AccountSerializer()
+    month = AccountSerializer()
+    budgets = BudgetStandingSerializer(many=True)
+
+
+class EstimateView(MeteredAPIView):
+    """What a call would cost at most, without making it."""
+
+    @extend_schema(
+        summary="Estimar el costo de una llamada, sin hacerla",
+        tags=["Uso"],
+        request=EstimateSerializer,
+        responses=AppraisalSerializer,
+    )
+    async def post(self, request: Request) -> Response:
+        """Appraise the call."""
+        form = EstimateSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        prompt = Prompt(
+            system=(data["system"],) if data["system"].strip() else (),
+            turns=tuple(Turn(turn["role"], turn["content"]) for turn in data["messages"]),
+            max_tokens=data["max_tokens"],
+        )
+        appraisal = await appraise(prompt, api_key=_key(request), count=data["count"])
+        return Response(AppraisalSerializer(appraisal).data)
+
+
+class UsageView(MeteredAPIView):
+    """The caller's own account."""
+
+    @extend_schema(summary="Uso y presupuesto de la clave", tags=["Uso"], responses=UsageSerializer)
+    def get(self, request: Request) -> Response:
+        """Sum up today and this month, with every limit and what is left of it."""
+        key, now = _key(request), timezone.now()
+        return Response(
+            {
+                "day": account(key, Period.DAY, now),
+                "month": account(key, Period.MONTH, now),
+                "budgets": [
+                    line for line in budgets.standing(key.pk, now) if line["scope"] == "key"
+                ],
+            }
+        )
+
+
+def account(key: ApiKey, period: Period, now: datetime) -> dict[str, Any]:
+    """Return what a key used since the start of a window."""
+    start = period.start(now)
+    midnight = timezone.make_aware(datetime.combine(start, datetime.min.time()))
+    rows = UsageRecord.objects.filter(api_key=key, started_at__gte=midnight)
+    sums = rows.aggregate(
+        cost_usd=Sum("cost_usd", default=Decimal(0)),
+        **{name: Sum(name, default=0) for name in TOKEN_CLASSES},
+    )
+    prompt = sum(sums[name] for name in TOKEN_CLASSES if name != "output_tokens")
+    return {
+        "since": start.isoformat(),
+        "calls": rows.count(),
+        **sums,
+        "cost_usd": f"{sums['cost_usd']:f}",
+        "cache_hit_rate": round(sums["cache_read_tokens"] / prompt, 4) if prompt else None,
+    }
+
+
+def _key(request: Request) -> ApiKey:
+    if not isinstance(request.auth, ApiKey):
+        raise ModelUnavailable
+    return request.auth
