@@ -11,7 +11,6 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable
 from typing import Any, Final
 
 from channels.routing import get_default_application
@@ -129,13 +128,12 @@ def endpoint(host: str, port: int) -> str:
     return f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"
 
 
-def serve(host: str, port: int, *, when_ready: Callable[[], None] | None = None) -> None:
+def serve(host: str, port: int) -> None:
     """Serve the application until SIGTERM or SIGINT.
 
     Args:
         host: Address to listen on; ``0.0.0.0`` for all.
         port: TCP port.
-        when_ready: Called once the address is ours, before the first request.
 
     Raises:
         SystemExit: The address cannot be listened on.
@@ -144,16 +142,18 @@ def serve(host: str, port: int, *, when_ready: Callable[[], None] | None = None)
         get_default_application(),
         drain_seconds=settings.DRAIN_SECONDS,
         endpoints=[endpoint(host, port)],
-        ready_callable=when_ready,
+        ready_callable=start_upkeep,
     )
-    start_upkeep()
     server.run()
     if server.listen_failure:
         sys.exit(explain(host, port, server.listen_failure))
 
 
 def start_upkeep() -> None:
-    """Settle what a crash left open, and keep at it; the applications are loaded by now."""
+    """Settle what a crash left open, and keep at it, once the address is ours.
+
+    Imported here because it needs the models, and the applications are loaded only by now.
+    """
     from usage import upkeep
 
     upkeep.start()

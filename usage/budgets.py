@@ -126,16 +126,20 @@ def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
     current = [Q(period=period, starts_on=period.start(moment)) for period in Period]
     near = 0
+    # A window is made by its first call: until then a new day has cost nothing, not yesterday's sum.
+    spent = dict.fromkeys(Period.values, Decimal(0))
     for window in BudgetWindow.objects.filter(current[0] | current[1]):
         limit = _limit_of(window)
         used = window.spent_usd + window.held_usd
         if window.api_key_id is None:
-            metrics.BUDGET_USED.labels(period=window.period).set(float(used))
+            spent[window.period] = used
             if limit.usd is not None:
                 metrics.BUDGET_LIMIT.labels(period=window.period).set(float(limit.usd))
         if limit.usd is not None and used * 100 >= limit.usd * limit.soft_percent:
             near += 1
             _warn_once(window, limit, used)
+    for period, amount in spent.items():
+        metrics.BUDGET_USED.labels(period=period).set(float(amount))
     metrics.BUDGETS_NEAR.set(near)
 
 

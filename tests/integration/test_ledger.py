@@ -272,3 +272,14 @@ def test_upkeep_exports_the_global_budget_and_counts_those_near_their_limit(key,
     assert sample("aiservice_budget_limit_usd", {"period": "day"}) == 0.0125
     assert sample("aiservice_budgets_near_limit") == 1
     assert sample("aiservice_ledger_open") == 1
+
+
+def test_a_new_day_has_cost_nothing_before_its_first_call(key):
+    from prometheus_client import REGISTRY
+
+    now = timezone.now()
+    ledger.reserve(reservation(key))
+    budgets.watch(now)
+    assert REGISTRY.get_sample_value("aiservice_budget_used_usd", {"period": "day"}) == 0.01
+    budgets.watch(now + timedelta(days=1))
+    assert REGISTRY.get_sample_value("aiservice_budget_used_usd", {"period": "day"}) == 0
