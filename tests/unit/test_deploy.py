@@ -106,6 +106,13 @@ def test_each_redis_announces_its_own_name():
             assert f"{name}:/data" in SERVICES[name]["volumes"]
 
 
+def test_state_of_the_service_survives_its_container():
+    directory = re.search(r"STATE_DIR=(\S+)", (DEPLOY / "Dockerfile").read_text())
+    assert directory
+    assert SERVICES["service"]["volumes"] == [f"state:{directory[1]}"]
+    assert SERVICES["service"]["read_only"] is True
+
+
 def test_image_copies_nothing_private():
     ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
     assert ".*" in ignored  # .env and .git
