@@ -10,17 +10,18 @@ the SII's format and are not.
 
 import copy
 import hashlib
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
-from dte.crypto.xml import XMLDSIG
+from dte.crypto.xml import XMLDSIG, local
 
 _ATTRIBUTES = rb'(?:\s[^\s=]+="[^"]*")*'
 _START_TAG = re.compile(rb"<([^\s<>]+)(" + _ATTRIBUTES + rb")>")
-_DECLARATION = re.compile(rb'\sxmlns(?::[^\s=]+)?="[^"]*"')
+_DECLARATION = re.compile(rb'\sxmlns(?::([^\s=]+))?="([^"]*)"')
 
 Namespaces = Mapping[str | None, str]
 
@@ -81,36 +82,42 @@ def isolated(element: etree._Element) -> etree._Element:
     return alone
 
 
-def cut(document: bytes, element: etree._Element) -> Canonical | None:
-    """Return ``element`` out of the canonical bytes of its document.
+def cut(document: bytes, name: str, inherited: Namespaces) -> Canonical | None:
+    """Return the one element of that name out of canonical bytes.
 
-    A name that occurs more than once in the document (as an element, or inside a processing
-    instruction) has no certain place in the bytes: the answer is None and the signature does not
-    verify.
+    A name that occurs more than once (as an element, or inside a processing instruction) has no certain
+    place in the bytes: the answer is None and the signature does not verify.
+
+    Args:
+        document: canonical bytes.
+        name: the element's name as written, with its prefix.
+        inherited: the namespaces in scope around it.
     """
-    name = _qualified(element)
-    opening, closing = b"<" + name, b"</" + name + b">"
+    opening, closing = f"<{name}".encode(), f"</{name}>".encode()
     start = document.find(opening)
     end = document.find(closing)
     tag = _START_TAG.match(document, start) if start >= 0 else None
-    if tag is None or tag[1] != name or end < 0 or document.find(closing, end + 1) >= 0:
+    if tag is None or tag[1] != opening[1:] or end < 0 or document.find(closing, end + 1) >= 0:
         return None
     if (
         document.find(opening + b">", start + 1) >= 0
         or document.find(opening + b" ", start + 1) >= 0
     ):
         return None
-    return Canonical(
-        name=name,
-        attributes=_DECLARATION.sub(b"", tag[2]),
-        rest=memoryview(document)[tag.end() : end + len(closing)],
-        namespaces=element.nsmap,
-    )
+    attributes = tag[2]
+    namespaces = dict(inherited)
+    if b" xmlns" in attributes:
+        for prefix, uri in _DECLARATION.findall(attributes):
+            namespaces[prefix.decode() or None] = html.unescape(uri.decode())
+        attributes = _DECLARATION.sub(b"", attributes)
+    rest = memoryview(document)[tag.end() : end + len(closing)]
+    return Canonical(opening[1:], attributes, rest, namespaces)
 
 
-def _qualified(element: etree._Element) -> bytes:
-    name = etree.QName(element).localname
-    return (f"{element.prefix}:{name}" if element.prefix else name).encode()
+def qualified_name(element: etree._Element) -> str:
+    """Return the element's name as written: with its prefix."""
+    name = local(element)
+    return f"{element.prefix}:{name}" if element.prefix else name
 
 
 def only_signature(namespaces: Namespaces) -> Namespaces:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 
 from lxml import etree
 
+from dte.crypto.xml import local
+
 # Real stamps take about 1 KB; a larger one would only serve to make the checks expensive.
 MAX_FLAT_CHARS = 8_000
 
@@ -83,7 +85,7 @@ def literal_text(element: etree._Element, raw: bytes, encoding: str) -> str:
     ``""`` unless there is no doubt: the bytes hold one element of that name, and it says exactly what
     the parsed one says.
     """
-    name = etree.QName(element).localname
+    name = local(element)
     try:
         text = raw.decode(encoding)
     except (UnicodeDecodeError, LookupError):

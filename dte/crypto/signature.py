@@ -1,7 +1,9 @@
 """Reading an XML signature: its parts, or what is wrong with them, before any arithmetic."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -16,6 +18,11 @@ RSA_SHA1: Final = f"{XMLDSIG}rsa-sha1"
 SHA1: Final = f"{XMLDSIG}sha1"
 # Neither changes what is signed: C14N is applied anyway, and the signature stands outside what it signs.
 TRANSFORMS: Final = frozenset({C14N, f"{XMLDSIG}enveloped-signature"})
+
+# The three values that differ from one signature to the next, as canonical form writes them.
+_URI = re.compile(rb'<Reference URI="([^"]*)">')
+_DIGEST = re.compile(rb"<DigestValue>([^<]*)</DigestValue>")
+_VALUE = re.compile(rb"<SignatureValue>([^<]*)</SignatureValue>")
 
 # xmldsignature_v10.xsd: SignatureType is exactly this sequence.
 _PARTS = ("SignedInfo", "SignatureValue", "KeyInfo")
@@ -69,48 +76,91 @@ class SignatureCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
-    """The parts of a ``Signature`` element; what is missing or unreadable is None."""
+class Form:
+    """What the signatures of one signer have in common: everything but the three values."""
 
-    element: etree._Element
-    signed_info: etree._Element
+    faults: MappingProxyType[Fault, str]
+    key: PublicKey | None
+    """KeyInfo/KeyValue/RSAKeyValue."""
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A signature taken apart; what is missing or unreadable is None."""
+
+    form: Form
     uri: str
     """Reference/@URI: what the signature says it signs."""
     digest: bytes | None
     value: bytes | None
-    key: PublicKey | None
-    certificate: Certificate | None
 
 
-def read_signature(element: etree._Element, target: str, faults: Faults) -> Signature | None:
-    """Return the parts of a signature, noting every fault of form.
+def read_signature(octets: bytes) -> Signature:
+    """Take a signature apart.
 
     Args:
-        element: the Signature element.
-        target: ID of the element it must sign.
-        faults: where faults are noted.
+        octets: the Signature element in canonical form.
     """
-    signed_info = child(element, "SignedInfo")
-    if signed_info is None:
-        faults.add(Fault.MISSING, "la firma no trae SignedInfo")
-        return None
-    _read_children(element, faults)
-    reference = _reference(signed_info, faults)
-    _read_algorithms(signed_info, reference, faults)
-    uri = reference.get("URI", "") if reference is not None else ""
-    if reference is not None and (not target or uri != f"#{target}"):
-        faults.add(
-            Fault.REFERENCE, f"la firma apunta a '{uri[:80]}' y el documento es '#{target[:80]}'"
-        )
+    values: list[str] = []
+    frame: list[bytes] = []
+    position = 0
+    for pattern in (_URI, _DIGEST, _VALUE):
+        found = pattern.search(octets, position)
+        if found is None:
+            return _read_tree(octets)
+        values.append(found[1].decode("utf-8", errors="replace"))
+        frame.append(octets[position : found.start(1)])
+        position = found.end(1)
+    frame.append(octets[position:])
+    uri, digest, value = values
     return Signature(
-        element=element,
-        signed_info=signed_info,
+        form=_form(b"".join(frame)),
         uri=uri,
+        digest=decode_base64(digest, 200),
+        value=decode_base64(value, 2000),
+    )
+
+
+def _read_tree(octets: bytes) -> Signature:
+    """Take apart a signature of unusual form (a prefix, a missing part)."""
+    element = _parse(octets)
+    reference = child(element, "SignedInfo", "Reference")
+    return Signature(
+        form=_read_form(element),
+        uri=reference.get("URI", "") if reference is not None else "",
         digest=decode_base64(text(reference, "DigestValue"), 200),
         value=decode_base64(text(element, "SignatureValue"), 2000),
-        key=_key(element, faults),
-        certificate=_certificate(element, faults),
     )
+
+
+@lru_cache(maxsize=256)
+def _form(frame: bytes) -> Form:
+    """Signers sign thousands of documents: their form, key and certificate are read once."""
+    return _read_form(_parse(frame))
+
+
+def _parse(octets: bytes) -> etree._Element | None:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
+    try:
+        return etree.fromstring(octets, parser)
+    except (etree.XMLSyntaxError, ValueError):
+        return None
+
+
+def _read_form(element: etree._Element | None) -> Form:
+    faults = Faults()
+    info = child(element, "SignedInfo")
+    if element is None or info is None:
+        faults.add(Fault.MISSING, "la firma no trae SignedInfo")
+        return Form(MappingProxyType(faults), None, None)
+    _read_children(element, faults)
+    _read_algorithms(info, _reference(info, faults), faults)
+    key, certificate = _key(element, faults), _certificate(element, faults)
+    certified = certificate.key if certificate else None
+    if key is not None and certified is not None and key != certified:
+        faults.add(Fault.KEY_MISMATCH, "KeyValue y el certificado contienen llaves distintas")
+    return Form(MappingProxyType(faults), key, certificate)
 
 
 def _read_children(element: etree._Element, faults: Faults) -> None:
@@ -169,20 +219,18 @@ def _certificate(element: etree._Element, faults: Faults) -> Certificate | None:
 
 
 def verify_value(signature: Signature, signed: tuple[bytes, ...], faults: Faults) -> None:
-    """Check SignatureValue with KeyValue or the certificate's key, and that they are one key.
+    """Check SignatureValue with KeyValue, or else with the certificate's key.
 
     Args:
         signature: the parts of the signature.
         signed: the canonical readings of SignedInfo that count.
         faults: where faults are noted.
     """
-    certified = signature.certificate.key if signature.certificate else None
-    if signature.key is not None and certified is not None and signature.key != certified:
-        faults.add(Fault.KEY_MISMATCH, "KeyValue y el certificado contienen llaves distintas")
     if signature.value is None:
         faults.add(Fault.VALUE, "SignatureValue falta o no es base64")
         return
-    keys = dict.fromkeys(key for key in (signature.key, certified) if key is not None)
-    value = signature.value
+    form, value = signature.form, signature.value
+    certified = form.certificate.key if form.certificate else None
+    keys = dict.fromkeys(key for key in (form.key, certified) if key is not None)
     if keys and not any(key.verifies(value, octets) for key in keys for octets in signed):
         faults.add(Fault.VALUE, "SignatureValue no corresponde a la llave informada")

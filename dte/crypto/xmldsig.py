@@ -23,6 +23,7 @@ from dte.crypto.canonical import (
     cut,
     isolated,
     only_signature,
+    qualified_name,
     whole,
 )
 from dte.crypto.signature import (
@@ -37,6 +38,7 @@ from dte.crypto.xml import SII, child, children, local
 
 BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 _POSES = BODIES | {"Signature", "DTE", "SetDTE"}
+_AMBIGUOUS = "lo firmado o su firma no se pueden ubicar sin ambigüedad"
 _EMPTY_DTE = b"<DTE></DTE>"
 _ID_ATTRIBUTES = ("ID", "Id", "id", "{http://www.w3.org/XML/1998/namespace}id")
 _PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in canonical form
@@ -53,43 +55,51 @@ def verify_document(dte: etree._Element) -> SignatureCheck:
     element = child(dte, "Signature")
     if body is None or element is None:
         return SignatureCheck.failed(Fault.MISSING, "el documento no trae firma electrónica")
-    faults = Faults()
-    signature = read_signature(element, body.get("ID", ""), faults)
-    if signature is None:
-        return SignatureCheck(MappingProxyType(faults))
     alone = isolated(dte)
-    document = whole(alone)
-    _look_for_wrapping(dte, body, signature, document, faults)
-    # In a copy, the same children stand at the same places.
-    signed = cut(document, _same(alone, dte, body)) if document else None
-    info = cut(document, _same(alone, dte, signature.signed_info)) if document else None
-    if signed is None or info is None:
-        faults.add(Fault.WRAPPED, "el documento o SignedInfo no se puede ubicar sin ambigüedad")
-    else:
-        _verify_digest(signed, signature, alone is not dte, faults)
-        verify_value(signature, _readings(info), faults)
-    return SignatureCheck(MappingProxyType(faults), signature.certificate)
+    document = whole(alone) or b""
+    signed = cut(document, qualified_name(body), alone.nsmap)
+    mark = cut(document, qualified_name(element), alone.nsmap)
+    if mark is None:
+        return SignatureCheck.failed(Fault.WRAPPED, _AMBIGUOUS)
+    octets = mark.octets()
+    signature = read_signature(octets)
+    faults = Faults(signature.form.faults)
+    if Fault.MISSING not in faults:
+        _verify_reference(dte, body, element, signature, document, faults)
+        if signed is None:
+            faults.add(Fault.WRAPPED, _AMBIGUOUS)
+        else:
+            _verify_digest(signed, signature, alone is not dte, faults)
+        verify_value(signature, _readings(octets, element, mark.namespaces), faults)
+    return SignatureCheck(MappingProxyType(faults), signature.form.certificate)
 
 
-def _look_for_wrapping(
+def _verify_reference(
     root: etree._Element,
     body: etree._Element,
+    element: etree._Element,
     signature: Signature,
-    document: bytes | None,
+    document: bytes,
     faults: Faults,
 ) -> None:
-    """Fault whatever a careless verifier could take for the signed element."""
+    """Fault a reference to anything but ``body``, and whatever could be taken for it."""
+    target = body.get("ID", "")
+    if not target or signature.uri != f"#{target}":
+        faults.add(
+            Fault.REFERENCE,
+            f"la firma apunta a '{signature.uri[:80]}' y el documento es '#{target[:80]}'",
+        )
     # Providers add elements of their own beside the signature (DocPersonalizado): the format forbids
     # them, but only what poses as the document or its signature can deceive.
     for node in children(root):
-        if node is body or node is signature.element:
+        if node is body or node is element:
             continue
         pose = next((local(found) for found in node.iter("*") if local(found) in _POSES), None)
         if pose is not None:
             faults.add(Fault.WRAPPED, f"junto a lo firmado hay otro elemento {pose}")
     named = signature.uri.removeprefix("#")
     # Most documents are cleared by one look at the bytes; a walk settles the others.
-    if document and _PLAIN_ID.fullmatch(named) and document.count(f'="{named}"'.encode()) <= 1:
+    if _PLAIN_ID.fullmatch(named) and document.count(f'="{named}"'.encode()) <= 1:
         return
     holders = (
         node
@@ -98,24 +108,6 @@ def _look_for_wrapping(
     )
     if any(node is not body for node in holders):
         faults.add(Fault.WRAPPED, f"otro elemento lleva el ID '{named[:80]}' que la firma nombra")
-
-
-def _same(
-    copied: etree._Element, original: etree._Element, element: etree._Element
-) -> etree._Element:
-    """Return the element of the copy that stands where ``element`` stands in the original."""
-    if copied is original:
-        return element
-    places = []
-    while element is not original:
-        parent = element.getparent()
-        if parent is None:
-            break
-        places.append(parent.index(element))
-        element = parent
-    for place in reversed(places):
-        copied = copied[place]
-    return copied
 
 
 def _verify_digest(
@@ -148,8 +140,12 @@ def _why_digest_fails(signed: Canonical, digest: bytes) -> str:
     return "DigestValue no corresponde a su contenido"
 
 
-def _readings(info: Canonical) -> tuple[bytes, ...]:
+def _readings(octets: bytes, element: etree._Element, namespaces: Namespaces) -> tuple[bytes, ...]:
     """SignedInfo as it reads in its place, and as most emitters sign it: with xmldsig alone."""
+    name = f"{element.prefix}:SignedInfo" if element.prefix else "SignedInfo"
+    info = cut(octets, name, namespaces)
+    if info is None:
+        return ()
     alone = only_signature(info.namespaces)
     if alone == info.namespaces:
         return (info.octets(),)
@@ -172,23 +168,22 @@ def verify_envelope(
     body, element = child(shell, "SetDTE"), child(shell, "Signature")
     if shell is None or body is None or element is None:
         return SignatureCheck.failed(Fault.MISSING, "el sobre no trae firma electrónica")
-    faults = Faults()
-    signature = read_signature(element, body.get("ID", ""), faults)
-    if signature is None:
-        return SignatureCheck(MappingProxyType(faults))
-    document = whole(isolated(shell))
-    _look_for_wrapping(shell, body, signature, document, faults)
-    outline = cut(document, body) if document else None
-    info = cut(document, signature.signed_info) if document else None
-    if outline is None or info is None:
-        faults.add(Fault.WRAPPED, "SetDTE o SignedInfo no se puede ubicar sin ambigüedad")
-    else:
+    document = whole(isolated(shell)) or b""
+    outline = cut(document, qualified_name(body), shell.nsmap)
+    mark = cut(document, qualified_name(element), shell.nsmap)
+    if outline is None or mark is None:
+        return SignatureCheck.failed(Fault.WRAPPED, _AMBIGUOUS)
+    octets = mark.octets()
+    signature = read_signature(octets)
+    faults = Faults(signature.form.faults)
+    if Fault.MISSING not in faults:
+        _verify_reference(shell, body, element, signature, document, faults)
         if signature.digest is None:
             faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
         elif signature.digest != set_digest(outline, fragments, parser):
             faults.add(Fault.DIGEST, "DigestValue no corresponde a su contenido")
-        verify_value(signature, _readings(info), faults)
-    return SignatureCheck(MappingProxyType(faults), signature.certificate)
+        verify_value(signature, _readings(octets, element, mark.namespaces), faults)
+    return SignatureCheck(MappingProxyType(faults), signature.form.certificate)
 
 
 def set_digest(

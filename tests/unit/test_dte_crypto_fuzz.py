@@ -39,7 +39,7 @@ def spoil(raw, rng):
 def texts(element):
     """What a rule reads of an element: names and texts, comments aside."""
     return [
-        (etree.QName(node).localname, "".join(node.itertext()).strip())
+        (node.tag.rpartition("}")[2], "".join(node.itertext()).strip())
         for node in element.iter("*")
     ]
 
