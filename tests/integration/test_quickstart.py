@@ -63,7 +63,9 @@ def test_busy_port_is_said_before_anything_is_made(settings):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         settings.PORT = taken.getsockname()[1]
-        with pytest.raises(CommandError, match=r"Address already in use\..*make run PORT="):
+        with pytest.raises(
+            CommandError, match=r"Address already in use\. .*make run HOST=\S+ PORT=\d+"
+        ):
             call_command("quickstart")
     assert not ApiKey.objects.exists()
 

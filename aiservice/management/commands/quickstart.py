@@ -82,7 +82,8 @@ def require_free_address(host: str, port: int) -> None:
     except (OSError, OverflowError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise CommandError(
-            f"Cannot listen on {host}:{port}: {reason}. Choose another port: make run PORT=8001"
+            f"Cannot listen on {host}:{port}: {reason}. "
+            "Choose a free address: make run HOST=127.0.0.1 PORT=8001"
         ) from None
 
 
