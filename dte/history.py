@@ -77,7 +77,7 @@ def record(judged: Sequence[Judged], origin: Origin) -> None:
     keep = KeyPolicy.objects.filter(api_key=origin.api_key, keep_documents=True).exists()
     rows = [_row(one, origin, keep) for one in judged]
     codes = [code for row in rows for code in _codes(row)]
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         Validation.objects.bulk_create(rows, batch_size=500)
         RaisedCode.objects.bulk_create(codes, batch_size=500)
 

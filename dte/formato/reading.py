@@ -176,7 +176,8 @@ class JsonReader:
             elif (kept := self._value(value, spec, prefix + name)) is not None:
                 node[name] = kept
         for name in field.required:
-            if name not in node and (path or name not in XML_ONLY):
+            # What came in the wrong shape was said already.
+            if obj.get(name) is None and (path or name not in XML_ONLY):
                 self._report(prefix + name, "es obligatorio y no viene")
         return node
 
