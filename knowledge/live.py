@@ -120,6 +120,7 @@ def _read() -> Snapshot:
     if stored is None:
         return _snapshot(None, Postings.empty())
     postings = indexing.postings_of(stored)
+    stored.data = b""  # as large as the index itself, and no longer needed
     if postings is None:
         # Another version of the code wrote it. This process searches with its own analyser and
         # leaves the row alone: during a deploy both versions run. load_knowledge settles it.

@@ -5,26 +5,12 @@ Passages never change, so a copy here cannot be wrong; and most questions find t
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from knowledge import semantic
-from knowledge.models import Embedding, Passage
+from knowledge.models import DocumentVersion, Embedding, Passage
 
 Value = TypeVar("Value")
-
-_FIELDS: Final = (
-    "id",
-    "anchor",
-    "section",
-    "content",
-    "version__title",
-    "version__module",
-    "version__tags",
-    "version__source",
-    "version__source_path",
-    "version__number",
-    "version__document__slug",
-)
 
 
 class _Kept(Generic[Value]):
@@ -55,7 +41,18 @@ class _Kept(Generic[Value]):
 
 def facts(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return what a hit says of each passage that exists."""
-    return _facts.get(ids)
+    found = _texts.get(ids)
+    versions = _versions.get([text.version_id for text in found.values()])
+    return {
+        key: {
+            "section": text.section,
+            "content": text.content,
+            "anchor": text.anchor,
+            **versions[text.version_id],
+        }
+        for key, text in found.items()
+        if text.version_id in versions
+    }
 
 
 def vectors(ids: Sequence[int]) -> list[bytes | None]:
@@ -66,31 +63,48 @@ def vectors(ids: Sequence[int]) -> list[bytes | None]:
 
 def forget() -> None:
     """Drop what is kept; for tests, where ids come back with other content."""
-    _facts.clear()
+    _texts.clear()
+    _versions.clear()
     _vectors.clear()
 
 
-def _read_facts(ids: list[int]) -> dict[int, dict[str, Any]]:
-    rows = Passage.objects.filter(id__in=ids).values(*_FIELDS)
+class _Text(NamedTuple):
+    version_id: int
+    anchor: str
+    section: str
+    content: str
+
+
+# One table a query: compiling a join of three costs more than the search itself.
+def _read_texts(ids: list[int]) -> dict[int, _Text]:
+    rows = Passage.objects.filter(id__in=ids).order_by()
     return {
-        row["id"]: {
-            "document_id": row["version__document__slug"],
-            "title": row["version__title"],
-            "module": row["version__module"],
-            "section": row["section"],
-            "content": row["content"],
-            "source": row["version__source"],
-            "source_path": row["version__source_path"],
-            "tags": tuple(row["version__tags"]),
-            "version": row["version__number"],
-            "anchor": row["anchor"],
+        key: _Text(version_id, anchor, section, content)
+        for key, version_id, anchor, section, content in rows.values_list(
+            "id", "version_id", "anchor", "section", "content"
+        )
+    }
+
+
+def _read_versions(ids: list[int]) -> dict[int, dict[str, Any]]:
+    versions = DocumentVersion.objects.filter(id__in=set(ids)).order_by()
+    return {
+        version.id: {
+            "document_id": version.document.slug,
+            "title": version.title,
+            "module": version.module,
+            "source": version.source,
+            "source_path": version.source_path,
+            "tags": tuple(version.tags),
+            "version": version.number,
         }
-        for row in rows
+        for version in versions.select_related("document").only(*_VERSION_FIELDS)
     }
 
 
 def _read_vectors(ids: list[int]) -> dict[int, bytes]:
-    hashes = dict(Passage.objects.filter(id__in=ids).values_list("id", "text_hash"))
+    found = Passage.objects.filter(id__in=ids).order_by()
+    hashes = dict(found.values_list("id", "text_hash"))
     stored = dict(
         Embedding.objects.filter(
             model=semantic.MODEL, text_hash__in=set(hashes.values())
@@ -99,5 +113,16 @@ def _read_vectors(ids: list[int]) -> dict[int, bytes]:
     return {key: bytes(stored[value]) for key, value in hashes.items() if value in stored}
 
 
-_facts: _Kept[dict[str, Any]] = _Kept(_read_facts, limit=4_000)  # some 8 MB
+_VERSION_FIELDS: Final = (
+    "title",
+    "module",
+    "source",
+    "source_path",
+    "tags",
+    "number",
+    "document__slug",
+)
+
+_texts: _Kept[_Text] = _Kept(_read_texts, limit=4_000)  # some 6 MB
+_versions: _Kept[dict[str, Any]] = _Kept(_read_versions, limit=4_000)  # some 4 MB
 _vectors: _Kept[bytes] = _Kept(_read_vectors, limit=20_000)  # some 17 MB

@@ -86,12 +86,19 @@ def search(
         modules: Only documents of one of these modules.
         tags: Only documents with one of these tags.
     """
-    found = explore(query, modules=modules, tags=tags)
-    return [] if found.refused else hits(found.candidates[: min(top_k, MAX_RESULTS)])
+    limit = min(top_k, MAX_RESULTS)
+    found = explore(query, limit=limit, modules=modules, tags=tags)
+    return [] if found.refused else hits(found.candidates)
 
 
-def explore(query: str, *, modules: Sequence[str] = (), tags: Sequence[str] = ()) -> Search:
-    """Search and return every candidate with its figures, also those of a refused question."""
+def explore(
+    query: str,
+    *,
+    limit: int = CANDIDATES,
+    modules: Sequence[str] = (),
+    tags: Sequence[str] = (),
+) -> Search:
+    """Search and return candidates with their figures, also those of a refused question."""
     snapshot = live.current()
     ranker = snapshot.ranker
     analysed = analyse(query, snapshot)
@@ -100,24 +107,19 @@ def explore(query: str, *, modules: Sequence[str] = (), tags: Sequence[str] = ()
     rows = ranking.best(scores, CANDIDATES)
     if not len(rows):
         return Search(query=analysed, candidates=(), refused=True)
-    ids = [int(key) for key in ranker.ids[rows]]
+    ids: list[int] = ranker.ids[rows].tolist()
     lexical = scores[rows]
     cosines = _cosines(query, ids)
     blended = _blend(lexical, cosines)
-    order = np.argsort(-blended, kind="stable")
+    by_words = np.isnan(cosines).all()
     candidates = tuple(
         Candidate(
             passage_id=ids[at],
-            lexical=round(analysed.relative(float(lexical[at])), 4),
+            lexical=(part := round(analysed.relative(float(lexical[at])), 4)),
             cosine=None if np.isnan(cosines[at]) else round(float(cosines[at]), 4),
-            score=round(
-                analysed.relative(float(lexical[at]))
-                if np.isnan(cosines[at])
-                else float(blended[at]),
-                4,
-            ),
+            score=part if by_words else round(float(blended[at]), 4),
         )
-        for at in order
+        for at in np.argsort(-blended, kind="stable")[:limit]
     )
     return Search(
         query=analysed, candidates=candidates, refused=_refuse(analysed, lexical, cosines)

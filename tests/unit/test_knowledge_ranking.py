@@ -1,13 +1,15 @@
 """Analysis, index, ranking and spelling, without a database."""
 
+import random
 from datetime import date
 
+import numpy as np
 import pytest
 
 from knowledge import analysis
 from knowledge.postings import Entry, Postings
 from knowledge.ranking import Ranker, best
-from knowledge.spelling import Speller, distance
+from knowledge.spelling import Speller, distances
 
 pytestmark = pytest.mark.unit
 
@@ -120,27 +122,44 @@ def test_more_passages_than_one_batch_are_all_indexed():
 
 
 def test_best_orders_by_score_and_keeps_index_order_among_equals():
-    import numpy as np
-
     scores = np.array([0, 2, 1, 2, 0, 1], np.float32)
     assert best(scores, 3).tolist() == [1, 3, 2]
     assert best(scores, 100).tolist() == [1, 3, 2, 5]
 
 
-@pytest.mark.parametrize(
-    ("left", "right", "expected"),
-    [
-        ("factura", "factura", 0),
-        ("fcatura", "factura", 1),
-        ("factua", "factura", 1),
-        ("facctura", "factura", 1),
-        ("fsctura", "factura", 1),
-        ("boleto", "factura", 3),
-        ("ab", "abcd", 2),
-    ],
-)
-def test_distance_counts_slips_of_typing(left: str, right: str, expected: int):
-    assert distance(left, right, 2) == expected
+WORDS = ["factura", "fcatura", "factua", "facctura", "fsctura", "boleto", "fa", "facturacion"]
+
+
+def test_distance_counts_slips_of_typing():
+    codes = np.array(WORDS, dtype="S12").view(np.uint8).reshape(len(WORDS), 12)
+    lengths = np.array([len(word) for word in WORDS], np.int8)
+    assert distances("factura", codes, lengths).tolist() == [0, 1, 1, 1, 1, 7, 5, 4]
+
+
+def test_distances_equal_those_computed_one_by_one():
+    chance = random.Random(5)
+    words = ["".join(chance.choices("abc", k=chance.randint(1, 7))) for _ in range(300)]
+    codes = np.array(words, dtype="S7").view(np.uint8).reshape(len(words), 7)
+    lengths = np.array([len(word) for word in words], np.int8)
+    for word in words[:20]:
+        expected = [one_by_one(word, other) for other in words]
+        assert distances(word, codes, lengths).tolist() == expected
+
+
+def one_by_one(left: str, right: str) -> int:
+    table = [
+        [max(i, j) if not i or not j else 0 for j in range(len(right) + 1)]
+        for i in range(len(left) + 1)
+    ]
+    for i in range(1, len(left) + 1):
+        for j in range(1, len(right) + 1):
+            same = left[i - 1] == right[j - 1]
+            table[i][j] = min(
+                table[i - 1][j] + 1, table[i][j - 1] + 1, table[i - 1][j - 1] + (not same)
+            )
+            if i > 1 and j > 1 and left[i - 1] == right[j - 2] and left[i - 2] == right[j - 1]:
+                table[i][j] = min(table[i][j], table[i - 2][j - 2] + 1)
+    return table[-1][-1]
 
 
 @pytest.mark.parametrize("typed", ["folois", "folio0s", "foliso", "folos"])
