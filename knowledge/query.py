@@ -9,7 +9,8 @@ from knowledge.ranking import K1, Ranker
 
 MAX_WORDS: Final = 48
 CORRECTED: Final = 0.8  # how much a corrected word counts against one that was found as typed
-FAR_CORRECTION: Final = 0.5  # how far a word two edits away from a known one counts as known
+DOUBTFUL: Final = 0.5  # how far a word counts as known that a correction only may have found
+SURE_FROM: Final = 6  # letters; shorter words are one slip away from something by chance
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class QueryWord:
 
     word: str
     passages: int  # how many passages have it, or a word of its stem, or what it was taken for
-    known: float  # 1 as typed or one slip away, 0 when nothing is near
+    known: float  # 1 as typed or surely corrected, 0 when nothing is near
     corrections: tuple[str, ...] = ()
 
 
@@ -80,8 +81,8 @@ def _look_up(word: str, ranker: Ranker) -> _Looked | None:
 def _correct(word: str, snapshot: Snapshot) -> _Looked:
     """Take an unknown word for the nearest known ones.
 
-    What is one slip away is believed. What is two away helps to find, but for deciding whether the
-    question is one of ours at all it counts half, and the word is still missing from every passage.
+    Where that is doubtful it helps to find, but counts half in deciding whether the question is one
+    of ours at all. What is two edits away is, for that, also a word that every passage lacks.
     """
     ranker = snapshot.ranker
     missing = 2 * ranker.idf(0)
@@ -90,16 +91,16 @@ def _correct(word: str, snapshot: Snapshot) -> _Looked:
         return QueryWord(word, passages=0, known=0.0), [], missing
     looked = [found for one in near if (found := _look_up(one.word, ranker))]
     rows = [row for _, some, _ in looked for row in some]
-    believed = near[0].distance == 1
+    close = near[0].distance == 1
     return (
         QueryWord(
             word,
             passages=max(one.passages for one, _, _ in looked),
-            known=1.0 if believed else FAR_CORRECTION,
+            known=1.0 if close and len(word) >= SURE_FROM else DOUBTFUL,
             corrections=tuple(one.word for one in near),
         ),
         rows,
-        max(best for _, _, best in looked) if believed else missing,
+        max(best for _, _, best in looked) if close else missing,
     )
 
 

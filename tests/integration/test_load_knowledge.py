@@ -63,13 +63,6 @@ def test_an_unchanged_load_touches_nothing(docs: Path):
     assert list(DocumentVersion.objects.values_list("pk", flat=True)) == versions
 
 
-def test_the_shipped_documents_load():
-    out = StringIO()
-    call_command("load_knowledge", stdout=out)
-    assert "failed: 0" in out.getvalue()
-    assert search("¿Cuándo vence un folio?")
-
-
 def test_a_change_makes_a_version_and_keeps_the_old_passages(docs: Path):
     load(docs)
     old = search("vencimiento de folios")[0]

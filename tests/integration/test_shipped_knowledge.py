@@ -1,0 +1,22 @@
+"""The shipped documents, measured with the shipped questions: floors that a change must hold."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db]
+
+FLOORS = ["hit@1=0.80", "hit@5=0.95", "mrr=0.85", "answered=0.98", "refused=0.80"]
+
+
+def test_the_shipped_documents_load_without_a_failure():
+    out, err = StringIO(), StringIO()
+    call_command("load_knowledge", stdout=out, stderr=err)
+    assert out.getvalue().strip().endswith("failed: 0"), err.getvalue()
+
+
+def test_search_by_words_alone_holds_the_floors_on_the_shipped_questions():
+    call_command("load_knowledge", stdout=StringIO())
+    minima = [argument for floor in FLOORS for argument in ("--min", floor)]
+    call_command("evaluate_knowledge", "--no-save", *minima, stdout=StringIO())
