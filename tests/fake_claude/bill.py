@@ -27,6 +27,7 @@ class Bill:
     output: int
     completed: bool
     geo: str = "global"
+    message_id: str = ""
 
     @property
     def usd(self) -> Decimal:

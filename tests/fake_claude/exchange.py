@@ -61,6 +61,7 @@ class Exchange:
                     self.output,
                     completed,
                     self.script.geo,
+                    self.id,
                 )
             )
 

@@ -35,8 +35,10 @@ log = structlog.get_logger(__name__)
 # How long a request whose caller left may still wait for the provider's first event.
 PARTING_SECONDS: Final = 3.0
 
-# How long to read on what the provider had sent before the caller stopped listening.
-ARRIVED_SECONDS: Final = 0.02
+# Reading on what the provider had sent before the caller stopped listening: until nothing more comes
+# for a moment, and no longer than this. What is generated meanwhile is a few tokens.
+ARRIVED_IDLE_SECONDS: Final = 0.05
+ARRIVED_SECONDS: Final = 0.5
 
 # A refusal before any output is billed for these categories only
 # (https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons).
@@ -149,10 +151,14 @@ class Attempt:
 
     async def _read_what_arrived(self, events: AsyncStream[Any]) -> None:
         """Take in what is already in the buffers of an answer that nobody wants any more."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + ARRIVED_SECONDS
         try:
-            async with asyncio.timeout(ARRIVED_SECONDS):
+            async with asyncio.timeout_at(end) as deadline:
+                deadline.reschedule(min(end, loop.time() + ARRIVED_IDLE_SECONDS))
                 while (event := await anext(events, None)) is not None:
                     self.reading.feed(event)
+                    deadline.reschedule(min(end, loop.time() + ARRIVED_IDLE_SECONDS))
         except failures.EXPECTED:
             return
 

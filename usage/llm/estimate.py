@@ -21,7 +21,8 @@ _SCHEMA: Final = 900
 _TELLING_BYTES: Final = 150
 _SAMPLES: Final = 50
 _ENOUGH: Final = 5
-_UNDERWAY: Final = 2  # tokens that were sent and had not arrived when the connection ended
+_FEW: Final = 1.1  # a margin while fewer answers than that were seen
+_UNDERWAY: Final = 1  # tokens that were sent and had not arrived when the connection ended
 
 
 def input_bound(arguments: dict[str, Any]) -> int:
@@ -49,11 +50,12 @@ class Density:
 
     def tokens(self, model: str, received_bytes: int) -> int:
         """Return what a number of bytes was billed for, on the safe side."""
-        samples = self._samples.get(model, ())
-        if len(samples) < _ENOUGH:
+        samples = self._samples.get(model)
+        if not samples:
             # Two bytes a token is denser than prose ever is.
-            return -(-received_bytes // 2)
-        return math.ceil(received_bytes * max(samples)) + _UNDERWAY
+            return -(-received_bytes // 2) + _UNDERWAY
+        margin = 1.0 if len(samples) >= _ENOUGH else _FEW
+        return math.ceil(received_bytes * max(samples) * margin) + _UNDERWAY
 
     def forget(self) -> None:
         """Start anew, as a new process does."""
