@@ -305,6 +305,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
 DTE_CAF_AUTHORITY_KEYS = env.list("DTE_CAF_AUTHORITY_KEYS", default=[])
 # PEM file with the certificate authorities whose signers are trusted; empty: judged by name only.
 DTE_TRUSTED_CERTIFICATES = env.str("DTE_TRUSTED_CERTIFICATES", default="")
+# The SII environment that documents are meant for (produccion, certificacion); empty: not judged.
+DTE_ENVIRONMENT = env.str("DTE_ENVIRONMENT", default="")
 # Days that validations are kept, unless the policy of an API key says otherwise.
 DTE_RETENTION_DAYS = env.int("DTE_RETENTION_DAYS", default=365)
 

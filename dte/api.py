@@ -41,9 +41,11 @@ class LegacyValidateView(MeteredAPIView):
         if not isinstance(body, dict) or "dte_data" not in body:
             raise ValidationError({"dte_data": ["Este campo es obligatorio."]})
         data = body["dte_data"]
-        submission = Submission(json=data)
+        told = body.get("history")
+        history = tuple(told) if isinstance(told, list) else ()
+        submission = Submission(json=data, history=history)
         if isinstance(data, str) and data.lstrip().startswith("<"):
-            submission = Submission(xml=_encode(data))
+            submission = Submission(xml=_encode(data), history=history)
         options = read_options({**body, **request.query_params.dict()})
         report = await validate(submission, options, _caller(request))
         return Response(report.as_dict())

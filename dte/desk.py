@@ -30,7 +30,7 @@ async def validate(submission: Submission, options: Options, api_key: ApiKey) ->
         report = await database_sync_to_async(_judge_and_store)(submission, options, api_key)
         return report
     report = await database_sync_to_async(_judge)(submission, options, api_key)
-    usage_id = await review.add_to(report, options, api_key)
+    usage_id = await review.add_to(report, options.ai, api_key, submission.history)
     await database_sync_to_async(_store)(report, options, api_key, usage_id)
     return report
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,7 +14,7 @@ from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
 from dte.document import to_moment
 from dte.json_input import is_odd, parse_json
-from dte.rules.registry import Context, History, Mode
+from dte.rules.registry import Context, Environment, History, Mode
 from dte.unreadable import Unreadable
 from dte.verdict import decide
 from dte.xml import MAX_BYTES
@@ -62,6 +63,7 @@ class Options:
     ai: UseOfAI = "auto"
     as_of: datetime | None = None
     receiver: str = ""
+    environment: Environment = ""
 
     def context(self, history: History | None) -> Context:
         """Return what the rules may know."""
@@ -70,6 +72,7 @@ class Options:
             mode=self.mode,
             history=history,
             receiver=self.receiver,
+            environment=self.environment,
         )
 
 
@@ -81,29 +84,40 @@ class Submission:
     json: Any = None
     content: bytes | None = None
     """The bytes of the JSON, where they are the document and nothing else."""
+    history: tuple[Any, ...] = ()
+    """What the caller told of the sender's earlier rejections, for the review."""
     odd_text: bool = True
 
 
 def read_options(given: Mapping[str, Any]) -> Options:
-    """Check the parameters ``mode``, ``ai``, ``as_of`` and ``receptor``.
+    """Check the parameters ``mode``, ``ai``, ``as_of``, ``receptor`` and ``ambiente``.
 
     Raises:
         ValidationError: With the parameter at fault.
     """
     mode = str(given.get("mode") or "emission")
     ai = str(given.get("ai") or "auto")
+    environment = str(given.get("ambiente") or settings.DTE_ENVIRONMENT)
     errors = {}
     if mode not in get_args(Mode):
         errors["mode"] = ["Use emission o reception."]
     if ai not in get_args(UseOfAI):
         errors["ai"] = ["Use auto, always o never."]
+    if environment not in get_args(Environment):
+        errors["ambiente"] = ["Use produccion o certificacion."]
     as_of = _moment(given.get("as_of"))
     if as_of is None and given.get("as_of"):
         errors["as_of"] = ["Use una fecha y hora ISO, por ejemplo 2026-03-02T12:00:00-03:00."]
     if errors:
         raise ValidationError(errors)
     receiver = str(given.get("receptor") or "")
-    return Options(cast(Mode, mode), cast(UseOfAI, ai), as_of, receiver.replace(".", "").upper())
+    return Options(
+        mode=cast(Mode, mode),
+        ai=cast(UseOfAI, ai),
+        as_of=as_of,
+        receiver=receiver.replace(".", "").upper(),
+        environment=cast(Environment, environment),
+    )
 
 
 def _moment(value: Any) -> datetime | None:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from dte.document import TYPE_NAMES, Dte
 from dte.findings import Finding, Severity
-from dte.intake import Options, UseOfAI
+from dte.intake import UseOfAI
 from dte.models import Validation
 from dte.report import Judged, Report
 from dte.validation import sort
@@ -31,6 +31,8 @@ MAX_TOKENS: Final = 2_000
 MAX_LINES: Final = 80
 MAX_DOUBTS: Final = 10
 HISTORY_DAYS: Final = 180
+MAX_TOLD: Final = 20
+MAX_TOLD_CHARS: Final = 4_000
 
 # What may be doubted, and the title under which a person reads it.
 TOPICS: Final = {
@@ -108,8 +110,20 @@ def note_absence(report: Report, ai: UseOfAI) -> None:
         }
 
 
-async def add_to(report: Report, options: Options, api_key: ApiKey) -> UUID | None:
-    """Review the documents worth it; return the usage row of the last call, None if there was none."""
+async def add_to(
+    report: Report, ai: UseOfAI, api_key: ApiKey, told: Sequence[Any] = ()
+) -> UUID | None:
+    """Review the documents worth it.
+
+    Args:
+        report: What the rules said; doubts are added to it.
+        ai: Whether documents that the rules reject are worth it too.
+        api_key: Whose budget pays.
+        told: What the caller itself told of the sender's history.
+
+    Returns:
+        The usage row of the last call, None if there was none.
+    """
     usage_id: UUID | None = None
     for judged in report.documents:
         if judged.dte is None:
@@ -117,19 +131,18 @@ async def add_to(report: Report, options: Options, api_key: ApiKey) -> UUID | No
                 "status": "skipped",
                 "detail": "Los envíos grandes no se revisan con IA.",
             }
-        elif options.ai == "auto" and judged.verdict.recommendation == "reject":
+        elif ai == "auto" and judged.verdict.recommendation == "reject":
             judged.review = {"status": "skipped", "detail": "Las reglas ya lo rechazan."}
         else:
-            usage_id = await _review(judged, judged.dte, api_key) or usage_id
+            usage_id = await _review(judged, judged.dte, api_key, told) or usage_id
     return usage_id
 
 
-async def _review(judged: Judged, dte: Dte, api_key: ApiKey) -> UUID | None:
+async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[Any]) -> UUID | None:
     history = await database_sync_to_async(_past)(api_key, dte)
+    prompt = _prompt(dte, judged.findings, [*history, *_short(told)])
     try:
-        reply = await llm.ask(
-            _prompt(dte, judged.findings, history), api_key=api_key, operation=OPERATION
-        )
+        reply = await llm.ask(prompt, api_key=api_key, operation=OPERATION)
     except Refusal as refusal:
         judged.review = {
             "status": "unavailable",
@@ -142,7 +155,7 @@ async def _review(judged: Judged, dte: Dte, api_key: ApiKey) -> UUID | None:
     return reply.usage_id
 
 
-def _prompt(dte: Dte, findings: Sequence[Finding], history: list[dict[str, Any]]) -> llm.Prompt:
+def _prompt(dte: Dte, findings: Sequence[Finding], history: list[Any]) -> llm.Prompt:
     facts = {
         "tipo": TYPE_NAMES.get(dte.tipo, dte.tipo),
         "documento": _content(dte),
@@ -190,6 +203,16 @@ def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, Any]]:
         }
         for row in seen.values()
     ]
+
+
+def _short(told: Sequence[Any]) -> list[Any]:
+    """What the caller told, unless it is so much that it would drown the document."""
+    kept: list[Any] = []
+    for item in told[:MAX_TOLD]:
+        if len(json.dumps([*kept, item], ensure_ascii=False)) > MAX_TOLD_CHARS:
+            break
+        kept.append(item)
+    return kept
 
 
 def _findings(data: Any, dte: Dte) -> list[Finding]:

@@ -72,7 +72,7 @@ class DocumentAnswerSerializer(serializers.Serializer[Any]):
     """The answer for one document."""
 
     id = serializers.UUIDField()
-    recommendation = serializers.ChoiceField(["send", "review", "reject"])
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
     confidence = serializers.IntegerField(min_value=0, max_value=100)
     errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
     warnings = serializers.ListField(child=serializers.CharField())
@@ -101,8 +101,10 @@ class LegacyRequestSerializer(serializers.Serializer[Any]):
         help_text="La forma plana (tipo_dte, rut_emisor, …), la estructura del SII o el XML como texto."
     )
     company_id = serializers.IntegerField(required=False)
-    history = serializers.ListField(required=False)
-    mode = serializers.ChoiceField(["emission", "reception"], required=False)
+    history = serializers.ListField(
+        required=False, help_text="Rechazos anteriores del emisor: contexto para la revisión de IA."
+    )
+    mode = serializers.ChoiceField(Validation.Mode.choices, required=False)
 
 
 class OutcomeSerializer(serializers.Serializer[Any]):
@@ -149,6 +151,12 @@ _OPTIONS: Final = [
     OpenApiParameter("ai", str, enum=["auto", "always", "never"], description="Revisión de IA."),
     OpenApiParameter("as_of", OpenApiTypes.DATETIME, description="Juzgar a esta fecha y hora."),
     OpenApiParameter("receptor", str, description="RUT de la empresa que recibe (recepción)."),
+    OpenApiParameter(
+        "ambiente",
+        str,
+        enum=["produccion", "certificacion"],
+        description="Ambiente del SII al que va; por omisión, el del servicio.",
+    ),
 ]
 _REFUSED: Final = OpenApiResponse(
     RefusalSerializer, description="El documento no se puede leer; `code` dice qué regla lo impide."

@@ -58,7 +58,7 @@ def _line(**fields: str) -> dict[str, Any]:
 
 def _reference(tipo: str, code: str | None = None, **fields: str) -> dict[str, str]:
     row = {"NroLinRef": "1", "TpoDocRef": tipo, "FolioRef": "77", "FchRef": "2026-03-01", **fields}
-    return row | ({"CodRef": code, "RazonRef": "Anula el documento"} if code else {})
+    return row | {"CodRef": code, "RazonRef": "Anula el documento"} if code else row
 
 
 _TAXED = {"MntNeto": "1000", "TasaIVA": "19", "IVA": "190", "MntTotal": "1190"}
@@ -195,10 +195,13 @@ def to_xml(doc: Document) -> bytes:
     """Return the document as the XML of one DTE, fields in the order of the format; not signed."""
     tipo = int(doc["Encabezado"]["IdDoc"].get("TipoDTE") or 33)
     name = {43: "Liquidacion", 110: "Exportaciones", 111: "Exportaciones", 112: "Exportaciones"}
-    root = etree.Element("DTE", version="1.0", nsmap={None: "http://www.sii.cl/SiiDte"})
+    namespaces: Any = {None: "http://www.sii.cl/SiiDte"}  # the stubs do not know the default one
+    root = etree.Element("DTE", version="1.0", nsmap=namespaces)
     body = etree.SubElement(root, name.get(tipo, "Documento"), ID="F1")
     _fill(body, doc, outline_for(tipo))
-    return etree.tostring(root, encoding="ISO-8859-1", xml_declaration=True, pretty_print=True)
+    raw = etree.tostring(root, encoding="ISO-8859-1", xml_declaration=True, pretty_print=True)
+    assert isinstance(raw, bytes)
+    return raw
 
 
 def _fill(element: etree._Element, node: Document, field: Field) -> None:

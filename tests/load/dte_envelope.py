@@ -3,15 +3,13 @@
 python -m tests.load.dte_envelope [DOCUMENTS]
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
-
-import psutil
 
 from tests.corpus import configure
 
@@ -47,9 +45,7 @@ def judge(path: Path) -> None:
     from tests.factories import signed
 
     list(Batch(Context(as_of=AS_OF)).judge(open_batch(signed(33))))  # imports, caches
-    process = psutil.Process()
-    before = process.memory_info().rss
-    peak = Peak(process)
+    before = highest()
     start = time.perf_counter()
     batch = Batch(Context(as_of=AS_OF))
     first = 0.0
@@ -57,29 +53,15 @@ def judge(path: Path) -> None:
         answer.judged.as_dict()
         first = first or time.perf_counter() - start
     total = time.perf_counter() - start
-    growth = (peak.stop() - before) / 1e6
+    growth = highest() - before
     print(f"first result {first * 1000:.0f} ms, all {total:.2f} s, memory +{growth:.0f} MB")
     print(f"{batch.documents / total:.0f} docs/s, verdicts {dict(Counter(batch.counts))}")
     print(f"codes {dict(batch.codes.most_common(5))}")
 
 
-class Peak(threading.Thread):
-    """The highest memory seen, sampled every few milliseconds."""
-
-    def __init__(self, process: psutil.Process) -> None:
-        super().__init__(daemon=True)
-        self.process, self.highest, self.running = process, 0, True
-        self.start()
-
-    def run(self) -> None:
-        while self.running:
-            self.highest = max(self.highest, self.process.memory_info().rss)
-            time.sleep(0.005)
-
-    def stop(self) -> int:
-        self.running = False
-        self.join()
-        return self.highest
+def highest() -> float:
+    """Return the most memory this process has had, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> None:
     folder = options.folder or Path(tempfile.mkdtemp())
     configure(folder.parent)
     documents = read(folder, options.pattern) if options.folder else factory()
-    checks = {"cl-sii": [], "xml": [], "json": []}
+    checks: dict[str, list[Check]] = {"cl-sii": [], "xml": [], "json": []}
     for raw in documents:
         theirs = cl_sii(raw)
         if theirs is None:
@@ -52,7 +52,9 @@ def main() -> None:
 
 def measure(checks: dict[str, list[Check]], rounds: int) -> dict[str, float]:
     """Return for each kind the median over the documents of each one's median time."""
-    times = {name: [[] for _ in each] for name, each in checks.items()}
+    times: dict[str, list[list[float]]] = {
+        name: [[] for _ in each] for name, each in checks.items()
+    }
     for round_number in range(rounds + 1):
         for index in range(len(checks["xml"])):
             for name, each in checks.items():
@@ -103,7 +105,7 @@ def cl_sii(raw: bytes) -> Check | None:
     moment = datetime.fromisoformat(signed_at[1].decode()).replace(tzinfo=UTC)
 
     def check() -> None:
-        signxml.verifier.XMLVerifier._get_cert_verification_time = lambda _: moment
+        setattr(signxml.verifier.XMLVerifier, "_get_cert_verification_time", lambda _: moment)  # noqa: B010 - a method, to mypy
         document = xml_utils.parse_untrusted_xml(raw)
         parse.validate_dte_xml(document)
         parse.parse_dte_xml(document)

@@ -64,6 +64,7 @@ def test_the_document_is_kept_only_where_the_policy_says_so(api_client, api_key)
     assert Validation.objects.get().document is None
     KeyPolicy.objects.create(api_key=api_key[0], keep_documents=True)
     kept = Validation.objects.get(pk=validate(api_client, raw)["id"])
+    assert kept.document is not None
     assert bytes(kept.document) in raw
 
 
