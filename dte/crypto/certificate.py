@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.utils import CryptographyDeprecationWarning
-from cryptography.x509.oid import ExtensionOID, NameOID
+from cryptography.x509.oid import NameOID
 
 from dte.crypto.rsa import PublicKey, decode_base64, public_key
 
@@ -130,14 +130,10 @@ def _rut(parsed: x509.Certificate) -> str:
 
 def _alternative_names(parsed: x509.Certificate) -> list[str]:
     try:
-        extension = parsed.extensions.get_extension_for_oid(
-            ExtensionOID.SUBJECT_ALTERNATIVE_NAME
-        ).value
+        found = parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName)
     except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         return []
-    if not isinstance(extension, x509.SubjectAlternativeName):
-        return []
-    others = extension.get_values_for_type(x509.OtherName)
+    others = found.value.get_values_for_type(x509.OtherName)
     return [_der_string(other.value) for other in others if other.type_id == RUT_OID]
 
 

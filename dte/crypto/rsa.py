@@ -48,30 +48,27 @@ class PublicKey:
         return (self.bits + 7) // 8
 
     @cached_property
-    def _native(self) -> rsa.RSAPublicKey | None:
-        if self.bits < _SMALLEST_NATIVE_BITS:
-            return None
-        try:
-            return rsa.RSAPublicNumbers(self.exponent, self.modulus).public_key()
-        except ValueError:  # a shape it does not accept; the plain power does
-            return None
+    def _native(self) -> rsa.RSAPublicKey:
+        return rsa.RSAPublicNumbers(self.exponent, self.modulus).public_key()
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether ``signature`` is RSA-SHA1 (PKCS#1 v1.5) of ``message`` with this key."""
         if len(signature) != self.size:
             return False
-        if self._native is not None:
-            try:
-                # SHA-1 is what the SII's format prescribes (xmldsignature_v10.xsd).
-                self._native.verify(signature, message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
-            except InvalidSignature:
-                return False
-            return True
+        if self.bits < _SMALLEST_NATIVE_BITS:
+            return self._opens_to(signature, encoded_digest(message, self.size))
+        try:
+            # SHA-1 is what the SII's format prescribes (xmldsignature_v10.xsd).
+            self._native.verify(signature, message, padding.PKCS1v15(), hashes.SHA1())  # noqa: S303
+        except InvalidSignature:
+            return False
+        return True
+
+    def _opens_to(self, signature: bytes, block: bytes) -> bool:
         number = int.from_bytes(signature, "big")
         if number >= self.modulus:
             return False
-        block = pow(number, self.exponent, self.modulus).to_bytes(self.size, "big")
-        return block == encoded_digest(message, self.size)
+        return pow(number, self.exponent, self.modulus).to_bytes(self.size, "big") == block
 
 
 def encoded_digest(message: bytes, size: int) -> bytes:

@@ -9,7 +9,7 @@ from math import lcm
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import NameOID
 
 from dte.crypto.rsa import encoded_digest
@@ -146,14 +146,36 @@ def signer(
     start: datetime = datetime(2025, 6, 1, tzinfo=UTC),
     end: datetime = datetime(2027, 6, 1, tzinfo=UTC),
     in_subject: bool = False,
+    tag: bytes = b"\x16",
 ) -> Signer:
-    """A person whose certificate carries ``rut`` (none when empty) and is valid in that time."""
+    """A person whose certificate carries ``rut`` (none when empty) and is valid in that time.
+
+    ``tag`` is the DER type in which the RUT is written, IA5String unless said otherwise.
+    """
     authority = certificate_authority()
     key = private_key(name)
     subject = _name(name, serial=rut) if in_subject else _name(name)
     builder = _certificate(subject, authority.certificate.subject, key, start, end)
     if rut and not in_subject:
-        ia5 = b"\x16" + bytes([len(rut)]) + rut.encode()
-        names = [x509.OtherName(RUT_OID, ia5)]
+        names = [x509.OtherName(RUT_OID, tag + bytes([len(rut)]) + rut.encode())]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return Signer(key, builder.sign(authority.key, hashes.SHA256()))
+
+
+@cache
+def elliptic_certificate() -> str:
+    """A certificate, as base64, whose key is not RSA."""
+    authority = certificate_authority()
+    name = authority.certificate.subject
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_day(2020))
+        .not_valid_after(_day(2040))
+    )
+    made = builder.sign(authority.key, hashes.SHA256())
+    return b64(made.public_bytes(serialization.Encoding.DER))

@@ -1,5 +1,6 @@
 """Certificates: whose they are, when they were valid, and who issued them."""
 
+import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from dte.crypto import read_certificate
 from dte.crypto.authorities import read_issuers, trusted_issuers
 from dte.crypto.certificate import normal_rut
-from tests.factories.keys import certificate_authority, signer
+from tests.factories.keys import b64, certificate_authority, elliptic_certificate, signer
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +34,32 @@ def test_the_rut_of_the_subjects_serial_number_is_the_fallback():
 @pytest.mark.parametrize("rut", ["", "12345670-1", "no es un RUT"])
 def test_no_rut_is_invented(rut):
     assert read(rut=rut).rut == ""
+
+
+@pytest.mark.parametrize(("tag", "rut"), [(b"\x0c", "12345670-K"), (b"\x04", "")])
+def test_a_rut_written_as_another_string_counts_and_as_bytes_does_not(tag, rut):
+    assert read(rut="12345670-K", tag=tag).rut == rut
+
+
+def test_a_certificate_without_an_rsa_key_has_none():
+    certificate = read_certificate(elliptic_certificate())
+    assert certificate.key is None
+    assert certificate.rut == ""
+
+
+def test_a_key_of_an_unknown_algorithm_is_none():
+    der = base64.b64decode(signer().der)
+    rsa_encryption = bytes.fromhex("2a864886f70d010101")
+    assert rsa_encryption in der
+    certificate = read_certificate(b64(der.replace(rsa_encryption, rsa_encryption[:-1] + b"\x63")))
+    assert certificate.key is None
+
+
+def test_an_unreadable_extension_is_no_rut():
+    der = base64.b64decode(signer().der)
+    assert b"\x55\x1d\x11" in der  # subjectAltName
+    at = der.index(b"\x55\x1d\x11") + 3
+    assert read_certificate(b64(der[: at + 2] + b"\xff" + der[at + 3 :])).rut == ""
 
 
 @pytest.mark.parametrize("text", ["12.345.670-K", " 12345670-K", "012345670-k"])

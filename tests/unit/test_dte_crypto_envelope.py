@@ -88,6 +88,24 @@ def test_a_broken_document_is_an_answer():
     assert faults(raw) == {Fault.DIGEST}
 
 
+def outer(raw, old, new):
+    """Replace in the envelope's own signature, the last of the file."""
+    head, found, tail = raw.rpartition(b"</SetDTE>")
+    return head + found + tail.replace(old, new)
+
+
+def test_an_envelope_signature_without_its_parts_is_an_answer():
+    raw = envelope([signed(33)])
+    assert faults(outer(raw, b"SignedInfo", b"Otro")) == {Fault.MISSING}
+    assert Fault.DIGEST in faults(outer(raw, b"DigestValue", b"Otro"))
+    assert Fault.WRAPPED in faults(outer(raw, b"</Signature>", b"<Signature/></Signature>"))
+
+
+def test_an_empty_document_that_is_none_of_the_documents_breaks_the_digest():
+    raw = envelope([signed(33)]).replace(b"</Caratula>", b"</Caratula><DTE/>")
+    assert Fault.DIGEST in faults(raw)
+
+
 def test_an_unknown_encoding_is_an_answer():
     raw = envelope([signed(33)])
     assert set(verify_envelope(raw, [], "no-such-encoding").faults)

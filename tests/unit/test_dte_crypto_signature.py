@@ -6,7 +6,7 @@ from lxml import etree
 from dte.crypto import Fault, verify_document
 from tests.documents import TYPES
 from tests.factories import signed, signer
-from tests.factories.keys import number, private_key
+from tests.factories.keys import elliptic_certificate, number, private_key
 from tests.factories.signature import SII, XSI
 
 pytestmark = pytest.mark.unit
@@ -176,6 +176,48 @@ def test_extra_elements_that_pose_as_the_document_are_found(place, extra):
 def test_what_providers_add_beside_the_signature_is_no_wrapping():
     extra = b'<DocPersonalizado dteID="1"><campoString name="a">b</campoString></DocPersonalizado>'
     assert not faults(signed(33).replace(b"</DTE>", extra + b"</DTE>"))
+
+
+def test_a_certificate_of_another_kind_of_key_is_found():
+    signing = {"certificate": elliptic_certificate()}
+    assert faults(signed(33, signing=signing)) == {Fault.UNREADABLE}
+
+
+def prefixed(raw):
+    """Write the signature with the prefix ds, as some libraries do; its value no longer counts."""
+    start, end = raw.index(b"<Signature "), raw.index(b"</Signature>") + 12
+    mark = (
+        raw[start:end]
+        .replace(b"</", b"</ds:")
+        .replace(b"<", b"<ds:")
+        .replace(b"<ds:/ds:", b"</ds:")
+    )
+    return raw[:start] + mark.replace(b"xmlns=", b"xmlns:ds=", 1) + raw[end:]
+
+
+def test_a_signature_with_a_prefix_is_read_by_its_names():
+    raw = prefixed(signed(33))
+    assert b"<ds:SignedInfo>" in raw
+    check = verify_document(etree.fromstring(raw))
+    # What was signed had no prefix; everything else about it is as it should be.
+    assert set(check.faults) == {Fault.VALUE}
+    assert check.certificate.rut == "9876543-3"
+
+
+def test_a_tree_repaired_by_a_lenient_parser_is_an_answer():
+    raw = signed(33).replace(b"<SignatureValue>", b"<Tota:/><SignatureValue>")
+    root = etree.fromstring(raw, etree.XMLParser(recover=True))
+    assert verify_document(root).faults
+
+
+def test_a_second_element_of_the_same_name_leaves_no_certain_place():
+    raw = signed(33).replace(b"</Totales>", b"</Totales><Documento >x</Documento>")
+    assert Fault.WRAPPED in faults(raw)
+
+
+def test_an_opening_tag_in_an_instruction_leaves_no_certain_place():
+    raw = signed(33).replace(b"<Detalle>", b"<?x <Documento > ?><Detalle>")
+    assert Fault.WRAPPED in faults(raw)
 
 
 def test_a_processing_instruction_cannot_pose_as_the_document():

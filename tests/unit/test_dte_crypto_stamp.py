@@ -1,6 +1,8 @@
 """The stamp and the folio authorisation: what verifies, what does not, and what must not crash."""
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.exceptions import ImproperlyConfigured
 from lxml import etree
 
@@ -10,7 +12,7 @@ from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK, caf_author
 from dte.crypto.flatten import flat_text, flatten, readings
 from tests.documents import TYPES
 from tests.factories import signed
-from tests.factories.keys import new_small_key, small_key
+from tests.factories.keys import b64, new_small_key, small_key
 
 pytestmark = [pytest.mark.unit, pytest.mark.usefixtures("caf_authority")]
 
@@ -123,6 +125,33 @@ def test_a_hostile_stamp_is_an_answer(old, new, status):
     assert verify_stamp(stamp_of(raw), raw).status is status
 
 
+@pytest.mark.parametrize(
+    ("raw", "encoding"),
+    [
+        (b"<DD>", "ISO-8859-1"),
+        (b"<DD>x</DD>", "no-such-encoding"),
+        (b"<DD>\xff</DD>", "utf-8"),
+        (b"<DD><x></DD>", "ISO-8859-1"),
+        (b"<DD/>", "ISO-8859-1"),
+    ],
+)
+def test_bytes_that_are_not_the_stamps_do_not_count(raw, encoding):
+    ted = stamp_of(signed(33, stamping={"key": small_key("stolen")}))
+    assert verify_stamp(ted, raw, encoding).status is Status.INVALID
+
+
+def test_a_signature_larger_than_the_key_does_not_verify():
+    raw = signed(33)
+    start, end = raw.index(b'SHA1withRSA">', raw.index(b"<FRMT")) + 13, raw.index(b"</FRMT>")
+    ted = stamp_of(raw[:start] + b64(b"\xff" * 64).encode() + raw[end:])
+    assert verify_stamp(ted).status is Status.INVALID
+
+
+def test_a_caf_signature_that_is_not_base64_is_an_answer():
+    raw = signed(33).replace(b"</FRMA>", b"%</FRMA>")
+    assert verify_caf(stamp_of(raw)).status is Status.UNREADABLE
+
+
 def test_a_missing_stamp_is_an_answer():
     assert verify_stamp(None).status is Status.MISSING
     assert verify_caf(None).status is Status.MISSING
@@ -167,9 +196,17 @@ def test_a_wrong_authority_setting_is_refused(entry):
         read_keys((entry,))
 
 
-def test_a_file_without_a_key_is_refused(tmp_path):
+def elliptic_pem():
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+@pytest.mark.parametrize("content", [b"nothing", elliptic_pem()], ids=["no key", "not RSA"])
+def test_a_file_without_a_key_is_refused(tmp_path, content):
     path = tmp_path / "key.pem"
-    path.write_text("nothing")
+    path.write_bytes(content)
     with pytest.raises(ImproperlyConfigured, match="no RSA public key"):
         read_keys((f"5:{path}",))
 

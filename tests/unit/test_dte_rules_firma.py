@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from tests.documents import TYPES
+from dte.rules.firma import signature_check
+from tests.documents import TYPES, document, findings, read
 from tests.factories import signed, signer
 from tests.factories.judged import codes, finding
 from tests.factories.keys import certificate_authority, number, private_key
@@ -101,3 +102,9 @@ def test_a_trusted_issuer_is_not(settings, tmp_path):
     path.write_bytes(certificate_authority().certificate.public_bytes(serialization.Encoding.PEM))
     settings.DTE_TRUSTED_CERTIFICATES = str(path)
     assert finding(signed(33), "SIG-09") is None
+
+
+def test_json_has_no_signature_to_judge():
+    found = findings(document(33), "json")
+    assert not {finding.code for finding in found if finding.code.startswith("SIG")}
+    assert signature_check(read(document(33), "json")) is None

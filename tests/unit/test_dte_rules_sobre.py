@@ -110,3 +110,8 @@ def test_a_document_changed_inside_the_envelope_breaks_its_signature():
 )
 def test_a_note_before_its_invoice_is_found(documents, fires):
     assert ("ENV-09" in codes(envelope(documents), "ENV")) is fires
+
+
+def test_a_caratula_without_resolution_is_left_to_the_format():
+    raw = envelope([signed(33)]).replace(b"<NroResol>80</NroResol>", b"")
+    assert "ENV-05" not in codes(raw, "ENV")
