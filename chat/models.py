@@ -1,0 +1,140 @@
+"""Conversations and their messages, each conversation the property of one API key."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+from rest_framework.exceptions import NotFound
+
+from usage.models import ApiKey, UsageRecord
+
+SESSION_ID_LENGTH = 100
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Conversations as their owner sees them."""
+
+    def of(self, api_key: ApiKey, session_id: str) -> "Conversation":
+        """Return the caller's conversation.
+
+        Raises:
+            NotFound: The key has no such session; whether another key has one is not told.
+        """
+        # PostgreSQL cannot compare text with a NUL, which a percent-encoded path may hold.
+        known = None
+        if "\x00" not in session_id:
+            known = self.filter(api_key=api_key, session_id=session_id).first()
+        if known is None:
+            raise NotFound("No existe esa sesión para esta clave de API.")
+        return known
+
+
+class Conversation(models.Model):
+    """One session of one API key; the same session id under another key is another conversation."""
+
+    api_key = models.ForeignKey(
+        ApiKey, models.PROTECT, related_name="conversations", verbose_name="clave de API"
+    )
+    session_id = models.CharField("sesión", max_length=SESSION_ID_LENGTH)
+    user_context = models.JSONField("contexto del usuario", default=dict, blank=True)
+    specialist = models.CharField("último especialista", max_length=40, blank=True)
+    history_start = models.BigIntegerField(
+        "inicio del historial",
+        default=0,
+        help_text="Las respuestas anteriores a este número ya no se envían al modelo.",
+    )
+    created_at = models.DateTimeField("creada", default=timezone.now, editable=False)
+    updated_at = models.DateTimeField("última actividad", default=timezone.now, db_index=True)
+
+    objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "conversación"
+        verbose_name_plural = "conversaciones"
+        ordering = ["-updated_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["api_key", "session_id"], name="chat_conversation_one_per_key_and_session"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.session_id
+
+
+class Message(models.Model):
+    """A question, or the answer to one.
+
+    An answer points at its question, so two questions asked at once in a session never get each
+    other's answer, whatever order they finish in.
+    """
+
+    class Role(models.TextChoices):
+        """Who speaks, in the provider's vocabulary."""
+
+        USER = "user", "usuario"
+        ASSISTANT = "assistant", "asistente"
+
+    conversation = models.ForeignKey(
+        Conversation, models.CASCADE, related_name="messages", verbose_name="conversación"
+    )
+    role = models.CharField("rol", max_length=10, choices=Role)
+    content = models.TextField("texto")
+    created_at = models.DateTimeField("fecha", default=timezone.now, editable=False, db_index=True)
+    prompt = models.TextField(
+        "turno enviado al modelo",
+        blank=True,
+        help_text="La pregunta con sus pasajes, tal como se envió: los turnos siguientes la repiten "
+        "byte por byte para que la caché de prompts acierte.",
+    )
+    reply_to = models.OneToOneField(
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="reply",
+        verbose_name="responde a",
+    )
+    citations = models.JSONField("pasajes", default=list, blank=True)
+    confidence = models.FloatField("confianza", null=True, blank=True)
+    llm_used = models.CharField("respondido por", max_length=20, blank=True)
+    specialist = models.CharField("especialista", max_length=40, blank=True)
+    usage = models.ForeignKey(
+        UsageRecord,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="chat_messages",
+        verbose_name="registro de uso",
+    )
+    cut = models.BooleanField(
+        "cortada",
+        default=False,
+        help_text="La respuesta quedó incompleta: cliente ausente o fallo.",
+    )
+
+    class Meta:
+        verbose_name = "mensaje"
+        verbose_name_plural = "mensajes"
+        ordering = ["id"]
+        indexes = [models.Index(fields=["conversation", "id"], name="chat_message_by_conversation")]
+        constraints = [
+            models.CheckConstraint(
+                name="chat_message_answers_have_a_question",
+                condition=models.Q(role="user", reply_to=None)
+                | models.Q(role="assistant", reply_to__isnull=False),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_role_display()}: {self.content[:60]}"
+
+    @property
+    def sources(self) -> list[str]:
+        """Titles of the documents behind the answer, each once, best first."""
+        return unique_titles(self.citations)
+
+
+def unique_titles(citations: list[dict[str, Any]]) -> list[str]:
+    """Return the documents' titles without repetition, in order."""
+    return list(dict.fromkeys(citation["title"] for citation in citations))

@@ -1,0 +1,153 @@
+"""What callers send and get, as the API documents and checks it."""
+
+import json
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from chat.models import SESSION_ID_LENGTH, Message
+
+MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
+CONTEXT_LENGTH: Final = 8_000
+
+
+class UserContextField(serializers.JSONField):
+    """What the caller's system knows about the user: a flat or nested JSON object, bounded."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Return the object; what PostgreSQL cannot store is refused here, in words."""
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("Debe ser un objeto JSON.", code="invalid")
+        try:
+            text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            text.encode()
+        except ValueError as exc:
+            raise serializers.ValidationError("Contiene valores no admitidos.") from exc
+        if len(text) > CONTEXT_LENGTH:
+            raise serializers.ValidationError(f"No debe superar {CONTEXT_LENGTH} caracteres.")
+        if "\\u0000" in text:
+            raise serializers.ValidationError("Contiene caracteres nulos.")
+        return value
+
+
+class SessionSerializer(serializers.Serializer[Any]):
+    """The request that opens a session."""
+
+    user_context = UserContextField(
+        required=False, allow_null=True, help_text="Datos de la situación del usuario."
+    )
+
+
+class QuestionSerializer(SessionSerializer):
+    """A question."""
+
+    message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
+    session_id = serializers.CharField(
+        max_length=SESSION_ID_LENGTH,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Cualquier texto; pertenece a la clave de API. Sin él se abre una sesión nueva.",
+    )
+
+
+class NewSessionSerializer(serializers.Serializer[Any]):
+    """An open session."""
+
+    session_id = serializers.CharField()
+    welcome_message = serializers.CharField()
+
+
+class TokensSerializer(serializers.Serializer[Any]):
+    """Tokens of an answer, by kind; all zero without the model."""
+
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    total_tokens = serializers.IntegerField()
+    cache_read_tokens = serializers.IntegerField()
+    cache_creation_tokens = serializers.IntegerField()
+
+
+class CitationSerializer(serializers.Serializer[Any]):
+    """A passage behind an answer."""
+
+    number = serializers.IntegerField(help_text="El [n] con que la respuesta lo cita.")
+    title = serializers.CharField()
+    section = serializers.CharField()
+    document_id = serializers.CharField()
+    version = serializers.IntegerField()
+    module = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]  # shadows Field.source
+    url = serializers.CharField(help_text="El pasaje en esta API.")
+    score = serializers.FloatField()
+    cited = serializers.BooleanField()
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """An answer."""
+
+    message = serializers.CharField(help_text="Markdown.")
+    sources = serializers.ListField(
+        child=serializers.CharField(), help_text="Títulos de los documentos consultados."
+    )
+    citations = CitationSerializer(many=True)
+    confidence = serializers.FloatField(min_value=0, max_value=100)
+    session_id = serializers.CharField()
+    llm_used = serializers.ChoiceField(["anthropic", "offline"])
+    model = serializers.CharField()
+    tokens_used = TokensSerializer()
+    plugin_used = serializers.CharField()
+    message_id = serializers.IntegerField(allow_null=True)
+    truncated = serializers.BooleanField()
+
+
+class MessageSerializer(serializers.ModelSerializer[Message]):
+    """A message of a conversation."""
+
+    timestamp = serializers.DateTimeField(source="created_at")
+    plugin_used = serializers.CharField(source="specialist")
+    sources = serializers.ListField(child=serializers.CharField())
+    citations = CitationSerializer(many=True)
+
+    class Meta:
+        model = Message
+        fields = [
+            "id",
+            "role",
+            "content",
+            "timestamp",
+            "sources",
+            "citations",
+            "confidence",
+            "llm_used",
+            "plugin_used",
+            "cut",
+        ]
+
+
+class StatsSerializer(serializers.Serializer[Any]):
+    """How many messages a conversation holds."""
+
+    total_messages = serializers.IntegerField()
+    user_messages = serializers.IntegerField()
+    assistant_messages = serializers.IntegerField()
+
+
+class ConversationSerializer(serializers.Serializer[Any]):
+    """A conversation, with its latest messages in order."""
+
+    session_id = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    message_count = serializers.IntegerField()
+    messages = MessageSerializer(many=True)
+    stats = StatsSerializer()
+
+
+class ClearedSerializer(serializers.Serializer[Any]):
+    """Confirmation that a session is gone."""
+
+    status = serializers.CharField()
+    session_id = serializers.CharField()
+    message = serializers.CharField()
