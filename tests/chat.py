@@ -1,0 +1,25 @@
+"""Values that tests of the chat share."""
+
+from typing import Any
+
+from knowledge.search import Hit
+
+
+def hit(**fields: Any) -> Hit:
+    """A passage found."""
+    return Hit(
+        **{
+            "document_id": "folios",
+            "title": "Folios",
+            "module": "dte",
+            "section": "Sección",
+            "content": "Los folios los autoriza el SII.",
+            "score": 0.5,
+            "source": "Resolución de prueba",
+            "source_path": "folios.md",
+            "tags": (),
+            "version": 1,
+            "anchor": "inicio",
+            **fields,
+        }
+    )
