@@ -40,6 +40,11 @@ def test_a_namespace_added_after_signing_is_explained():
     assert "xmlns" in reason(raw, Fault.NAMESPACE)
 
 
+def test_declarations_added_when_a_document_is_exported_alone_are_explained():
+    raw = signed(33).replace(b"<DTE ", b"<DTE" + XSI_DECLARATION.encode() + b" xsi:x='1' ", 1)
+    assert faults(raw) == {Fault.NAMESPACE}
+
+
 def test_signing_inside_the_envelope_is_explained():
     raw = signed(33, signed_declared=XSI_DECLARATION)
     assert faults(raw) == {Fault.DIGEST}
