@@ -5,8 +5,11 @@ The scripts measure, they do not test: run them one at a time on a calm machine,
     python -m tests.load.mixed_calls
 """
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,11 +21,14 @@ from tests.fake_claude import FakeClaude
 
 
 @contextmanager
-def stage(database: str = "postgres", **environment: str) -> Iterator[FakeClaude]:
+def stage(
+    database: str = "postgres", *, provider: str = "", **environment: str
+) -> Iterator[FakeClaude]:
     """Start the servers, set up Django against them and migrate.
 
     Args:
         database: ``postgres`` or ``sqlite``.
+        provider: URL of a provider that runs already; without it one runs on a thread of this process.
         **environment: Settings of this run, over those that suit a load run.
     """
     with ExitStack() as stack:
@@ -37,7 +43,7 @@ def stage(database: str = "postgres", **environment: str) -> Iterator[FakeClaude
         stack.callback(claude.stop)
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "aiservice.settings",
-            "ANTHROPIC_BASE_URL": claude.url,
+            "ANTHROPIC_BASE_URL": provider or claude.url,
             "ANTHROPIC_API_KEY": "sk-ant-load",
             "LOG_LEVEL": "CRITICAL",
             "RATE_LIMIT_PER_MINUTE": "0",
@@ -54,6 +60,18 @@ def stage(database: str = "postgres", **environment: str) -> Iterator[FakeClaude
 
         call_command("migrate", verbosity=0)
         yield claude
+
+
+@contextmanager
+def provider_process(*options: str) -> Iterator[str]:
+    """Run the local provider in a process of its own, so that its CPU is not counted as ours."""
+    command = [sys.executable, "-m", "tests.fake_claude", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+        yield run.stdout.readline().strip()
+        run.stdin.close()
+        report("the provider's bill", **json.loads(run.stdout.readline()))
 
 
 def report(title: str, **numbers: Any) -> None:
