@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from prometheus_client import REGISTRY
 
 
 class AiserviceConfig(AppConfig):
@@ -6,3 +7,10 @@ class AiserviceConfig(AppConfig):
 
     name = "aiservice"
     verbose_name = "Servicio de IA"
+
+    def ready(self) -> None:
+        """Register what is measured when Prometheus asks."""
+        # Needs the models, which are loaded only now.
+        from aiservice.metrics import DependencyCollector
+
+        REGISTRY.register(DependencyCollector())

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from adrf.views import APIView
-from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
@@ -151,6 +150,6 @@ class LiveView(ProbeView):
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Serve the Prometheus exposition; rendering it is CPU work, kept off the event loop."""
-    response: HttpResponse = await sync_to_async(ExportToDjangoView)(request)
+    """Serve the Prometheus exposition; some gauges are measured now (aiservice/metrics.py)."""
+    response: HttpResponse = await database_sync_to_async(ExportToDjangoView)(request)
     return response
