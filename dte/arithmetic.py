@@ -105,7 +105,8 @@ def adjusted(base: Decimal, rows: Iterable[Row], unit: Decimal = ONE) -> Adjuste
         else:
             over_lines += sign * value
             in_turn += sign * value
-    values = (half_up(over_lines, unit), half_up(in_turn, unit))
+    readings = (over_lines,) if in_turn == over_lines else (over_lines, in_turn)
+    values = tuple(half_up(reading, unit) for reading in readings)
     return Adjusted(values, max(1, percentages) * unit)
 
 

@@ -79,6 +79,12 @@ def to_moment(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=SANTIAGO)
 
 
+@lru_cache(maxsize=64)
+def day_in_chile(moment: datetime) -> date:
+    """Return the day of an aware moment where the SII is; most documents ask for the same few."""
+    return moment.astimezone(SANTIAGO).date()
+
+
 @lru_cache(maxsize=4096)
 def _steps(path: str) -> tuple[tuple[str, int], ...]:
     """``Detalle[3]/MontoItem`` as ``(("Detalle", 3), ("MontoItem", 0))``; 0 is 'no index'."""
@@ -99,7 +105,7 @@ class Values:
         """Return what stands at ``path`` (a text, a dict, a list), or None."""
         # Rules ask for a few hundred fields of each document, most of them rows' own.
         found = self.data.get(path)
-        return found if found is not None or path.isalnum() else self._walk(path)
+        return found if found is not None or not ("/" in path or "[" in path) else self._walk(path)
 
     def _walk(self, path: str) -> Any:
         node: Any = self.data

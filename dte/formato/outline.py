@@ -26,7 +26,7 @@ class Field:
     """One field of the format: where it goes, how often, and what its text may be."""
 
     __slots__ = (
-        "attributes", "check", "children", "least", "most", "name", "order", "required", "spec",
+        "attributes", "check", "children", "least", "most", "name", "order", "required", "simple", "spec",
     )  # fmt: skip
 
     def __init__(self, name: str, least: int, most: int, spec: str, order: int) -> None:
@@ -40,6 +40,8 @@ class Field:
         self.attributes: dict[str, Field] = {}
         self.required: tuple[str, ...] = ()
         """Names of the children that must be there."""
+        self.simple = False
+        """Whether it is one text, without rows or attributes."""
 
 
 def parse_outline(name: str, lines: Iterable[str]) -> Field:
@@ -65,6 +67,7 @@ def parse_outline(name: str, lines: Iterable[str]) -> Field:
 
 
 def _note_required(field: Field) -> None:
+    field.simple = field.most == 1 and not field.children and not field.attributes
     field.required = tuple(child.name for child in field.children.values() if child.least)
     for child in field.children.values():
         _note_required(child)

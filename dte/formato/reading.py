@@ -96,7 +96,13 @@ class XmlReader:
                 self._report(prefix + name, "está fuera de orden", child)
             else:
                 last = spec.order
-            self._place(node, child, spec, prefix)
+            if not spec.simple or len(child) or name in node:
+                self._place(node, child, spec, prefix)
+                continue
+            # Nine fields in ten: one text, once.
+            text = node[name] = child.text or ""
+            if spec.check is not None and (problem := spec.check(text)):
+                self._report(prefix + name, problem, child)
         for name in field.required:
             if name not in node:
                 self._report(prefix + name, "es obligatorio y no viene", element)

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from dte.document import SANTIAGO, Dte
+from dte.document import Dte, day_in_chile
 from dte.findings import Fault
 from dte.rules.registry import (
     ALL_TYPES,
@@ -68,7 +68,7 @@ def issue_date_is_possible(dte: Dte, ctx: Context) -> Faults:
     fields=(ISSUED,),
 )
 def issue_date_is_not_future(dte: Dte, ctx: Context) -> Faults:
-    today = ctx.as_of.astimezone(SANTIAGO).date()
+    today = day_in_chile(ctx.as_of)
     if dte.issued is not None and dte.issued > today:
         yield Fault(ISSUED, fecha=dte.issued, hoy=today)
 
@@ -93,7 +93,7 @@ def document_is_sent_in_time(dte: Dte, ctx: Context) -> Faults:
     moments = [ctx.as_of, dte.moment(SIGNED)]
     if ctx.envelope is not None:
         moments.append(ctx.envelope.caratula.moment("TmstFirmaEnv"))
-    days = [moment.astimezone(SANTIAGO).date() for moment in moments if moment is not None]
+    days = [day_in_chile(moment) for moment in moments if moment is not None]
     if days and max(days) - dte.issued > timedelta(days=SENDING_DAYS):
         yield Fault(ISSUED, fecha=dte.issued, envio=max(days))
 

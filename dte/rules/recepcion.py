@@ -6,7 +6,7 @@ the SII to claim against an invoice; after that it counts as accepted, irrevocab
 
 from datetime import date, timedelta
 
-from dte.document import SANTIAGO, Dte
+from dte.document import Dte, day_in_chile
 from dte.findings import Fault
 from dte.rules.registry import EVERY_FORM, RECEPTION, Context, Faults, rule
 
@@ -44,7 +44,7 @@ def claim_period(dte: Dte, ctx: Context) -> Faults:
     last_day = _last_day_to_claim(dte, ctx)
     if last_day is None:
         return
-    left = (last_day - ctx.as_of.astimezone(SANTIAGO).date()).days
+    left = (last_day - day_in_chile(ctx.as_of)).days
     if left < 0:
         yield Fault("Encabezado/IdDoc/FchEmis", last_day=last_day, days_left=left)
     elif left <= CLAIM_DAYS:

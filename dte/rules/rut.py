@@ -1,6 +1,7 @@
 """RUT: the taxpayers a document names."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from dte.document import Dte
 from dte.findings import Fault
@@ -106,8 +107,13 @@ def other_ruts_are_valid(dte: Dte, ctx: Context) -> Faults:
 def ruts_are_in_the_usual_range(dte: Dte, ctx: Context) -> Faults:
     named = ((ISSUER, dte.issuer), (RECEIVER, dte.receiver), *_other_ruts(dte))
     for path, rut in named:
-        if is_well_formed(rut) and int(rut.partition("-")[0]) < USUAL_MINIMUM:
+        if _is_short(rut):
             yield Fault(path, rut=rut)
+
+
+@lru_cache(maxsize=4096)
+def _is_short(rut: str) -> bool:
+    return is_well_formed(rut) and int(rut.partition("-")[0]) < USUAL_MINIMUM
 
 
 @rule(
