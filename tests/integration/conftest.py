@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,19 +32,14 @@ class RunningService:
 StartService = Callable[..., RunningService]
 
 
-@pytest.fixture
-def start_service(transactional_db: None, tmp_path: Path) -> Iterator[StartService]:
-    """Start the service on the suite's database and Redis; keywords are environment variables.
-
-    ``start_service(ANTHROPIC_BASE_URL=…, ANTHROPIC_API_KEY="test")`` points it at a fake Claude. The
-    test and the service share the database: what a test wants the service to see must be committed,
-    which is why this fixture needs ``transactional_db``.
-    """
+@contextmanager
+def services(directory: Path) -> Iterator[StartService]:
+    """Start services that log into a directory, and end them all."""
     started: list[RunningService] = []
 
     def start(**variables: str) -> RunningService:
         port = servers.free_port()
-        log = tmp_path / f"service-{len(started)}.log"
+        log = directory / f"service-{len(started)}.log"
         settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
         process = servers.start(
             [sys.executable, "-m", "aiservice.serve"],
@@ -61,6 +57,30 @@ def start_service(transactional_db: None, tmp_path: Path) -> Iterator[StartServi
     yield start
     codes = [service.stop() for service in started]
     assert not any(codes), "\n".join(service.log.read_text() for service in started)
+
+
+@pytest.fixture
+def start_service(transactional_db: None, tmp_path: Path) -> Iterator[StartService]:
+    """Start the service on the suite's database and Redis; keywords are environment variables.
+
+    ``start_service(ANTHROPIC_BASE_URL=…, ANTHROPIC_API_KEY="test")`` points it at a fake Claude. The
+    test and the service share the database: what a test wants the service to see must be committed,
+    which is why this fixture needs ``transactional_db``.
+    """
+    with services(tmp_path) as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def module_services(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartService]:
+    """Like ``start_service``, for services that all tests of a module use: a start takes seconds.
+
+    Its tests must be transactional themselves, and the service must keep nothing between them.
+    """
+    with services(tmp_path_factory.mktemp("services")) as start:
+        yield start
 
 
 @pytest.fixture

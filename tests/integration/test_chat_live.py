@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,18 +22,37 @@ ANSWER = "uno dos tres cuatro cinco seis siete ocho nueve diez"
 STREAM = "/api/chat/message/stream"
 
 
-@pytest.fixture
-def live(fake_claude: FakeClaude, start_service: StartService) -> RunningService:
+@pytest.fixture(scope="module")
+def claude() -> Iterator[FakeClaude]:
+    """The local Claude of all these tests."""
+    server = FakeClaude()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def live(claude: FakeClaude, module_services: StartService) -> RunningService:
     """The service with the local Claude behind it."""
-    fake_claude.say(ANSWER)
-    return start_service(
-        ANTHROPIC_BASE_URL=fake_claude.url,
+    return module_services(
+        ANTHROPIC_BASE_URL=claude.url,
         ANTHROPIC_API_KEY="sk-ant-test",
         ANTHROPIC_RETRIES="0",
         DATABASE_POOL_MIN="1",
         DATABASE_POOL_MAX="2",
         RATE_LIMIT_PER_MINUTE="0",
     )
+
+
+@pytest.fixture
+async def fake_claude(claude: FakeClaude) -> AsyncIterator[FakeClaude]:
+    """The local Claude, as if new."""
+    claude.requests.clear()
+    claude.say(ANSWER)
+    yield claude
+    claude.release()
+    # What a test left behind must not settle its row in the next one's database.
+    await until(lambda: claude.open_streams == 0)
+    await until(lambda: not UsageRecord.objects.filter(state=State.OPEN).exists())
 
 
 @pytest.fixture
@@ -84,7 +103,7 @@ async def test_text_arrives_while_it_is_being_written(client: Any, fake_claude: 
     assert ANSWER.startswith(first["content"])
 
 
-async def test_a_stream_ends_in_done_with_its_account(client: Any):
+async def test_a_stream_ends_in_done_with_its_account(client: Any, fake_claude: FakeClaude):
     events = await whole(client, session_id="s")
 
     assert "".join(event["content"] for event in events[:-1]) == ANSWER

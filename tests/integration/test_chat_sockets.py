@@ -20,6 +20,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 QUESTION = {"message": "¿Cuánto duran los folios de un CAF?"}
 
 
+@pytest.fixture(scope="module")
+def service(module_services: StartService) -> RunningService:
+    """The service without a Claude key, for all these tests."""
+    return module_services()
+
+
 def address(service: RunningService) -> str:
     return service.url.replace("http", "ws", 1) + "/ws/chat/"
 
