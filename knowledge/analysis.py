@@ -8,7 +8,7 @@ the vocabulary of the spelling correction.
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -57,6 +57,17 @@ def words(text: str) -> Iterator[str]:
                     yield fold(part)[: MAX_TERM - 1]
     for number in _THOUSANDS.findall(text):
         yield number.replace(".", "")
+
+
+def replace_words(text: str, replacement: Callable[[str], str]) -> str:
+    """Return a text with those words replaced for which the folded word's replacement differs."""
+
+    def swap(match: re.Match[str]) -> str:
+        folded = fold(match[0])[: MAX_TERM - 1]
+        other = replacement(folded)
+        return match[0] if other == folded else other
+
+    return _WORD.sub(swap, text)
 
 
 def is_content(word: str) -> bool:

@@ -22,6 +22,11 @@ class QueryWord:
     known: float  # 1 as typed or surely corrected, 0 when nothing is near
     corrections: tuple[str, ...] = ()
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether the word was corrected without doubt."""
+        return bool(self.corrections) and self.known == 1
+
 
 @dataclass(frozen=True)
 class Query:
@@ -40,6 +45,14 @@ class Query:
     def corrected(self) -> dict[str, tuple[str, ...]]:
         """Words that no passage has, and what they were taken for."""
         return {word.word: word.corrections for word in self.words if word.corrections}
+
+    def respelled(self, text: str) -> str:
+        """Return the question with its misspelt words as they are spelt, where there is no doubt.
+
+        The embedding model reads letters, and one slip of typing moves its vector a long way.
+        """
+        corrected = {word.word: word.corrections for word in self.words if word.is_sure}
+        return analysis.replace_words(text, lambda word: corrected.get(word, (word,))[0])
 
     def relative(self, score: float) -> float:
         """Return a passage's score as a part of the best possible one, 0 to 1."""

@@ -109,7 +109,7 @@ def explore(
         return Search(query=analysed, candidates=(), refused=True)
     ids: list[int] = ranker.ids[rows].tolist()
     lexical = scores[rows]
-    cosines = _cosines(query, ids)
+    cosines = _cosines(analysed.respelled(query), ids)
     blended = _blend(lexical, cosines)
     by_words = np.isnan(cosines).all()
     candidates = tuple(
