@@ -14,8 +14,6 @@ PYTEST_ARGS ?=
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-# Reading 400 passages by meaning takes minutes of CPU; KNOWLEDGE_SEMANTIC=on asks for it.
-run: export KNOWLEDGE_SEMANTIC ?= off
 run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PORT)
 	@$(BIN)/python manage.py quickstart
 
@@ -71,9 +69,10 @@ $(BIN)/python:
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/.base: requirements/base.txt | $(BIN)/python
+$(VENV)/.base: requirements/base.txt requirements/semantic.txt | $(BIN)/python
 	@echo "Installing $<: a minute or two, once"
 	@$(PIP) -r $<
+	@$(PIP) --no-deps -r requirements/semantic.txt || echo "Searching by words alone: no search by meaning here."
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(BIN)/python

@@ -49,7 +49,8 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         self.stdout.write("Knowledge ", ending="")
         with quiet("knowledge"):
-            call_command("load_knowledge", stdout=self.stdout)
+            # The shipped documents bring their vectors; computing others would take minutes.
+            call_command("load_knowledge", no_embed=True, stdout=self.stdout)
         credentials = Credentials(key=make_key(), password=make_administrator())
         self.stdout.write(guide(credentials, base_url(settings.HOST, settings.PORT)))
         self.stdout.flush()

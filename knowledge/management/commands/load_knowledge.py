@@ -4,6 +4,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,7 +33,9 @@ class Command(BaseCommand):
             "--check", action="store_true", help="solo valida; termina con error si algo falla"
         )
         parser.add_argument(
-            "--no-embed", action="store_true", help="no calcula los vectores que falten"
+            "--no-embed",
+            action="store_true",
+            help="no calcula vectores: usa los que traiga la carpeta",
         )
         parser.add_argument(
             "--watch", action="store_true", help="sigue cargando lo que cambie, hasta Ctrl+C"
@@ -66,10 +69,9 @@ class Command(BaseCommand):
         if not documents:
             raise CommandError("Ningún archivo se pudo cargar.")
         indexing.ensure_current()
-        if not options["no_embed"]:
-            self._embed(paths)
+        self._embed(paths, compute=not options["no_embed"])
 
-    def _embed(self, paths: Sequence[Path]) -> None:
+    def _embed(self, paths: Sequence[Path], *, compute: bool) -> None:
         """Take vectors along from the folder, then compute the rest; the text is live already."""
         if not semantic.available():
             return
@@ -78,7 +80,9 @@ class Command(BaseCommand):
             for path in paths
             if (path / embedding.SHIPPED).is_file()
         )
-        computed = embedding.embed_missing(lambda done, total: self._bar("vectors", done, total))
+        computed = 0
+        if compute:
+            computed = embedding.embed_missing(partial(self._bar, "vectors"))
         if taken or computed:
             # Not on standard output, whose last line is the counts.
             self.stderr.write(f"vectors: {taken} taken, {computed} computed")
