@@ -16,7 +16,7 @@ from lxml import etree
 
 from dte.document import Dte, Envelope, Values, XmlSource, to_type
 from dte.formato.outline import BOLETA_TYPES, Field, outline
-from dte.formato.reading import XmlReader, local_name, source_line
+from dte.formato.reading import FOREIGN, Problem, XmlReader, local_name, source_line
 from dte.unreadable import Unreadable
 
 # Our own limits (rule XML-07). A real DTE has a few dozen KB and 12 levels.
@@ -191,8 +191,8 @@ def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> X
     holder = shell if root == "SetDTE" else next(iter(children(shell, "SetDTE")), shell)
     if not fragments or len(children(holder, "DTE")) != len(fragments):
         raise Unreadable("XML-05", line=source_line(shell), root=root)
-    reader = XmlReader()
     caratulas = children(holder, "Caratula")
+    reader = XmlReader(namespace=_namespace(caratulas[0]) if caratulas else "")
     data = reader.read(caratulas[0], outline("caratula"), "SetDTE/Caratula") if caratulas else {}
     envelope = Envelope(
         kind=root,
@@ -227,8 +227,10 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
     body = bodies[0] if bodies else None
     tipo = _tipo_of(body) if body is not None else 0
     kind = local_name(body.tag) if body is not None else "Documento"
-    reader = XmlReader(first_line)
+    reader = XmlReader(first_line, _namespace(body) if body is not None else "")
     data = reader.read(body, _outline_of(kind, tipo)) if body is not None else {}
+    if body is not None and _namespace(body) != _namespace(element):
+        reader.problems.append(Problem(kind, FOREIGN, first_line + source_line(body) - 1))
     if _too_deep(element):
         raise Unreadable("XML-07", line=first_line, what=f"tiene más de {MAX_DEPTH} niveles")
     return Dte(

@@ -14,6 +14,7 @@ from dte.formato.outline import XML_ONLY, Field
 Node = dict[str, Any]
 MAX_PROBLEMS = 100
 UNKNOWN = "no existe en el formato del SII"
+FOREIGN = "está en otro espacio de nombres"
 STRAY_TEXT = "trae texto suelto entre sus etiquetas"
 
 
@@ -63,9 +64,11 @@ def source_line(element: etree._Element) -> int:
 class XmlReader:
     """Reads one element by a field and keeps the problems found on the way."""
 
-    def __init__(self, first_line: int = 1) -> None:
+    def __init__(self, first_line: int = 1, namespace: str = "") -> None:
         self.problems: list[Problem] = []
         self._offset = first_line - 1
+        # Every field must be in the namespace of the document: in another it is another field.
+        self._space = f"{{{namespace}}}" if namespace else ""
 
     def _report(self, path: str, text: str, element: etree._Element) -> None:
         if len(self.problems) < MAX_PROBLEMS:
@@ -86,11 +89,10 @@ class XmlReader:
             tag = child.tag
             if not isinstance(tag, str):
                 continue  # comments and processing instructions
-            name = _local_names.get(tag) or local_name(tag)
+            name = tag.removeprefix(self._space)
             spec = known.get(name)
             if spec is None:
-                node.setdefault(name, child.text or "" if not len(child) else {})
-                self._report(prefix + name, UNKNOWN, child)
+                self._unknown(node, child, prefix)
                 continue
             if spec.order < last:
                 self._report(prefix + name, "está fuera de orden", child)
@@ -109,6 +111,14 @@ class XmlReader:
         if field.attributes:
             self._read_attributes(element, field, prefix)
         return node
+
+    def _unknown(self, node: Node, child: etree._Element, prefix: str) -> None:
+        name = local_name(str(child.tag))
+        if child.tag != self._space + name:
+            self._report(prefix + name, FOREIGN, child)
+            return
+        self._report(prefix + name, UNKNOWN, child)
+        node.setdefault(name, child.text or "" if not len(child) else {})
 
     def _place(self, node: Node, child: etree._Element, spec: Field, prefix: str) -> None:
         name = spec.name

@@ -106,6 +106,8 @@ def test_xml_fields_keep_their_order():
         (b"<Folio>123</Folio>", b"<Folio>123</Folio>suelto", "texto suelto"),
         (b"<IdDoc>", b"<IdDoc>suelto", "texto suelto"),
         (b' ID="F1"', b"", "es obligatorio"),
+        (b"<Documento ", b'<Documento xmlns="http://example.cl/" ', "otro espacio de nombres"),
+        (b"<Totales>", b'<Totales xmlns="http://example.cl/">', "otro espacio de nombres"),
     ],
 )
 def test_xml_structure_is_judged(old, new, says):
