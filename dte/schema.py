@@ -88,7 +88,7 @@ class NumberedAnswerSerializer(DocumentAnswerSerializer):
     number = serializers.IntegerField()
 
 
-class AnswerSerializer(DocumentAnswerSerializer):
+class ValidationAnswerSerializer(DocumentAnswerSerializer):
     """The answer; ``documents`` only for an envelope."""
 
     documents = NumberedAnswerSerializer(many=True, required=False)
@@ -208,7 +208,7 @@ LEGACY: Final[dict[str, Any]] = {
     "summary": "Valida un documento (clientes Odoo existentes)",
     "parameters": _OPTIONS,
     "request": LegacyRequestSerializer,
-    "responses": {200: AnswerSerializer, 400: _REFUSED},
+    "responses": {200: ValidationAnswerSerializer, 400: _REFUSED},
     "examples": [
         OpenApiExample("Forma plana", _EXAMPLE_FLAT, request_only=True),
         OpenApiExample(
@@ -231,7 +231,7 @@ VALIDATE: Final[dict[str, Any]] = {
         },
         "application/json": {"type": "object", "description": "Encabezado, Detalle, …"},
     },
-    "responses": {200: AnswerSerializer, 400: _REFUSED, 413: _REFUSED},
+    "responses": {200: ValidationAnswerSerializer, 400: _REFUSED, 413: _REFUSED},
     "examples": [
         OpenApiExample(
             "IVA que no cuadra", _EXAMPLE_ANSWER, response_only=True, status_codes=["200"]

@@ -173,6 +173,7 @@ class DocumentsView(ReadingView):
     """The documents in use."""
 
     @extend_schema(
+        operation_id="api_knowledge_documents_list",
         summary="Listar los documentos",
         tags=TAGS,
         responses=inline_serializer(
@@ -210,7 +211,7 @@ class SectionView(ReadingView):
         summary="Leer una sección",
         tags=TAGS,
         responses=inline_serializer(
-            "Section",
+            "SectionOfDocument",
             {
                 "document": DocumentSummarySerializer(),
                 "anchor": serializers.CharField(),

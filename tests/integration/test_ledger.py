@@ -135,7 +135,7 @@ def test_a_budget_of_the_admin_comes_before_the_default_and_holds_at_once(key, s
     settings.BUDGET_KEY_DAY_USD = Decimal(0)
     with pytest.raises(BudgetExceeded):
         ledger.reserve(reservation(key))
-    budget = Budget.objects.create(api_key=key, period=Period.DAY, limit_usd=None)
+    budget = Budget.objects.create(api_key=key, period=Period.DAY, limit_usd=None)  # type: ignore[misc]
     ledger.reserve(reservation(key))
     Budget.objects.filter(pk=budget.pk).update(limit_usd=CENT)
     with pytest.raises(BudgetExceeded):

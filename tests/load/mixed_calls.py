@@ -89,7 +89,7 @@ def main() -> None:
 
         def total(complete: bool) -> Decimal:
             kept = rows.filter(usage_complete=complete, total_tokens__gt=0)
-            return kept.aggregate(sum=Sum("cost_usd", default=Decimal(0)))["sum"]
+            return Decimal(kept.aggregate(sum=Sum("cost_usd", default=Decimal(0)))["sum"])
 
         exact = {
             row.provider_message_id: row.cost_usd

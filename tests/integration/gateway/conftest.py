@@ -1,0 +1,18 @@
+"""What every test of the gateway needs."""
+
+import pytest
+from channels.db import database_sync_to_async as on_database
+
+from usage.models import ApiKey
+
+
+@pytest.fixture(autouse=True)
+def quick(settings, monkeypatch):
+    monkeypatch.setattr("usage.llm.gateway._pause", lambda failure, number: 0)
+    settings.ANTHROPIC_RETRIES = 0
+
+
+@pytest.fixture
+async def key():
+    created, _ = await on_database(ApiKey.objects.issue)(name="acme")
+    return created
