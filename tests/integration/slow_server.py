@@ -14,6 +14,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await chat(receive, send)
     elif scope["path"] == "/measure":
         await measure(receive, send)
+    elif scope["path"] == "/root":
+        await answer(scope["root_path"], send)
     else:
         await reply(scope["path"], receive, send)
 
@@ -46,8 +48,13 @@ async def measure(receive: Any, send: Any) -> None:
         event = await receive()
         length += len(event["body"])
         more = event["more_body"]
+    await answer(str(length), send)
+
+
+async def answer(text: str, send: Any) -> None:
+    """Send a whole reply."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-    await send({"type": "http.response.body", "body": str(length).encode()})
+    await send({"type": "http.response.body", "body": text.encode()})
 
 
 def note(line: str) -> None:

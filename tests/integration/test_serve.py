@@ -130,6 +130,31 @@ def test_body_above_the_ceiling_is_refused_in_the_shape_of_every_error(patient, 
     }
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    ["multipart/form-data", "multipart/form-data; boundary=é", "application/x-www-form-urlencoded"],
+)
+def test_form_is_left_to_the_application(patient, content_type):
+    # The server would refuse these without a word, or spend the event loop's time on parsing them.
+    response = httpx2.post(
+        f"http://127.0.0.1:{patient.port}/measure",
+        content=b"not a form",
+        headers={"Content-Type": content_type.encode("latin-1")},
+        timeout=20,
+    )
+    assert response.text == "10"
+
+
+@pytest.mark.parametrize("prefix", ["/somewhere", "/é"])
+def test_client_cannot_choose_the_path_prefix(patient, prefix):
+    response = httpx2.get(
+        f"http://127.0.0.1:{patient.port}/root",
+        headers={"Daphne-Root-Path": prefix.encode("latin-1")},
+        timeout=20,
+    )
+    assert (response.status_code, response.text) == (200, "")
+
+
 def test_client_that_never_stops_sending_is_cut_off(patient):
     with pytest.raises(httpx2.TransportError):
         post(patient, itertools.repeat(b"x" * CEILING))
