@@ -7,6 +7,7 @@ ever added and the verdict is computed from all of them.
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from dte.findings import Finding, Severity
 from dte.intake import UseOfAI
 from dte.models import Validation
 from dte.report import Judged, Report
+from dte.rules import REGISTRY
 from dte.validation import sort
 from usage import llm
 from usage.errors import Refusal
@@ -29,6 +31,9 @@ log = structlog.get_logger(__name__)
 OPERATION: Final = "dte.review"
 MAX_TOKENS: Final = 2_000
 MAX_LINES: Final = 80
+REUSE_SECONDS: Final = (
+    15 * 60
+)  # the same document asked about again gets the same doubts, for nothing
 MAX_DOUBTS: Final = 10
 HISTORY_DAYS: Final = 180
 MAX_TOLD: Final = 20
@@ -142,7 +147,9 @@ async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[Any]
     history = await database_sync_to_async(_past)(api_key, dte)
     prompt = _prompt(dte, judged.findings, [*history, *_short(told)])
     try:
-        reply = await llm.ask(prompt, api_key=api_key, operation=OPERATION)
+        reply = await llm.ask(
+            prompt, api_key=api_key, operation=OPERATION, reuse_seconds=REUSE_SECONDS
+        )
     except Refusal as refusal:
         judged.review = {
             "status": "unavailable",
@@ -167,12 +174,21 @@ def _prompt(dte: Dte, findings: Sequence[Finding], history: list[Any]) -> llm.Pr
     # Without a '<' of its own the document cannot close the tag it is put in.
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     return llm.Prompt(
-        system=(_SYSTEM,),
+        system=(_SYSTEM, _digest()),
         turns=(llm.Turn("user", f"<documento>\n{text}\n</documento>"),),
         max_tokens=MAX_TOKENS,
         schema=_SCHEMA,
         effort="medium",
+        continues=False,  # the next document is another one
     )
+
+
+@cache
+def _digest() -> str:
+    """What the rules check, so that nothing is reported twice; also what makes the prefix cacheable."""
+    rules = sorted(REGISTRY.values(), key=lambda unit: unit.code)
+    lines = [f"{unit.code}: {unit.title}" for unit in rules]
+    return "El motor de reglas ya comprueba lo siguiente; no lo repitas.\n" + "\n".join(lines)
 
 
 def _content(dte: Dte) -> dict[str, Any]:

@@ -37,14 +37,21 @@ def marks(arguments):
 
 
 def test_breakpoints_end_the_stable_prefix_and_the_last_turn(settings):
-    arguments = compose.parameters(Prompt(("a", "b"), CONVERSATION, 10), MODEL)
+    arguments = compose.parameters(Prompt(("a", "b", "c"), CONVERSATION, 10), MODEL)
     system, turns = marks(arguments)
-    assert system == [None, {"type": "ephemeral"}]
+    assert system == [{"type": "ephemeral"}, None, {"type": "ephemeral"}]
     assert turns == [[None, None], [None], [None, {"type": "ephemeral"}]]
     settings.PROMPT_CACHE_TTL = "1h"
     system, turns = marks(compose.parameters(Prompt(("a",), CONVERSATION, 10), MODEL))
     assert system == [{"type": "ephemeral", "ttl": "1h"}]
     assert turns[-1][-1] == {"type": "ephemeral"}  # a longer lifetime may not follow a shorter one
+
+
+def test_a_prompt_that_will_not_go_on_is_cached_up_to_its_stable_part_only():
+    prompt = Prompt(("a",), CONVERSATION, 10, continues=False)
+    system, turns = marks(compose.parameters(prompt, MODEL))
+    assert system == [{"type": "ephemeral"}]
+    assert turns == [[None, None], [None], [None, None]]
 
 
 def test_passages_stand_in_their_own_turn_before_its_text():

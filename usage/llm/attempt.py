@@ -175,6 +175,7 @@ class Attempt:
             self._elapsed_ms() / 1000
         )
         await settle_or_spool(call, settlement)
+        self._watch_cache(settlement.usage)
         self.account = Account(
             call.id, settlement.usage, settlement.cost_usd, settlement.provider_request_id
         )
@@ -188,6 +189,12 @@ class Attempt:
             error=settlement.error_type,
             ms=settlement.latency_ms,
         )
+
+    def _watch_cache(self, usage: TokenUsage) -> None:
+        """A stable prefix that is too short for the model is silently not cached: say so."""
+        uncached = not (usage.cache_read_tokens or usage.cache_write_tokens)
+        if uncached and self.reading.finished and "system" in self.plan.arguments:
+            log.warning("prefix_not_cached", operation=self.plan.operation, model=self.plan.model)
 
     async def _reserved(self) -> OpenCall | None:
         if self._reserving is None:

@@ -2,7 +2,7 @@
 
 Anthropic caches a prefix up to each breakpoint, and only an exact repetition reads it
 (https://platform.claude.com/docs/en/build-with-claude/prompt-caching): stable blocks come first and
-end in one breakpoint, the conversation follows and its last turn carries the other. Everything that
+end in a breakpoint, the conversation follows and its last turn carries another. Everything that
 changes from call to call, retrieved passages included, stands after the stable prefix. The same
 prompt always gives the same bytes.
 """
@@ -21,10 +21,13 @@ def parameters(prompt: Prompt, model: str) -> dict[str, Any]:
         "max_tokens": prompt.max_tokens,
         "messages": [_message(turn) for turn in prompt.turns],
     }
-    _mark(arguments["messages"][-1]["content"][-1], "5m")
+    if prompt.continues:
+        _mark(arguments["messages"][-1]["content"][-1], "5m")
     if prompt.system:
         blocks = [{"type": "text", "text": text} for text in prompt.system]
-        _mark(blocks[-1], settings.PROMPT_CACHE_TTL)
+        # The first one too: it is common to prompts whose later blocks differ, and costs nothing more.
+        for block in (blocks[0], blocks[-1]):
+            _mark(block, settings.PROMPT_CACHE_TTL)
         arguments["system"] = blocks
     if output := _output_config(prompt):
         arguments["output_config"] = output

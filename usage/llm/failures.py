@@ -107,4 +107,4 @@ def _retry_after(response: httpx2.Response) -> float:
 
 def suspended(seconds: float) -> Failure:
     """Return the failure of a call that did not leave because the breaker is open."""
-    return Failure("breaker", Outcome.BREAKER, provider=True, retry=False, stay_away=seconds)
+    return Failure("breaker", Outcome.FAILED, provider=True, retry=False, stay_away=seconds)

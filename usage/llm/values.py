@@ -30,6 +30,8 @@ class Prompt:
         turns: The conversation; the last turn is the user's.
         max_tokens: The most the answer may have, the model's thinking included.
         schema: JSON schema that the answer must follow; then the reply carries `data`.
+        continues: Whether the conversation is likely to go on from here; then its end is cached too,
+            which costs a quarter more for what is new and nearly nothing for what is not.
         effort: How much the model may think; the model's own default when None.
     """
 
@@ -38,6 +40,7 @@ class Prompt:
     max_tokens: int
     schema: dict[str, Any] | None = None
     effort: Literal["low", "medium", "high"] | None = None
+    continues: bool = True
 
 
 @dataclass(frozen=True, slots=True)

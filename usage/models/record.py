@@ -49,7 +49,6 @@ class Outcome(models.TextChoices):
     TIMEOUT = "timeout", "tiempo agotado"
     CUT = "cut", "respuesta cortada"
     CANCELLED = "cancelled", "cliente se retiró"
-    BREAKER = "breaker", "proveedor suspendido"
     SWEPT = "swept", "proceso interrumpido"
 
 
