@@ -105,7 +105,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "llm_used",
         "cut",
     ]
-    list_filter = ["role", "llm_used", "specialist", "cut", "created_at"]
+    list_filter = ["role", "llm_used", "specialist", "rating", "cut", "created_at"]
     list_select_related = ["conversation"]
     search_fields = ["content", "conversation__session_id"]
     date_hierarchy = "created_at"
@@ -120,6 +120,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "specialist",
         "llm_used",
         "confidence",
+        "rating",
         "cut",
         "cost",
     ]

@@ -5,7 +5,7 @@ tokens flow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +19,8 @@ from chat.events import OFFLINE
 from chat.models import Conversation, Message
 from chat.plugins import Specialist
 from chat.retrieval import find_passages
+from knowledge import questions
+from knowledge.questions import Reason
 from knowledge.search import Hit
 from usage import ledger
 from usage.llm import Turn
@@ -74,6 +76,7 @@ class Exchange:
     specialist: Specialist
     hits: Sequence[Hit]
     history: Sequence[Turn]
+    history_end: int
     turn: str
 
 
@@ -88,6 +91,8 @@ def open_exchange(question: Question) -> Exchange:
         )
         previous = earlier[-1].question if earlier else ""
         hits = find_passages(question.text, specialist, previous=previous)
+        if not hits:
+            questions.record(question.text, Reason.NOT_FOUND, module=specialist.module)
         message.prompt = prompt.user_turn(question.text, hits, conversation.user_context)
         message.specialist = specialist.name
     finally:
@@ -100,6 +105,7 @@ def open_exchange(question: Question) -> Exchange:
         specialist=specialist,
         hits=hits,
         history=[turn for answered in earlier for turn in answered.turns],
+        history_end=earlier[-1].pk if earlier else 0,
         turn=message.prompt,
     )
 
@@ -136,6 +142,14 @@ def _answered(conversation: Conversation) -> list[Answered]:
         start = answered[len(answered) - len(kept)].pk
         Conversation.objects.filter(pk=conversation.pk).update(history_start=start)
     return kept
+
+
+def forget_history(exchange: Exchange) -> Exchange:
+    """Return the exchange without what was said before, and send that no more in later ones."""
+    Conversation.objects.filter(pk=exchange.conversation_id).update(
+        history_start=exchange.history_end + 1
+    )
+    return replace(exchange, history=())
 
 
 def trimmed(answered: Sequence[Answered]) -> list[Answered]:

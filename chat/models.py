@@ -107,6 +107,9 @@ class Message(models.Model):
         related_name="chat_messages",
         verbose_name="registro de uso",
     )
+    rating = models.CharField(
+        "valoración", max_length=4, choices=[("up", "útil"), ("down", "no útil")], blank=True
+    )
     cut = models.BooleanField(
         "cortada",
         default=False,

@@ -21,13 +21,14 @@ from chat.exchange import (
     OPERATION,
     Exchange,
     Question,
+    forget_history,
     open_exchange,
     store_answer,
     store_offline_answer,
 )
 from chat.models import Message
 from usage import llm
-from usage.errors import ModelUnavailable
+from usage.errors import CallTooLarge, ModelUnavailable
 from usage.llm import Prompt, Reply, TextDelta
 from usage.models import ApiKey
 
@@ -70,6 +71,22 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
 
 
 async def _from_model(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Event, None]:
+    """Answer with the model, without the earlier conversation where that makes the call too large."""
+    try:
+        async with aclosing(_spoken(exchange, streaming=streaming)) as events:
+            async for event in events:
+                yield event
+    except CallTooLarge:  # raised before anything is sent
+        if not exchange.history:
+            raise
+        log.info("history_dropped", turns=len(exchange.history))
+        shorter = await database_sync_to_async(forget_history)(exchange)
+        async with aclosing(_spoken(shorter, streaming=streaming)) as events:
+            async for event in events:
+                yield event
+
+
+async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Event, None]:
     request = prompt.build(exchange.specialist, exchange.history, exchange.turn)
     call = llm.stream if streaming else _whole
     citations = CitationFilter(len(exchange.hits))

@@ -85,7 +85,7 @@ class CitationSerializer(serializers.Serializer[Any]):
     cited = serializers.BooleanField()
 
 
-class AnswerSerializer(serializers.Serializer[Any]):
+class ChatAnswerSerializer(serializers.Serializer[Any]):
     """An answer."""
 
     message = serializers.CharField(help_text="Markdown.")
@@ -123,8 +123,15 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "confidence",
             "llm_used",
             "plugin_used",
+            "rating",
             "cut",
         ]
+
+
+class FeedbackSerializer(serializers.Serializer[Any]):
+    """What the user thought of an answer."""
+
+    rating = serializers.ChoiceField(["up", "down"])
 
 
 class StatsSerializer(serializers.Serializer[Any]):

@@ -14,12 +14,14 @@ from rest_framework.response import Response
 
 from chat.events import Done, Event, Text
 from chat.exchange import Question
+from chat.feedback import rate
 from chat.models import Conversation, Message
 from chat.reply import answer
 from chat.serializers import (
-    AnswerSerializer,
+    ChatAnswerSerializer,
     ClearedSerializer,
     ConversationSerializer,
+    FeedbackSerializer,
     MessageSerializer,
     NewSessionSerializer,
     QuestionSerializer,
@@ -88,7 +90,7 @@ class MessageView(MeteredAPIView):
         operation_id="chat_message",
         summary="Preguntar",
         request=QuestionSerializer,
-        responses=AnswerSerializer,
+        responses=ChatAnswerSerializer,
         tags=["chat"],
     )
     async def post(self, request: Request) -> Response:
@@ -117,6 +119,25 @@ class MessageStreamView(MeteredAPIView):
         """Answer as Server-Sent Events."""
         question = question_from(request.data, _caller(request))
         return event_stream(answer(question, streaming=True))
+
+
+class FeedbackView(MeteredAPIView):
+    """What the user thought of an answer."""
+
+    @extend_schema(
+        operation_id="chat_message_feedback",
+        summary="Valorar una respuesta",
+        request=FeedbackSerializer,
+        responses=FeedbackSerializer,
+        tags=["chat"],
+    )
+    async def post(self, request: Request, message_id: int) -> Response:
+        """Keep the rating; a bad one puts the question on the editors' list."""
+        serializer = FeedbackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        rating = serializer.validated_data["rating"]
+        await database_sync_to_async(rate)(_caller(request), message_id, rating)
+        return Response({"rating": rating})
 
 
 class SessionView(MeteredAPIView):

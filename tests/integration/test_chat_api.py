@@ -11,6 +11,7 @@ from model_bakery import baker
 from rest_framework.test import APIClient
 
 from chat.models import Conversation, Message
+from knowledge.models import Question as KnowledgeQuestion
 from usage.models import ApiKey, UsageRecord
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -176,6 +177,42 @@ def test_a_deleted_conversation_is_gone_and_its_cost_stays(api_client: APIClient
     assert api_client.get(SESSION + "s").status_code == 404
     assert not Message.objects.exists()
     assert UsageRecord.objects.count() == 1
+
+
+def feedback(client: APIClient, message_id: Any, rating: Any) -> Any:
+    return client.post(f"{MESSAGE}/{message_id}/feedback", {"rating": rating}, format="json")
+
+
+def test_a_bad_rating_is_kept_and_puts_the_question_on_the_editors_list_once(
+    api_client: APIClient, knowledge: None
+):
+    answer = ask(api_client, session_id="s").json()["message_id"]
+
+    responses = [feedback(api_client, answer, rating) for rating in ("down", "down", "up")]
+
+    assert [response.status_code for response in responses] == [200, 200, 200]
+    assert Message.objects.get(pk=answer).rating == "up"
+    assert KnowledgeQuestion.objects.get().thumbs_down == 1
+    assert api_client.get(SESSION + "s").json()["messages"][1]["rating"] == "up"
+
+
+def test_only_ones_own_answers_can_be_rated(
+    api_client: APIClient, stranger: APIClient, knowledge: None
+):
+    answer = ask(api_client).json()["message_id"]
+    question = Message.objects.get(role="user").pk
+
+    assert feedback(stranger, answer, "down").status_code == 404
+    assert feedback(api_client, question, "down").status_code == 404
+    assert feedback(api_client, 10**18, "down").status_code == 404
+    assert feedback(api_client, answer, "sideways").status_code == 400
+    assert not KnowledgeQuestion.objects.exists()
+
+
+def test_a_question_that_finds_nothing_is_put_on_the_editors_list(api_client: APIClient):
+    ask(api_client)
+
+    assert KnowledgeQuestion.objects.get().not_found == 1
 
 
 @pytest.mark.parametrize("path", ["nada", "x" * 101, "%00", "a%00b"])

@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from chat import plugins
 from chat.models import Message
+from chat.prompt import MAX_TOKENS
 from tests.fake_claude import FakeClaude, Script
 from usage.models import State, UsageRecord
 
@@ -172,6 +173,23 @@ def test_questions_that_were_never_answered_are_not_sent_again(
     ask(api_client, "¿Y los de boletas?", session_id="s")
 
     assert len(fake_claude.requests[-1]["messages"]) == 1
+
+
+def test_a_conversation_too_long_for_one_request_goes_on_without_its_beginning(
+    api_client: APIClient, fake_claude: FakeClaude, settings: Any
+):
+    ask(api_client, session_id="s")
+    two_turns = ask(api_client, "¿Y si vencen?", session_id="s")["tokens_used"]["total_tokens"]
+    # Room for two turns, with the gateway's margin for the provider's count; not for three.
+    settings.MAX_TOKENS_PER_REQUEST = int(two_turns * 1.05) + MAX_TOKENS + 800
+    fake_claude.say(lambda body: "Sí [1].")
+
+    body = ask(api_client, "¿Y los de boletas?", session_id="s")
+    ask(api_client, "¿Y los de guías?", session_id="s")
+
+    assert body["llm_used"] == "anthropic"
+    assert len(fake_claude.requests[-2]["messages"]) == 1
+    assert len(fake_claude.requests[-1]["messages"]) == 3
 
 
 def test_who_asks_is_not_told_to_the_provider(api_client: APIClient, fake_claude: FakeClaude):
