@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django_redis.pool import SentinelConnectionFactory
 
 
-class SharedSentinelFactory(SentinelConnectionFactory):
+class SharedSentinelFactory(SentinelConnectionFactory):  # type: ignore[misc]
     """One Sentinel client per process.
 
     Under ASGI Django makes a new cache backend per request, and the stock factory would build a

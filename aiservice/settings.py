@@ -24,7 +24,7 @@ env = environ.FileAwareEnv()
 
 def secret(name: str, default: str = "") -> str:
     """Read a secret; files written by editors and orchestrators often end in a newline."""
-    return env.str(name, default=default).strip()
+    return str(env.str(name, default=default)).strip()
 
 
 ENVIRONMENT = env.str("ENVIRONMENT", default="production")
