@@ -168,7 +168,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 # Development serves straight from the applications; production from what collectstatic gathered.
 SERVESTATIC_USE_FINDERS = not PRODUCTION
-SERVESTATIC_AUTOREFRESH = False
+SERVESTATIC_AUTOREFRESH = not PRODUCTION  # a script edited under a running server is served whole
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
