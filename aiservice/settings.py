@@ -355,7 +355,7 @@ BUDGET_GLOBAL_MONTH_USD = dollars(env.str("BUDGET_GLOBAL_MONTH_USD", default="50
 # Reorder what was found by meaning, where the optional package is installed (pip extra: semantic).
 KNOWLEDGE_SEMANTIC = env.bool("KNOWLEDGE_SEMANTIC", default=True)
 # What builds the model's prompt for the admin's 'try a question' page: (question, hits) -> preview.
-KNOWLEDGE_PROMPT_PREVIEW = ""
+KNOWLEDGE_PROMPT_PREVIEW = "aiservice.preview.preview"
 
 # --- Logs -----------------------------------------------------------------------------------------
 

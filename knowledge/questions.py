@@ -18,6 +18,10 @@ _PRIVATE: Final = re.compile(
 )
 
 
+_GREETINGS: Final = "hola gracias chao adios ok vale listo buenos buenas dias tardes noches"
+_SAID_NOT_ASKED: Final = frozenset(analysis.stem(word) for word in analysis.words(_GREETINGS))
+
+
 class Reason(TextChoices):
     """Why a question is on the list."""
 
@@ -50,4 +54,6 @@ def record(text: str, reason: Reason, *, module: str = "") -> None:
 
 def _group(text: str) -> str | None:
     stems = {analysis.stem(word) for word in analysis.words(text) if analysis.is_content(word)}
-    return hashlib.sha256(" ".join(sorted(stems)).encode()).hexdigest() if stems else None
+    if stems <= _SAID_NOT_ASKED:
+        return None
+    return hashlib.sha256(" ".join(sorted(stems)).encode()).hexdigest()

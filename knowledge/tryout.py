@@ -19,8 +19,10 @@ class PromptPreview:
     """What would be sent to the model for a question."""
 
     text: str
-    tokens: int | None = None
-    cost_usd: Decimal | None = None
+    model: str
+    tokens: int
+    counted: bool  # by the provider; otherwise a number that it cannot exceed
+    cost_usd: Decimal | None  # at most, with the longest answer; None without a price
 
 
 PromptBuilder = Callable[[str, Sequence[Hit]], PromptPreview]

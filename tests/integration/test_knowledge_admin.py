@@ -13,8 +13,6 @@ from knowledge.frontmatter import ParsedDocument
 from knowledge.models import Document, DocumentVersion, Evaluation, Question
 from knowledge.questions import Reason, record
 from knowledge.render import to_html
-from knowledge.search import Hit
-from knowledge.tryout import PromptPreview
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -129,17 +127,20 @@ def test_the_preview_shows_tables_and_code():
     assert "&lt;DTE/&gt;" in html
 
 
-def prompt_of(question: str, hits: list[Hit]) -> PromptPreview:
-    return PromptPreview(text=f"{question} con {len(hits)} pasajes", tokens=42)
-
-
-def test_trying_a_question_shows_why(admin_client: Client, document: Document, settings: Any):
-    settings.KNOWLEDGE_PROMPT_PREVIEW = f"{__name__}.prompt_of"
+def test_trying_a_question_shows_why(admin_client: Client, document: Document):
     page = admin_client.get(f"{BASE}try/", {"q": "¿plaso de los folios?"}).content.decode()
     assert "plaso → plazo" in page
     assert "Folios › Plazo" in page
-    assert "42 tokens" in page
-    assert "¿plaso de los folios? con 2 pasajes" in page
+
+
+def test_trying_a_question_shows_the_request_and_its_price(
+    admin_client: Client, document: Document, settings: Any
+):
+    page = admin_client.get(f"{BASE}try/", {"q": "plazo de los folios"}).content.decode()
+    assert f"{settings.ANTHROPIC_MODEL}: a lo más" in page
+    assert "hasta US$ 0,0" in page
+    assert "&lt;pregunta&gt;\nplazo de los folios\n&lt;/pregunta&gt;" in page
+    assert "Seis meses." in page[page.index("&lt;pasaje ") :]
 
 
 def test_trying_a_question_that_finds_nothing(admin_client: Client, document: Document):

@@ -18,7 +18,7 @@ def test_the_same_question_in_other_words_of_the_same_stems_is_one():
 
 
 def test_other_questions_stay_apart_and_empty_ones_are_not_kept():
-    for text in ("anular factura", "anular boleta", "¿?", "", "el la los"):
+    for text in ("anular factura", "anular boleta", "¿?", "", "el la los", "¡Hola, buenas tardes!"):
         record(text, Reason.NOT_FOUND)
     assert Question.objects.count() == 2
 
