@@ -10,10 +10,12 @@ http_application = get_asgi_application()  # before anything that imports models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 
+from aiservice.sqlite import keep_open  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from usage.checks import require_usable_models  # noqa: E402
 
 require_usable_models()  # a server runs no system checks of its own
+keep_open()
 
 application = ProtocolTypeRouter(
     {"http": http_application, "websocket": URLRouter(websocket_urlpatterns)}
