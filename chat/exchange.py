@@ -53,6 +53,7 @@ class Answered:
     question: str
     prompt: str
     answer: str
+    specialist: str = ""
 
     @property
     def size(self) -> int:
@@ -74,6 +75,7 @@ class Exchange:
     message_id: int
     asked_at: datetime
     specialist: Specialist
+    opening: Specialist  # whose instructions the conversation began with; see `prompt.handover`
     hits: Sequence[Hit]
     history: Sequence[Turn]
     history_end: int
@@ -93,7 +95,11 @@ def open_exchange(question: Question) -> Exchange:
         hits = find_passages(question.text, specialist, previous=previous)
         if not hits:
             questions.record(question.text, Reason.NOT_FOUND, module=specialist.module)
-        message.prompt = prompt.user_turn(question.text, hits, conversation.user_context)
+        opening = (plugins.by_name(earlier[0].specialist) if earlier else None) or specialist
+        turn = prompt.user_turn(question.text, hits, conversation.user_context)
+        if earlier and earlier[-1].specialist != specialist.name:
+            turn = f"{prompt.handover(specialist, opening)}\n\n{turn}"
+        message.prompt = turn
         message.specialist = specialist.name
     finally:
         message.save(force_insert=True)  # whatever failed: the user's message is never lost
@@ -103,6 +109,7 @@ def open_exchange(question: Question) -> Exchange:
         message_id=message.pk,
         asked_at=message.created_at,
         specialist=specialist,
+        opening=opening,
         hits=hits,
         history=[turn for answered in earlier for turn in answered.turns],
         history_end=earlier[-1].pk if earlier else 0,
@@ -134,7 +141,7 @@ def _answered(conversation: Conversation) -> list[Answered]:
         )
         .exclude(content="")
         .order_by("pk")
-        .values_list("pk", "reply_to__content", "reply_to__prompt", "content")
+        .values_list("pk", "reply_to__content", "reply_to__prompt", "content", "specialist")
     )
     answered = [Answered(*row) for row in rows]
     kept = trimmed(answered)

@@ -20,14 +20,14 @@ MAX_TOKENS: Final = 4096  # of answer, the model's thinking included
 _PERSONAL = frozenset(
     {"user_name", "user_email", "user_id", "user_login", "email", "phone", "company_rut"}
 )
-_OUR_TAGS = re.compile(r"<(?=/?(?:pasajes?|contexto|pregunta)\b)", re.IGNORECASE)
+_OUR_TAGS = re.compile(r"<(?=/?(?:pasajes?|contexto|pregunta|especialidad)\b)", re.IGNORECASE)
 
 
 def build(specialist: Specialist, history: Sequence[Turn], turn: str) -> Prompt:
     """Return the request for the model.
 
     Args:
-        specialist: Who answers.
+        specialist: Whose instructions the conversation began with.
         history: Earlier turns, exactly as they were sent.
         turn: The new turn, from `user_turn`.
     """
@@ -37,6 +37,19 @@ def build(specialist: Specialist, history: Sequence[Turn], turn: str) -> Prompt:
         max_tokens=MAX_TOKENS,
         effort="medium",
     )
+
+
+def handover(specialist: Specialist, opening: Specialist) -> str:
+    """Return what hands a conversation over to another specialist, for the beginning of a turn.
+
+    The system prompt stays that of the opening specialist: exchanging it would change the beginning
+    of the request, and the whole conversation would be written to the provider's cache anew.
+    """
+    if specialist.name == opening.name:
+        text = f"Vuelve a responder la especialidad inicial: {opening.title}."
+    else:
+        text = f"Desde aquí responde otra especialidad.\n\n{specialist.instructions}"
+    return f"<especialidad>\n{text}\n</especialidad>"
 
 
 def user_turn(question: str, hits: Iterable[Hit], user_context: Mapping[str, Any]) -> str:

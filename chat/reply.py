@@ -87,7 +87,7 @@ async def _from_model(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[
 
 
 async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Event, None]:
-    request = prompt.build(exchange.specialist, exchange.history, exchange.turn)
+    request = prompt.build(exchange.opening, exchange.history, exchange.turn)
     call = llm.stream if streaming else _whole
     citations = CitationFilter(len(exchange.hits))
     spoken: list[str] = []
