@@ -29,6 +29,7 @@ from usage import limits
 from usage.errors import RequestRateExceeded
 from usage.keys import find_key
 from usage.models import ApiKey
+from usage.parsers import load_json
 
 log = structlog.get_logger(__name__)
 
@@ -142,10 +143,9 @@ def _secret(scope: Scope) -> str:
 
 
 def _parse(text: str | None) -> dict[str, Any]:
-    try:
-        data = json.loads(text or "")
-    except (ValueError, RecursionError) as exc:
-        raise ValidationError("El mensaje no es JSON válido.", code="parse_error") from exc
+    if text is None:
+        raise ValidationError("El mensaje debe ser texto JSON.", code="parse_error")
+    data = load_json(text)
     if not isinstance(data, dict):
         raise ValidationError("El mensaje debe ser un objeto JSON.", code="invalid")
     return data

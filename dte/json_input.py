@@ -15,6 +15,7 @@ from dte.formato.outline import outline_for
 from dte.formato.reading import JsonNumber, JsonReader
 from dte.legacy import to_sii_structure
 from dte.unreadable import Unreadable
+from usage.parsers import explain
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 64
@@ -44,7 +45,7 @@ def parse_json(raw: bytes) -> Any:
     except UnicodeDecodeError as exc:
         raise Unreadable("JSN-01", path="$", reason="no está en UTF-8") from exc
     except json.JSONDecodeError as exc:
-        reason = f"error de sintaxis: {exc.msg}"
+        reason = explain(exc)
         raise Unreadable("JSN-01", path="$", line=exc.lineno, reason=reason) from exc
     except RecursionError as exc:
         raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles") from exc

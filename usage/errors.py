@@ -5,6 +5,8 @@
     ├── RequestRateExceeded   429, with Retry-After
     ├── BudgetExceeded        402
     ├── CallTooLarge          413
+    ├── RequestTooLarge       413
+    ├── MalformedRequest      400
     └── ModelUnavailable      503
         └── ModelRefused      502
 
@@ -14,8 +16,12 @@ when the input did not validate, and whatever facts the refusal carries.
 
 from typing import Any
 
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
-from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -59,6 +65,22 @@ class CallTooLarge(Refusal):
     default_code = "call_too_large"
 
 
+class RequestTooLarge(Refusal):
+    """The body is larger than the endpoint reads."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_detail = "La solicitud es demasiado grande."
+    default_code = "request_too_large"
+
+
+class MalformedRequest(Refusal):
+    """Django could not read the request: a broken form, too many fields, a host of somebody else."""
+
+    status_code = status.HTTP_400_BAD_REQUEST
+    default_detail = "La solicitud no es válida."
+    default_code = "bad_request"
+
+
 class ModelUnavailable(Refusal):
     """Claude cannot be asked now: no key, breaker open, or the provider failed."""
 
@@ -94,20 +116,27 @@ def _first_code(exc: ValidationError) -> str:
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler with our body; named by ``EXCEPTION_HANDLER`` in settings."""
+    exc = _in_our_words(exc)
     response = drf_exception_handler(exc, context)
-    if response is None:
-        return None
-    api_exc = exc if isinstance(exc, APIException) else _as_api_exception(response)
-    response.data = error_body(api_exc)
+    if response is None or not isinstance(exc, APIException):
+        return response
+    response.data = error_body(exc)
     if key := api_settings.NON_FIELD_ERRORS_KEY:
         _lift_non_field_errors(response.data, key)
     return response
 
 
-def _as_api_exception(response: Response) -> APIException:
-    """Django's Http404 and PermissionDenied arrive here already rendered by DRF."""
-    exc = APIException(response.data["detail"], response.data["detail"].code)
-    exc.status_code = response.status_code
+def _in_our_words(exc: Exception) -> Exception:
+    """Return the refusal for what Django raises; its own texts are English, or name our tables."""
+    match exc:
+        case Http404():
+            return NotFound()
+        case DjangoPermissionDenied():
+            return PermissionDenied()
+        case RequestDataTooBig():
+            return RequestTooLarge()
+        case SuspiciousOperation() | MultiPartParserError() | BadRequest():
+            return MalformedRequest()
     return exc
 
 
