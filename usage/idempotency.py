@@ -6,11 +6,13 @@ else. Only answers with status 200 are kept, for a day: what failed may be tried
 """
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase, StreamingHttpResponse
@@ -101,8 +103,21 @@ def _repeat(api_key: ApiKey, key: str, fingerprint: str) -> Claim | HttpResponse
 
 
 def _fingerprint(request: HttpRequest) -> str:
-    content = f"{request.method} {request.get_full_path()}\n".encode() + request.body
+    content = f"{request.method} {request.get_full_path()}\n".encode() + _whole_body(request)
     return hashlib.sha256(content).hexdigest()
+
+
+def _whole_body(request: HttpRequest) -> bytes:
+    """Return the body and leave it to be read again; a batch's is larger than ``body`` may be.
+
+    The server has already refused what no endpoint takes (``MAX_REQUEST_BYTES``).
+    """
+    try:
+        return request.body
+    except RequestDataTooBig:
+        request._body = request.read()
+        request._stream = io.BytesIO(request._body)  # as Django's own ``body`` does
+        return request._body
 
 
 async def conclude(found: Claim, response: HttpResponseBase) -> HttpResponseBase:

@@ -86,6 +86,26 @@ async def test_the_same_key_gives_the_same_answer_and_asks_once(secret):
     assert Counted.asked == 1
 
 
+class CountedBatch(MeteredAPIView):
+    """Reads its body itself, as a batch of documents does."""
+
+    async def post(self, request):
+        Counted.asked += 1
+        return Response({"length": len(request._request.read())})
+
+
+async def test_a_batch_may_be_larger_than_other_bodies(secret, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    documents = {"q": "x" * 200}
+    first = await post(secret, data=documents, view=CountedBatch)
+    second = await post(secret, data=documents, view=CountedBatch)
+    other = await post(secret, data={"q": "y" * 200}, view=CountedBatch)
+    assert first.content == second.content
+    assert b"208" in first.content
+    assert other.status_code == 422
+    assert Counted.asked == 1
+
+
 async def test_without_the_header_every_request_is_its_own(secret):
     await post(secret, key=None)
     await post(secret, key=None)
