@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from channels.db import database_sync_to_async
 from django.db.models import Count, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
@@ -198,7 +199,7 @@ class DocumentView(ReadingView):
         """Return a document and its sections."""
 
         def read() -> Any:
-            document = get_object_or_404(Document.objects.active(), slug=slug)
+            document = _document(slug)
             return DocumentSerializer(document).data
 
         return await self.answer(request, read)
@@ -224,8 +225,8 @@ class SectionView(ReadingView):
         """Return a section of the current version of a document."""
 
         def read() -> dict[str, Any]:
-            document = get_object_or_404(Document.objects.active(), slug=slug)
-            passage = get_object_or_404(_sections(document), anchor=anchor)
+            document = _document(slug)
+            passage = get_object_or_404(_sections(document), anchor=_storable(anchor))
             summary = DocumentSummarySerializer(document).data
             return {"document": summary, **SectionSerializer(passage).data}
 
@@ -266,6 +267,17 @@ class ModulesView(ReadingView):
             }
 
         return await self.answer(request, read)
+
+
+def _document(slug: str) -> Document:
+    return get_object_or_404(Document.objects.active(), slug=_storable(slug))
+
+
+def _storable(text: str) -> str:
+    """Refuse a NUL, which a percent-encoded path may hold and PostgreSQL cannot compare with."""
+    if "\x00" in text:
+        raise Http404
+    return text
 
 
 def _sections(document: Document) -> QuerySet[Passage]:

@@ -181,3 +181,10 @@ def test_a_removed_document_cannot_be_read(api_client: APIClient, documents: Non
 
     ingest.remove(Document.objects.filter(slug="boletas"))
     assert api_client.get("/api/knowledge/documents/boletas").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["%00", "a%00b", "x", "%00/sections/a", "x/sections/%00"])
+def test_a_document_that_cannot_exist_is_not_found(api_client: APIClient, path: str):
+    response = api_client.get(f"/api/knowledge/documents/{path}")
+    assert response.status_code == 404
+    assert response.json() == {"detail": "No encontrado.", "code": "not_found"}
