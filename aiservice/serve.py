@@ -35,6 +35,8 @@ OPTIONS: Final[dict[str, Any]] = {
     "server_name": "",
     "verbosity": 0,
 }
+# Connections that may wait to be accepted. Twisted's 50 resets clients that arrive together.
+BACKLOG: Final = 1024
 # What a view may still take to settle its books after its client is gone.
 HANG_UP_SECONDS: Final = 5.0
 GOING_AWAY: Final = 1001  # RFC 6455 §7.4.1
@@ -125,7 +127,8 @@ def hang_up(protocol: Any) -> None:
 
 def endpoint(host: str, port: int) -> str:
     """Describe a TCP address the way Twisted's endpoints want it, colons of IPv6 escaped."""
-    return f"tcp:port={port}:interface={host.replace(':', chr(92) + ':')}"
+    interface = host.replace(":", chr(92) + ":")
+    return f"tcp:port={port}:interface={interface}:backlog={BACKLOG}"
 
 
 def serve(host: str, port: int) -> None:
