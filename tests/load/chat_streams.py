@@ -59,7 +59,7 @@ async def follow(client: httpx2.AsyncClient, number: int, outcome: Outcome) -> N
                 else:
                     outcome.fail(event["code"])
     except httpx2.TransportError as exc:
-        outcome.fail(type(exc).__name__)
+        outcome.fail(f"{type(exc).__name__} {exc}"[:80])
 
 
 async def watch(stack: Stack, seen: list[dict[str, int]], ended: asyncio.Event) -> None:

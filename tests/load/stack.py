@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import httpx2
 import psycopg
 
 from tests import servers
 from tests.load.upstream import Pace
+
+# Every stream holds the most that its answer can cost; hundreds at once hold more than the defaults.
+BUDGETS: Final = [
+    f"BUDGET_{whose}_{window}_USD" for whose in ("KEY", "GLOBAL") for window in ("DAY", "MONTH")
+]
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ def running(pace: Pace, **variables: str) -> Iterator[Stack]:
             "ANTHROPIC_BASE_URL": upstream,
             "ANTHROPIC_API_KEY": "sk-local",
             "RATE_LIMIT_PER_MINUTE": "0",
+            **dict.fromkeys(BUDGETS, "100000"),
             "HOST": "127.0.0.1",
             "PORT": str(port),
             **variables,
