@@ -68,6 +68,14 @@ class Finding:
 _FINDING_FIELDS = tuple(field.name for field in fields(Finding) if field.name != "document")
 
 
+# A value proves a fault; nobody reads more of it than this.
+_LONGEST = 200
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
 def spell(value: Any) -> str:
     """Write a value as a Chilean reads it: 1.234.567,5; None is 'nada'."""
     if value is None:
@@ -80,8 +88,8 @@ def spell(value: Any) -> str:
             text = text.rstrip("0").rstrip(".")
         return text.translate(str.maketrans(",.", ".,"))
     if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(spell(item) for item in value)
-    return str(value)
+        return _short(", ".join(spell(item) for item in value))
+    return _short(str(value))
 
 
 def plain(value: Any) -> Any:
@@ -92,4 +100,4 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
-    return value
+    return _short(value) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from dte import metrics
 from dte.document import Dte
 from dte.models import KeyPolicy, RaisedCode, Validation
 from dte.report import Judged
@@ -80,6 +81,16 @@ def record(judged: Sequence[Judged], origin: Origin) -> None:
     with transaction.atomic(savepoint=False):
         Validation.objects.bulk_create(rows, batch_size=500)
         RaisedCode.objects.bulk_create(codes, batch_size=500)
+    _count(rows, codes)
+
+
+def _count(rows: Sequence[Validation], codes: Sequence[RaisedCode]) -> None:
+    for row in rows:
+        metrics.VALIDATIONS.labels(row.form, row.mode, row.recommendation).inc()
+        if row.review:
+            metrics.REVIEWS.labels(row.review["status"]).inc()
+    for raised in codes:
+        metrics.FINDINGS.labels(raised.code).inc()
 
 
 def _row(judged: Judged, origin: Origin, keep: bool) -> Validation:

@@ -19,6 +19,7 @@ from usage.parsers import explain
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_TEXT = 30_000
 MAX_DIGITS = 40
 MAX_EXPONENT = 18
 
@@ -36,7 +37,7 @@ def parse_json(raw: bytes) -> Any:
 
     Raises:
         Unreadable: JSN-01 (not JSON), JSN-04 (impossible numbers), JSN-05 (repeated key) or XML-07
-            (size, depth).
+            (size, depth, length of a text).
     """
     if len(raw) > MAX_BYTES:
         raise Unreadable("XML-07", what=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
@@ -51,8 +52,8 @@ def parse_json(raw: bytes) -> Any:
         raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles") from exc
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _check_depth(value)
-    if _ESCAPED_NO_TEXT.search(raw):
-        _check_text(value)
+    if len(raw) > MAX_TEXT or _ESCAPED_NO_TEXT.search(raw):
+        _check_texts(value)
     return value
 
 
@@ -148,14 +149,20 @@ def _check_depth(value: Any) -> None:
             raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles")
 
 
-def _check_text(value: Any) -> None:
+def _check_texts(value: Any) -> None:
     for level in _levels(value):
         for node in level:
-            keys = node if isinstance(node, dict) else ()
-            if any(isinstance(text, str) and _NO_TEXT.search(text) for text in (node, *keys)):
-                raise Unreadable(
-                    "JSN-01", path="$", reason="trae un carácter que no existe en Unicode"
-                )
+            for text in (node, *node) if isinstance(node, dict) else (node,):
+                if isinstance(text, str):
+                    _check_text(text)
+
+
+def _check_text(text: str) -> None:
+    # A whole XML document may come as a text; it has limits of its own.
+    if len(text) > MAX_TEXT and not text.lstrip().startswith("<"):
+        raise Unreadable("XML-07", path="$", what=f"trae un texto de más de {MAX_TEXT} caracteres")
+    if _NO_TEXT.search(text):
+        raise Unreadable("JSN-01", path="$", reason="trae un carácter que no existe en Unicode")
 
 
 def _levels(value: Any) -> Iterator[list[Any]]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import structlog
 
+from dte import metrics
 from dte.document import Dte, Envelope, Form
 from dte.findings import SEVERITIES, Fault, Finding, plain, spell
 from dte.rules import REGISTRY
@@ -72,6 +73,7 @@ def _run(units: tuple[Rule, ...], subject: Dte | Envelope, ctx: Context) -> list
                 findings.append(to_finding(unit, fault, subject))
         except Exception:
             log.exception("dte.rule_failed", rule=unit.code)
+            metrics.RULE_FAILURES.labels(unit.code).inc()
             findings.append(_failed(unit))
     return findings
 

@@ -100,6 +100,8 @@ def _build() -> dict[str, Hostile]:
         },
         "JSN-05": {"a repeated key": b'{"folio": 1, "folio": 2}'},
         "XML-07": {
+            "a text of a megabyte": b'{"Encabezado": {"x": "' + b"a" * _MB + b'"}}',
+            "a key of a megabyte": b'{"' + b"a" * _MB + b'": 1}',
             "100k lists": b"[" * 100_000 + b"]" * 100_000,
             "100k objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
             "a hundred levels": b'{"a":' * 100 + b"1" + b"}" * 100,

@@ -13,6 +13,7 @@ from dte.formato.outline import XML_ONLY, Field
 
 Node = dict[str, Any]
 MAX_PROBLEMS = 100
+MAX_PATH = 200  # names that do not exist can be as long as their author likes
 UNKNOWN = "no existe en el formato del SII"
 FOREIGN = "está en otro espacio de nombres"
 STRAY_TEXT = "trae texto suelto entre sus etiquetas"
@@ -73,7 +74,7 @@ class XmlReader:
     def _report(self, path: str, text: str, element: etree._Element) -> None:
         if len(self.problems) < MAX_PROBLEMS:
             line = source_line(element) + self._offset
-            self.problems.append(Problem(path, text, line))
+            self.problems.append(Problem(path[:MAX_PATH], text, line))
 
     def read(self, element: etree._Element, field: Field, path: str = "") -> Node:
         """Return the group's fields; ``path`` is where it stands, without trailing slash."""
@@ -167,7 +168,7 @@ class JsonReader:
 
     def _report(self, path: str, text: str, code: str = "") -> None:
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(path, text, None, code))
+            self.problems.append(Problem(path[:MAX_PATH], text, None, code))
 
     def read(self, obj: dict[str, Any], field: Field, path: str = "") -> Node:
         """Return the group's fields."""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from prometheus_client import REGISTRY
 
 from dte.models import RaisedCode, Validation
 from tests.documents import document, to_xml
@@ -61,6 +62,21 @@ def test_the_legacy_path_also_takes_the_sii_structure_and_xml_text(api_client):
         body = post(api_client, "/api/ai/validate", {"dte_data": data}).json()
         assert body["document"]["type"] == 33
         assert body["document"]["issuer"]["rut"] == "76192083-9"
+
+
+def test_xml_text_may_be_longer_than_any_text_of_a_document(api_client):
+    line = document(33)["Detalle"][0]
+    lines = [{**line, "NroLinDet": str(n), "DscItem": "x" * 900} for n in range(1, 60)]
+    xml = to_xml(document(33, {"Detalle": lines})).decode("iso-8859-1")
+    assert len(xml) > 30_000
+    assert post(api_client, "/api/ai/validate", {"dte_data": xml}).json()["document"]["lines"] == 59
+
+
+def test_validations_are_counted(api_client):
+    labels = {"form": "json", "mode": "emission", "recommendation": "send"}
+    before = REGISTRY.get_sample_value("aiservice_dte_validations_total", labels) or 0
+    post(api_client, "/api/dte/validate", document(33))
+    assert REGISTRY.get_sample_value("aiservice_dte_validations_total", labels) == before + 1
 
 
 def test_without_dte_data_the_field_is_named(api_client):
