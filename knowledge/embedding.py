@@ -99,11 +99,12 @@ def export_file(path: Path) -> int:
         for key, data in known.values_list("text_hash", "vector")
         if key in hashes
     ]
+    vectors = [vector for _, vector in chosen]
     np.savez_compressed(
         path,
         model=np.array(semantic.MODEL),
         hashes=np.array([key.encode() for key, _ in chosen], dtype="S64"),
-        vectors=np.stack([vector for _, vector in chosen]),
+        vectors=np.array(vectors, semantic.STORED).reshape(-1, semantic.DIMENSION),
     )
     return len(chosen)
 

@@ -311,6 +311,30 @@ def test_a_load_in_another_process_is_noticed_and_no_search_waits_for_it(
     assert search("folio")[0].content == "Un folio distinto."
 
 
+def test_watching_loads_what_changes_until_interrupted(docs: Path, monkeypatch: pytest.MonkeyPatch):
+    steps = iter(
+        [
+            lambda: None,
+            lambda: write(docs, "nuevo.md", "Texto recién escrito."),
+            lambda: (docs / "nuevo.md").unlink(),
+        ]
+    )
+
+    def meanwhile(seconds: float) -> None:
+        try:
+            next(steps)()
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("knowledge.management.commands.load_knowledge.time.sleep", meanwhile)
+    out, _ = load(docs, watch=True, prune=True)
+    assert out.splitlines() == [
+        "created: 2, updated: 0, unchanged: 0, removed: 0, failed: 0",
+        "created: 1, updated: 0, unchanged: 2, removed: 0, failed: 0",
+        "created: 0, updated: 0, unchanged: 2, removed: 1, failed: 0",
+    ]
+
+
 def test_validity_includes_both_ends():
     document = Document(valid_from=date(2026, 1, 1), valid_to=date(2026, 1, 31))
     assert document.is_valid_on(date(2026, 1, 1))

@@ -38,6 +38,11 @@ class Command(BaseCommand):
             help="no calcula vectores: usa los que traiga la carpeta",
         )
         parser.add_argument(
+            "--save-vectors",
+            action="store_true",
+            help=f"guarda los vectores en la carpeta ({embedding.SHIPPED}), para cargarlos con ella",
+        )
+        parser.add_argument(
             "--watch", action="store_true", help="sigue cargando lo que cambie, hasta Ctrl+C"
         )
 
@@ -47,6 +52,8 @@ class Command(BaseCommand):
             self._check(paths)
             return
         self._load(paths, options)
+        if options["save_vectors"]:
+            self._save_vectors(paths)
         if options["watch"]:
             self._watch(paths, options)
 
@@ -87,6 +94,12 @@ class Command(BaseCommand):
             # Not on standard output, whose last line is the counts.
             self.stderr.write(f"vectors: {taken} taken, {computed} computed")
 
+    def _save_vectors(self, paths: Sequence[Path]) -> None:
+        if len(paths) != 1 or not paths[0].is_dir():
+            raise CommandError("--save-vectors necesita una sola carpeta.")
+        saved = embedding.export_file(paths[0] / embedding.SHIPPED)
+        self.stderr.write(f"vectors: {saved} saved")
+
     def _watch(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
         seen = _signature(paths)
         try:
@@ -95,9 +108,15 @@ class Command(BaseCommand):
                 now = _signature(paths)
                 if now != seen:
                     seen = now
-                    self._load(paths, options)
+                    self._reload(paths, options)
         except KeyboardInterrupt:
             return
+
+    def _reload(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+        try:
+            self._load(paths, options)
+        except CommandError as error:  # say it, and wait for the next change
+            self.stderr.write(str(error))
 
     def _list(self, failures: Sequence[folder.Failure]) -> None:
         for failure in failures:
@@ -132,7 +151,7 @@ def _find(paths: Sequence[Path]) -> list[folder.Found]:
 def _signature(paths: Sequence[Path]) -> set[tuple[str, int, int]]:
     """Return what changes when a file is written, added, moved or deleted."""
     signature = set()
-    for found in _find(paths):
+    for found in folder.find(path for path in paths if path.exists()):
         try:
             status = found.path.lstat()
         except OSError:
