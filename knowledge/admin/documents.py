@@ -1,6 +1,6 @@
 """Documents: the editor with its preview, how a text is cut, and the folder they travel in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -81,6 +81,11 @@ class ValidityFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("vencidos", "Vencidos"), ("retirados", "Retirados"), ("todos", "Todos")]
 
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        default, *others = super().choices(changelist)
+        yield {**default, "display": "Sin retirar"}
+        yield from others
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Document]) -> QuerySet[Document]:
         match self.value():
             case "vencidos":
@@ -95,7 +100,7 @@ class ValidityFilter(admin.SimpleListFilter):
 @admin.register(Document)
 class DocumentAdmin(admin.ModelAdmin):
     form = DocumentForm
-    list_display = ["title", "module", "slug", "version", "state", "updated_at"]
+    list_display = ["title", "module", "version", "state", "updated_at"]
     list_filter = [ValidityFilter, "module"]
     search_fields = ["title", "slug", "source", "body"]
     readonly_fields = ["passages", "history", "created_at", "updated_at", "source_path"]
