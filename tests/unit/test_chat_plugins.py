@@ -94,3 +94,16 @@ def test_every_pattern_is_written_the_way_messages_are_folded(specialist: Specia
     for pattern in specialist.patterns:
         re.compile(pattern)
         assert pattern == fold(pattern)
+
+
+@pytest.mark.parametrize(
+    "specialist", [*plugins.SPECIALISTS, plugins.FALLBACK], ids=lambda s: s.name
+)
+def test_every_system_prompt_is_long_enough_to_be_cached_by_any_model(specialist: Specialist):
+    """Under a model's minimum nothing is cached, silently; the largest minimum is 4,096 tokens.
+
+    Spanish prose takes at most 3.5 characters a token with the tokenizer of those models.
+    """
+    prefix = plugins.COMMON_INSTRUCTIONS + specialist.instructions
+
+    assert len(prefix) / 3.5 >= 4096
