@@ -280,6 +280,26 @@ def test_searches_during_a_load_see_the_old_or_the_new_never_a_mixture(tmp_path:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_loads_at_once_lose_nothing(tmp_path: Path):
+    def load_own(name: str) -> None:
+        try:
+            for number in range(5):
+                write(tmp_path / name, f"{name}{number}.md", f"Palabra{name} compartida.")
+                documents, _ = folder.read_all(folder.find([tmp_path / name]))
+                ingest.load(documents)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=load_own, args=[name]) for name in ("uno", "dos", "tres")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Document.objects.count() == DocumentVersion.objects.count() == 15
+    assert len(search("compartida", top_k=50)) == 15
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_load_that_fails_changes_nothing(docs: Path, monkeypatch: pytest.MonkeyPatch):
     load(docs)
     stamp = SearchIndex.objects.get().stamp
