@@ -2,16 +2,21 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import redis
 from django.core.cache import cache
 from django_redis import get_redis_connection
+from prometheus_client import REGISTRY
 from redis.exceptions import NoPermissionError
 
 from aiservice import settings as service_settings
 from tests import servers
 from tests.sentinel import HOST, NAME, ONCE, PASSWORDS, Topology
+from usage import limits
+from usage.errors import RequestRateExceeded
+from usage.models import ApiKey
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -72,11 +77,36 @@ def test_nothing_answers_without_a_password(topology, kind):
             client.ping()
 
 
-def test_cache_recovers_when_the_primary_dies_and_the_lost_node_returns_as_a_replica(topology):
+def admitted(key: ApiKey, attempts: int) -> int:
+    """Count how many of so many requests the rate limit lets through."""
+    count = 0
+    for _ in range(attempts):
+        with suppress(RequestRateExceeded):
+            limits.check(key, "192.0.2.1")
+            count += 1
+    return count
+
+
+def fallbacks() -> float:
+    return REGISTRY.get_sample_value("aiservice_rate_limit_fallback_total") or 0
+
+
+def test_failover_and_return_of_the_lost_node(topology, settings):
+    """The cache recovers, the rate limit holds throughout, the lost node comes back as a replica."""
+    settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 1, 10
+    settings.RATE_LIMIT_PROCESSES = 5
+    caller, other = ApiKey(pk=1), ApiKey(pk=2)
+    assert admitted(caller, 12) == 10
     cache.set("before", "written to the old primary")
     lost = topology.primary_port()
     topology.kill(lost)
+    before = fallbacks()
+    assert admitted(other, 12) == 2  # this process's share, from its own memory
+    assert fallbacks() == before + 12
     assert retry_until_redis_answers() > 0
+    before = fallbacks()
+    assert admitted(other, 12) == 10  # Redis again, where this caller has used nothing yet
+    assert fallbacks() == before
     cache.set("after", "written to the new primary")
     assert cache.get("after") == "written to the new primary"
 

@@ -1,5 +1,7 @@
 """The idle connection that keeps SQLite from syncing after every request."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.db.backends.sqlite3.base import DatabaseWrapper
@@ -11,7 +13,7 @@ pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
-    kept = []
+    kept: list[Any] = []
     monkeypatch.setattr(sqlite, "_kept", kept)
     yield kept
     for one in kept:
