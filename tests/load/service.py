@@ -1,6 +1,6 @@
 """The gateway behind the running service: caching, a provider that is down, a server that is killed.
 
-    python -m tests.load.service [conversation] [validations] [down] [crash]
+    python -m tests.load.service [conversation] [validations] [down] [crash] [stop]
 
 The provider runs in this process and keeps the bill; the service is the real server.
 """
@@ -234,6 +234,43 @@ def crash() -> None:
         )
 
 
+def stop() -> None:
+    with serving(DRAIN_SECONDS="1") as (claude, service, client):
+        from usage.models import UsageRecord
+
+        claude.say("palabra " * 400)
+        claude.pause = 0.05
+
+        def listen(number: int) -> None:
+            body = {"session_id": f"s{number}", "message": QUESTIONS[number % 20]}
+            try:
+                with client.stream("POST", "/api/chat/message/stream", json=body) as answer:
+                    for _ in answer.iter_bytes():
+                        pass
+            except httpx2.TransportError:
+                return
+
+        with concurrent.futures.ThreadPoolExecutor(20) as pool:
+            listeners = [pool.submit(listen, number) for number in range(20)]
+            while claude.open_streams < 20:
+                time.sleep(0.02)
+            time.sleep(1)
+            code = servers.stop(service.process, signal.SIGTERM)
+            concurrent.futures.wait(listeners)
+        while claude.open_streams:
+            time.sleep(0.02)
+        report(
+            "SIGTERM with 20 streams under way, none of which ends in time",
+            exit_code=code,
+            rows_left_open=UsageRecord.objects.filter(state="open").count(),
+            settled_as_cancelled=UsageRecord.objects.filter(outcome="cancelled").count(),
+            ledger=f"{ledger_total():f}",
+            bill=f"{claude.billed_usd:f}",
+            ledger_covers_the_bill=ledger_total() >= claude.billed_usd,
+        )
+        service.start()
+
+
 def ledger_total() -> Any:
     from django.db.models import Sum
 
@@ -242,7 +279,13 @@ def ledger_total() -> Any:
     return UsageRecord.objects.aggregate(sum=Sum("cost_usd", default=Decimal(0)))["sum"]
 
 
-MEASURES = {"conversation": conversation, "validations": validations, "down": down, "crash": crash}
+MEASURES = {
+    "conversation": conversation,
+    "validations": validations,
+    "down": down,
+    "crash": crash,
+    "stop": stop,
+}
 
 
 def main() -> None:
