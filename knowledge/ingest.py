@@ -1,8 +1,9 @@
 """Bringing documents into the knowledge base: new versions, passages and index, all or nothing."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 from django.db import transaction
@@ -16,7 +17,18 @@ from knowledge.models import Document, DocumentVersion, Passage
 
 log = structlog.get_logger("knowledge.ingest")
 
-_BATCH = 500
+_BATCH: Final = 500
+_CONTENT: Final = (
+    "title",
+    "module",
+    "source",
+    "source_path",
+    "valid_from",
+    "valid_to",
+    "body",
+    "content_hash",
+)
+_WRITTEN: Final = (*_CONTENT, "tags", "file_hash", "version", "removed_at", "updated_at")
 
 
 @dataclass
@@ -114,7 +126,10 @@ def save(document: Document, *, author: str = "") -> bool:
     parsed = document.as_parsed(document.slug)
     with transaction.atomic():
         indexing.lock()
-        if document.pk and document.content_hash == parsed.content_hash and not document.removed_at:
+        if document.pk:
+            # A load may have made versions since the form was opened: this one comes after them.
+            document.refresh_from_db(fields=["version", "content_hash", "file_hash", "removed_at"])
+        if document.content_hash == parsed.content_hash and not document.removed_at:
             return False
         _publish([(document, parsed)], author=author, from_file=False)
         indexing.refresh()
@@ -151,63 +166,52 @@ def _publish(
     changed: Sequence[tuple[Document, ParsedDocument]], *, author: str, from_file: bool
 ) -> None:
     """Store new versions and their passages and make them the current ones."""
-    now = timezone.now()
     for document, parsed in changed:
-        document.title, document.module, document.tags = (
-            parsed.title,
-            parsed.module,
-            list(parsed.tags),
-        )
-        document.source, document.source_path = parsed.source, parsed.source_path
-        document.valid_from, document.valid_to = parsed.valid_from, parsed.valid_to
-        document.body, document.content_hash = parsed.body, parsed.content_hash
-        document.version += 1
-        document.removed_at = None
-        document.updated_at = now
-        if from_file:
-            document.file_hash = parsed.content_hash
-    new = [document for document, _ in changed if document.pk is None]
-    old = [document for document, _ in changed if document.pk is not None]
+        _take_over(document, parsed, from_file=from_file)
+    documents = [document for document, _ in changed]
+    new = [document for document in documents if document.pk is None]
+    old = [document for document in documents if document.pk is not None]
     Document.objects.bulk_create(new, batch_size=_BATCH)
     Document.objects.bulk_update(old, _WRITTEN, batch_size=_BATCH)
-    for first in range(0, len(old), _BATCH):
-        DocumentVersion.objects.filter(
-            document__in=old[first : first + _BATCH], is_current=True
-        ).update(is_current=False)
+    for batch in _batches(old):
+        versions = DocumentVersion.objects.filter(document__in=batch, is_current=True)
+        versions.update(is_current=False)
+    for batch in _batches(documents):
+        _store_versions(batch, author=author)
+
+
+def _take_over(document: Document, parsed: ParsedDocument, *, from_file: bool) -> None:
+    """Make a document say what was read, as its next version."""
+    for name in _CONTENT:
+        setattr(document, name, getattr(parsed, name))
+    document.tags = list(parsed.tags)
+    document.version += 1
+    document.removed_at = None
+    document.updated_at = timezone.now()
+    if from_file:
+        document.file_hash = parsed.content_hash
+
+
+def _store_versions(documents: Sequence[Document], *, author: str) -> None:
     versions = DocumentVersion.objects.bulk_create(
         [
             DocumentVersion(
                 document=document,
                 number=document.version,
-                created_at=now,
                 created_by=author,
                 content_hash=document.content_hash,
                 **document.fields(),
             )
-            for document, _ in changed
-        ],
-        batch_size=_BATCH,
+            for document in documents
+        ]
     )
-    Passage.objects.bulk_create(
-        [passage for version in versions for passage in _passages(version)], batch_size=_BATCH
-    )
+    passages = [passage for version in versions for passage in _passages(version)]
+    Passage.objects.bulk_create(passages, batch_size=_BATCH)
 
 
-_WRITTEN = [
-    "title",
-    "module",
-    "tags",
-    "source",
-    "source_path",
-    "valid_from",
-    "valid_to",
-    "body",
-    "content_hash",
-    "file_hash",
-    "version",
-    "removed_at",
-    "updated_at",
-]
+def _batches(items: Sequence[Document]) -> Iterator[Sequence[Document]]:
+    for first in range(0, len(items), _BATCH):
+        yield items[first : first + _BATCH]
 
 
 def _passages(version: DocumentVersion) -> list[Passage]:

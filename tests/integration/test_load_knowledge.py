@@ -133,6 +133,18 @@ def test_an_edit_in_the_admin_survives_a_load_of_the_same_file(docs: Path):
     assert document.versions.first().created_by == "ana"
 
 
+def test_an_edit_begun_before_a_load_comes_after_it(docs: Path):
+    load(docs)
+    opened = Document.objects.get(slug="folios")
+    write(docs, "folios.md", "Del archivo.")
+    load(docs)
+    opened.body = "De la editora."
+    assert ingest.save(opened)
+    versions = [(v.number, v.body, v.is_current) for v in opened.versions.all()]
+    assert versions[:2] == [(3, "De la editora.", True), (2, "Del archivo.", False)]
+    assert load(docs)[0].startswith("created: 0, updated: 0, unchanged: 2")
+
+
 def test_saving_without_a_change_makes_no_version(docs: Path):
     load(docs)
     document = Document.objects.get(slug="folios")
