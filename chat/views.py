@@ -35,6 +35,7 @@ WELCOME: Final = (
     "¡Hola! Soy su asistente de facturación electrónica: DTE, SII y Odoo. "
     "Pregúnteme, por ejemplo, por un rechazo, por folios o por una nota de crédito."
 )
+TAGS: Final = ["Asistente"]
 # A client that shows a conversation needs its end; the whole of a long one is in the admin.
 LATEST: Final = 200
 
@@ -69,7 +70,7 @@ class NewSessionView(MeteredAPIView):
         summary="Abrir una sesión",
         request=SessionSerializer,
         responses=NewSessionSerializer,
-        tags=["chat"],
+        tags=TAGS,
     )
     async def post(self, request: Request) -> Response:
         """Create the conversation and greet."""
@@ -91,7 +92,7 @@ class MessageView(MeteredAPIView):
         summary="Preguntar",
         request=QuestionSerializer,
         responses=ChatAnswerSerializer,
-        tags=["chat"],
+        tags=TAGS,
     )
     async def post(self, request: Request) -> Response:
         """Answer at status 200, from the model or without it."""
@@ -113,7 +114,7 @@ class MessageStreamView(MeteredAPIView):
                 "siempre `done`, con los mismos campos que la respuesta en una pieza, o `error`.",
             )
         },
-        tags=["chat"],
+        tags=TAGS,
     )
     async def post(self, request: Request) -> StreamingHttpResponse:
         """Answer as Server-Sent Events."""
@@ -129,7 +130,7 @@ class FeedbackView(MeteredAPIView):
         summary="Valorar una respuesta",
         request=FeedbackSerializer,
         responses=FeedbackSerializer,
-        tags=["chat"],
+        tags=TAGS,
     )
     async def post(self, request: Request, message_id: int) -> Response:
         """Keep the rating; a bad one puts the question on the editors' list."""
@@ -147,7 +148,7 @@ class SessionView(MeteredAPIView):
         operation_id="chat_session",
         summary="Leer una conversación",
         responses=ConversationSerializer,
-        tags=["chat"],
+        tags=TAGS,
     )
     async def get(self, request: Request, session_id: str) -> Response:
         """Return the conversation with its latest messages."""
@@ -157,7 +158,7 @@ class SessionView(MeteredAPIView):
         operation_id="chat_session_delete",
         summary="Borrar una conversación",
         responses=ClearedSerializer,
-        tags=["chat"],
+        tags=TAGS,
     )
     async def delete(self, request: Request, session_id: str) -> Response:
         """Delete the conversation; what it cost stays in the usage records."""
