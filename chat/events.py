@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 from rest_framework.exceptions import APIException
 
+from chat import plugins
 from chat.models import Message, unique_titles
 from usage.errors import error_body
 from usage.llm import TokenUsage
@@ -60,6 +61,7 @@ class Done:
             "llm_used": self.message.llm_used,
             "model": self.model,
             "plugin_used": self.message.specialist,
+            "plugin_title": plugins.title_of(self.message.specialist),
             "session_id": self.session_id,
             "message_id": self.message.pk,
             "truncated": self.truncated,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from chat import plugins
 from chat.models import SESSION_ID_LENGTH, Message
 
 MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
@@ -98,7 +99,8 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
     llm_used = serializers.ChoiceField(["anthropic", "offline"])
     model = serializers.CharField()
     tokens_used = TokensSerializer()
-    plugin_used = serializers.CharField()
+    plugin_used = serializers.CharField(help_text="Nombre interno del especialista.")
+    plugin_title = serializers.CharField(help_text="El especialista, para mostrarlo.")
     message_id = serializers.IntegerField(allow_null=True)
     truncated = serializers.BooleanField()
 
@@ -108,6 +110,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 
     timestamp = serializers.DateTimeField(source="created_at")
     plugin_used = serializers.CharField(source="specialist")
+    plugin_title = serializers.SerializerMethodField()
     sources = serializers.ListField(child=serializers.CharField())
     citations = CitationSerializer(many=True)
 
@@ -123,9 +126,14 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "confidence",
             "llm_used",
             "plugin_used",
+            "plugin_title",
             "rating",
             "cut",
         ]
+
+    def get_plugin_title(self, message: Message) -> str:
+        """Return what people call the specialist that answered."""
+        return plugins.title_of(message.specialist)
 
 
 class FeedbackSerializer(serializers.Serializer[Any]):

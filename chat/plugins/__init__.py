@@ -11,7 +11,15 @@ from typing import Any, Final
 from chat.plugins import account, dte, general, hr_payroll, purchase, stock
 from chat.plugins.specialist import Specialist, fold, read_prompt
 
-__all__ = ["COMMON_INSTRUCTIONS", "SPECIALISTS", "Specialist", "by_name", "choose", "status"]
+__all__ = [
+    "COMMON_INSTRUCTIONS",
+    "SPECIALISTS",
+    "Specialist",
+    "by_name",
+    "choose",
+    "status",
+    "title_of",
+]
 
 # In order of precedence: the first of those with an equal score answers.
 SPECIALISTS: Final = (
@@ -60,6 +68,12 @@ def choose(
 def by_name(name: str) -> Specialist | None:
     """Return a specialist by its name, or None."""
     return next((s for s in (*SPECIALISTS, FALLBACK) if s.name == name), None)
+
+
+def title_of(name: str) -> str:
+    """Return what people call a specialist; nothing for one that no longer exists."""
+    specialist = by_name(name)
+    return specialist.title if specialist else ""
 
 
 def status() -> dict[str, Any]:

@@ -123,9 +123,9 @@ function sourceCard(citation) {
       module && el("span", { class: "chip", title: "Módulo" }, module)));
 }
 
-function factsOf({ tokens_used: tokens, plugin_used: plugin, model }, answer) {
+function factsOf({ tokens_used: tokens, plugin_used: plugin, plugin_title: title, model }, answer) {
   const facts = [];
-  if (plugin && plugin !== "general") facts.push(`Especialista: ${plugin}`);
+  if (title && plugin !== "general") facts.push(`Especialista: ${title}`);
   if (model) facts.push(model);
   if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
   if (tokens?.cache_read_tokens) facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
