@@ -12,6 +12,7 @@ class Script:
         status: Anything but 200 is an error answer with ``error_type``.
         reset: Break the connection before any answer.
         hang: Accept the request and never answer.
+        empty: Open a stream and end it without a single event.
         ending: What happens after ``after`` pieces of the text: ``error`` (an error event),
             ``truncate`` (a clean end without a stop reason), ``abort`` (the connection breaks),
             ``stall`` (silence) or ``pings`` (nothing but pings).
@@ -29,6 +30,7 @@ class Script:
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     hang: bool = False
+    empty: bool = False
     ending: str = ""
     after: int = 1
     stop_reason: str = "end_turn"

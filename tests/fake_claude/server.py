@@ -165,6 +165,9 @@ class FakeClaude:
             wire.abort()
         elif script.hang:
             await wire.until_gone()
+        elif script.empty:
+            await wire.start_stream()
+            await wire.end_stream()
         elif script.status != 200:
             await wire.error(
                 script.status,

@@ -27,7 +27,7 @@ from usage.llm.plan import Plan
 from usage.llm.reading import Reading
 from usage.llm.settling import settle_or_spool
 from usage.llm.values import TextDelta
-from usage.models import Outcome
+from usage.models import ModelPrice, Outcome
 from usage.tokens import TokenUsage
 
 log = structlog.get_logger(__name__)
@@ -170,7 +170,7 @@ class Attempt:
             return
         await self._hang_up()
         self._tell_breaker()
-        settlement = self._settlement()
+        settlement = self._settlement(call)
         metrics.SECONDS.labels(operation=self.plan.operation.value).observe(
             self._elapsed_ms() / 1000
         )
@@ -228,13 +228,13 @@ class Attempt:
         else:
             self._breaker.abandoned()
 
-    def _settlement(self) -> Settlement:
+    def _settlement(self, call: OpenCall) -> Settlement:
         usage, complete = self._usage()
         failure = self._failure
         return ledger.Settlement(
             outcome=self._outcome(),
             usage=usage,
-            cost_usd=self._cost(usage),
+            cost_usd=self._cost(usage, call.price),
             usage_complete=complete,
             error_type=failure.type if failure else "",
             stop_reason=self.reading.stop_reason,
@@ -259,13 +259,10 @@ class Attempt:
         unknown = self._cancelled if self._failure is None else self._failure.billed
         return TokenUsage(), not unknown
 
-    def _cost(self, usage: TokenUsage) -> Decimal:
+    def _cost(self, usage: TokenUsage, price: ModelPrice) -> Decimal:
         reading = self.reading
         refused_unheard = reading.stop_reason == "refusal" and not reading.received_bytes
         if refused_unheard and reading.refusal_category not in _BILLED_REFUSALS:
-            return Decimal(0)
-        price = self._reserving.result().price if self._reserving else None
-        if price is None:
             return Decimal(0)
         return prices.cost(usage, price, inference_geo=reading.inference_geo)
 
