@@ -1,7 +1,11 @@
-"""600 calls of every kind and every way to fail: does the ledger equal the provider's bill?"""
+"""600 calls of every kind and every way to fail: does the ledger equal the provider's bill?
+
+python -m tests.load.mixed_calls [postgres|sqlite]
+"""
 
 import asyncio
 import random
+import sys
 import time
 from contextlib import aclosing
 from decimal import Decimal
@@ -77,7 +81,13 @@ async def run(claude: FakeClaude) -> None:
 
 def main() -> None:
     random.seed(20261122)
-    with stage(ANTHROPIC_TIMEOUT="1", ANTHROPIC_RETRIES="1", BREAKER_FAILURES="1000") as claude:
+    database = sys.argv[1] if len(sys.argv) > 1 else "postgres"
+    variables = {
+        "ANTHROPIC_TIMEOUT": "1",
+        "ANTHROPIC_RETRIES": "1",
+        "BREAKER_FAILURES": "1000",
+    }
+    with stage(database, **variables) as claude:
         from django.db.models import Sum
 
         from usage.models import BudgetWindow, UsageRecord
@@ -105,7 +115,7 @@ def main() -> None:
         short = [i for i, cost in cut.items() if cost < bills[i].usd]
         windows = set(BudgetWindow.objects.values_list("spent_usd", "held_usd"))
         report(
-            "mixed calls",
+            f"mixed calls on {database}",
             calls=CALLS,
             requests_that_reached_the_provider=len(claude.requests),
             rows=rows.count(),

@@ -125,9 +125,9 @@ def conversation() -> None:
 
 
 def validations() -> None:
-    from tests.documents import document
-
     with serving() as (claude, _, client):
+        from tests.documents import document
+
         for number in range(1, 101):
             body = document(33, {"Encabezado/IdDoc/Folio": number})
             answer = client.post("/api/dte/validate", json=body, params={"ai": "always"})
