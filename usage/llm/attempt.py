@@ -22,6 +22,7 @@ from usage.ledger import OpenCall, Settlement
 from usage.llm import breaker, estimate, failures
 from usage.llm.client import client
 from usage.llm.failures import Failure
+from usage.llm.fanout import prefixes
 from usage.llm.hops import finish, hop
 from usage.llm.plan import Plan
 from usage.llm.reading import Reading
@@ -75,6 +76,7 @@ class Attempt:
         self._breaker = breaker.of(plan.model)
         self._failure: Failure | None = None
         self._cancelled = False
+        self._sent = False
         self._reserving: asyncio.Future[OpenCall] | None = None
         self._opening: asyncio.Future[None] | None = None
         self._events: AsyncStream[Any] | None = None
@@ -122,7 +124,8 @@ class Attempt:
 
     async def _open(self) -> None:
         """Send the request and read on until the provider has said what the input costs."""
-        async with asyncio.timeout(settings.ANTHROPIC_TIMEOUT):
+        async with prefixes().turn(self.plan), asyncio.timeout(settings.ANTHROPIC_TIMEOUT):
+            self._sent = True
             self._events = await client().messages.create(**self.plan.arguments, stream=True)
             while not self.reading.began:
                 event = await anext(self._events, None)
@@ -206,7 +209,8 @@ class Attempt:
 
     async def _hang_up(self) -> None:
         if self._opening is not None and not self._opening.done():
-            await asyncio.wait([self._opening], timeout=PARTING_SECONDS)
+            if self._sent:
+                await asyncio.wait([self._opening], timeout=PARTING_SECONDS)
             self._opening.cancel()
             await asyncio.wait([self._opening])
         if self._opening is not None and not self._opening.cancelled():
@@ -256,7 +260,7 @@ class Attempt:
                 estimate.cut_short(self.plan.model, reading.usage, reading.received_bytes),
                 False,
             )
-        unknown = self._cancelled if self._failure is None else self._failure.billed
+        unknown = self._sent if self._failure is None else self._failure.billed
         return TokenUsage(), not unknown
 
     def _cost(self, usage: TokenUsage, price: ModelPrice) -> Decimal:
