@@ -178,6 +178,12 @@ class JsonReader:
             spec = field.children.get(name)
             if value is None:
                 continue
+            if spec is not None and spec.simple and isinstance(value, str):
+                text = value.plain() if isinstance(value, JsonNumber) else value
+                if spec.check is not None and (problem := spec.check(text)):
+                    self._report(prefix + name, problem)
+                node[name] = text
+                continue
             if spec is None:
                 self._report(prefix + name, UNKNOWN, "JSN-03")
             elif spec.most > 1:

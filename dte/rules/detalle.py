@@ -124,7 +124,7 @@ def line_amounts_agree(dte: Dte, ctx: Context) -> Faults:
             expected = half_up(price) - row.amount_or_zero("DescuentoMonto")
             expected += row.amount_or_zero("RecargoMonto")
             severity = "warn"
-        if not near(declared, expected, _tolerance(dte, row)):
+        if declared != expected and not near(declared, expected, _tolerance(dte, row)):
             yield Fault(
                 row.path("MontoItem"),
                 severity=severity,

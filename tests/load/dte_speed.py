@@ -98,11 +98,10 @@ def cl_sii(raw: bytes) -> Check | None:
     from cryptography import x509
 
     encoded = re.search(rb"<X509Certificate>(.*?)</X509Certificate>", raw, re.DOTALL)
-    signed_at = re.search(rb"<TmstFirma>(.*?)</TmstFirma>", raw)
-    if encoded is None or signed_at is None:
+    if encoded is None:
         return None
     certificate = x509.load_der_x509_certificate(base64.b64decode(encoded[1]))
-    moment = datetime.fromisoformat(signed_at[1].decode()).replace(tzinfo=UTC)
+    moment = signed_at(raw)
 
     def check() -> None:
         setattr(signxml.verifier.XMLVerifier, "_get_cert_verification_time", lambda _: moment)  # noqa: B010 - a method, to mypy
@@ -121,12 +120,18 @@ def cl_sii(raw: bytes) -> Check | None:
     return check
 
 
+def signed_at(raw: bytes) -> datetime:
+    """Return the moment as of which both judge: the signature's."""
+    found = re.search(rb"<TmstFirma>(.*?)</TmstFirma>", raw)
+    return datetime.fromisoformat(found[1].decode() if found else "2026-01-01").replace(tzinfo=UTC)
+
+
 def ours_xml(raw: bytes) -> Check:
     from dte.report import judge_xml
     from dte.rules.registry import Context
     from dte.xml import read_xml
 
-    context = Context(as_of=datetime.now(UTC))
+    context = Context(as_of=signed_at(raw))
     return lambda: judge_xml(read_xml(raw), context).as_dict()
 
 
@@ -139,7 +144,7 @@ def ours_json(raw: bytes) -> Check:
     dte = next(iter(read_xml(raw).documents()))
     content = {zone: value for zone, value in dte.data.items() if zone not in {"TED", "TmstFirma"}}
     body = json.dumps(content, ensure_ascii=False).encode()
-    context = Context(as_of=datetime.now(UTC))
+    context = Context(as_of=signed_at(raw))
     return lambda: judge_json(
         parse_json(body), context, content=body, odd_text=is_odd(body)
     ).as_dict()
