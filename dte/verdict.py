@@ -105,7 +105,7 @@ def statement(recommendation: Recommendation, form: Form) -> dict[str, Any]:
     words = {
         "send": "No se encontraron faltas por las que el SII lo rechazaría, en lo que se pudo revisar.",
         "review": "El SII probablemente lo recibiría, pero hay puntos que una persona debe revisar antes.",
-        "reject": "El SII lo rechazaría, o no conviene enviarlo: corrija los errores señalados.",
+        "reject": "Tiene faltas por las que el SII lo rechazaría o que deben corregirse antes de usarlo.",
     }
     return {
         "statement": words[recommendation],
