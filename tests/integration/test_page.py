@@ -161,6 +161,7 @@ def test_answer_without_a_model_is_marked_and_the_conversation_survives_a_reload
     expect(answer.locator(".source").first).to_be_visible()
     expect(answer.locator(".prose")).to_contain_text("nota de crédito", ignore_case=True)
     expect(answer.locator(".badge-offline")).to_be_visible()
+    expect(answer.locator(".turn-facts")).to_contain_text("Facturación electrónica (DTE)")
     expect(answer).not_to_have_attribute("aria-busy", "true")
 
     page.reload()
@@ -169,6 +170,32 @@ def test_answer_without_a_model_is_marked_and_the_conversation_survives_a_reload
     page.get_by_role("button", name="Nueva conversación").click()
     expect(page.locator(".turn")).to_have_count(0)
     expect(page.locator("#welcome")).to_be_visible()
+
+
+def test_answer_is_rated_and_what_is_shown_is_what_the_service_keeps(
+    knowledge: None, visitor: Visitor
+) -> None:
+    visitor.arrive()
+    page = visitor.page
+    page.get_by_role("button", name="¿Cómo anulo una factura").click()
+    up = page.get_by_role("button", name="Respuesta útil", exact=True)
+    down = page.get_by_role("button", name="Respuesta no útil", exact=True)
+    note = page.locator(".rating-note")
+    expect(up).to_have_attribute("aria-pressed", "false")
+    down.press("Space")
+    expect(note).to_contain_text("anotada para revisión")
+    expect(down).to_have_attribute("aria-pressed", "true")
+    up.click()
+    expect(note).to_have_text("Gracias.")
+
+    page.reload()
+    expect(up).to_have_attribute("aria-pressed", "true")
+    expect(down).to_have_attribute("aria-pressed", "false")
+    page.route("**/feedback", lambda route: route.abort())
+    down.click()
+    expect(note).to_contain_text("No se guardó la valoración")
+    expect(up).to_have_attribute("aria-pressed", "true")
+    expect(down).to_have_attribute("aria-pressed", "false")
 
 
 def test_visitor_without_a_valid_key_is_asked_for_one_and_then_answered(

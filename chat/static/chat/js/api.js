@@ -83,6 +83,11 @@ export async function readPassage(path) {
   return (await send(path, {})).json();
 }
 
+/** Keep what the visitor thought of an answer: "up" or "down". */
+export async function rateAnswer(messageId, rating) {
+  await postJson(`/api/chat/message/${messageId}/feedback`, { rating });
+}
+
 /** Ask a question and yield the answer's events as they arrive, the last of type "done". */
 export async function* streamAnswer(sessionId, message, signal) {
   const response = await postJson(

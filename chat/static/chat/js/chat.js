@@ -167,7 +167,7 @@ class Chat {
 function restoredAnswer(message) {
   const answer = new AnswerTurn();
   answer.append(message.content);
-  answer.finish(message);
+  answer.finish({ ...message, message_id: message.id });
   if (message.cut) answer.stopped();
   return answer;
 }

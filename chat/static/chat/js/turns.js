@@ -3,6 +3,7 @@
 import { counted, el, formatNumber, icon } from "./dom.js";
 import { LiveMarkdown, closeMarks } from "./markdown.js";
 import { showPassage } from "./passage.js";
+import { Rating } from "./rating.js";
 
 /** What the visitor asked. */
 export const questionTurn = (text) =>
@@ -112,6 +113,10 @@ function sourcesOf({ citations = [] }) {
     el("ol", {}, shown.map(sourceCard)));
 }
 
+/** A module as people write it: `odoo_facturacion` is "Odoo Facturación", `dte` is "DTE". */
+const moduleName = (module) => module.replace(/cion$/, "ción").split("_").filter(Boolean)
+  .map((word) => (word.length <= 3 ? word.toUpperCase() : word[0].toUpperCase() + word.slice(1))).join(" ");
+
 function sourceCard(citation) {
   const { number, title, module, section } = citation;
   return el("li", {},
@@ -120,16 +125,18 @@ function sourceCard(citation) {
       el("span", { class: "source-text" },
         el("span", { class: "source-title" }, title),
         section && section !== title && el("span", { class: "source-place" }, section)),
-      module && el("span", { class: "chip", title: "Módulo" }, module)));
+      module && el("span", { class: "chip", title: "Módulo" }, moduleName(module))));
 }
 
-function factsOf({ tokens_used: tokens, plugin_used: plugin, plugin_title: title, model }, answer) {
+function factsOf({ message_id: id, rating, tokens_used: tokens, plugin_used: plugin, plugin_title: title, model }, answer) {
   const facts = [];
   if (title && plugin !== "general") facts.push(`Especialista: ${title}`);
   if (model) facts.push(model);
   if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
   if (tokens?.cache_read_tokens) facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
-  return el("div", { class: "turn-facts" }, copyButton(answer), el("span", {}, facts.join(" · ")));
+  const { node, note } = id ? new Rating(id, rating) : {};
+  return el("div", { class: "turn-facts" },
+    copyButton(answer), node, facts.length > 0 && el("span", {}, facts.join(" · ")), note);
 }
 
 function copyButton(answer) {
