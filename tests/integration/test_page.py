@@ -1,8 +1,10 @@
 """The web page in a real browser against the really running service."""
 
+import io
 import json
 import re
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -232,6 +234,36 @@ def test_document_is_validated_and_its_findings_lead_to_their_lines_and_to_the_a
     expect(page.get_by_role("tab", name="Asistente")).to_have_attribute("aria-selected", "true")
     code = wrong_total.get_attribute("data-code") or ""
     expect(page.get_by_label("Su pregunta")).to_have_value(re.compile(re.escape(code)))
+
+
+def test_received_document_is_judged_as_received_alone_or_in_a_batch(visitor: Visitor) -> None:
+    visitor.arrive()
+    page = visitor.page
+    page.get_by_role("tab", name="Validar DTE").click()
+    page.get_by_role("radio", name="Emitido por nosotros").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Recibido de un proveedor")).to_be_checked()
+    expect(page.get_by_role("heading", name="Valide antes de aceptar")).to_be_visible()
+
+    with page.expect_request("**/api/dte/validate?*") as judged:
+        page.set_input_files("#file", SAMPLES / "factura-con-errores.xml")
+    assert "mode=reception" in judged.value.url
+    expect(page.get_by_role("heading", name="No aceptar", exact=True)).to_be_visible()
+
+    page.get_by_role("button", name="Validar otro documento").click()
+    batch = {"name": "mes.zip", "mimeType": "application/zip", "buffer": zipped("factura.xml")}
+    with page.expect_request("**/api/dte/validate/batch?*") as judged:
+        page.set_input_files("#file", files=[batch])
+    assert "mode=reception" in judged.value.url
+    expect(page.locator(".verdict h2")).to_have_text(re.compile("En regla|Revisar|No aceptar"))
+
+
+def zipped(sample: str) -> bytes:
+    """A ZIP with one of the samples."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(SAMPLES / sample, sample)
+    return packed.getvalue()
 
 
 def test_document_may_be_a_sample_or_pasted_and_one_that_is_none_is_refused_in_words(

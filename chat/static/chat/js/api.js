@@ -150,14 +150,15 @@ const postBytes = (path, bytes, contentType, signal) =>
 
 /** Validate a document given as bytes, exactly as its author wrote them. */
 export async function validateDocument(bytes, contentType, params, signal) {
-  const query = new URLSearchParams(params).toString();
-  const response = await postBytes(`/api/dte/validate${query && `?${query}`}`, bytes, contentType, signal);
+  const address = `/api/dte/validate?${new URLSearchParams(params)}`;
+  const response = await postBytes(address, bytes, contentType, signal);
   return response.json();
 }
 
 /** Validate a ZIP or a large envelope and yield the lines of the answer as they arrive. */
-export async function* validateBatch(bytes, contentType, signal) {
-  const response = await postBytes("/api/dte/validate/batch", bytes, contentType, signal);
+export async function* validateBatch(bytes, contentType, params, signal) {
+  const address = `/api/dte/validate/batch?${new URLSearchParams(params)}`;
+  const response = await postBytes(address, bytes, contentType, signal);
   for await (const line of pieces(response.body, "\n", signal)) {
     if (line) yield JSON.parse(line);
   }

@@ -1,10 +1,8 @@
 /** Many documents at once: progress while they are judged, then each under its verdict. */
 
-import { documentNode, VERDICTS } from "./documents.js";
+import { documentNode } from "./documents.js";
 import { announce, counted, el, formatNumber } from "./dom.js";
 import { verdictBanner } from "./findings.js";
-
-const HEADINGS = { reject: "No enviar", review: "Por revisar", send: "Se pueden enviar" };
 
 export class BatchView {
   /** @param {Object} actions As documents take them. */
@@ -13,7 +11,8 @@ export class BatchView {
     this.progress = el("progress", { "aria-label": "Avance" });
     this.status = el("p", {}, "Leyendo el archivo…");
     this.head = el("div", { class: "batch-progress" }, el("h2", {}, name), this.progress, this.status);
-    this.groups = Object.fromEntries(Object.keys(VERDICTS).map((verdict) => [verdict, new Group(verdict)]));
+    this.groups = Object.fromEntries(
+      Object.entries(actions.words.verdicts).map(([verdict, { group }]) => [verdict, new Group(verdict, group)]));
     this.node = el("div", { class: "batch" }, this.head, Object.values(this.groups).map((group) => group.node));
   }
 
@@ -33,12 +32,12 @@ export class BatchView {
   }
 
   finish({ documents, recommendation, counts, codes }) {
-    const words = Object.keys(VERDICTS).filter((verdict) => counts[verdict])
-      .map((verdict) => `${VERDICTS[verdict]}: ${formatNumber(counts[verdict])}`);
+    const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => counts[verdict])
+      .map(([verdict, { title }]) => `${title}: ${formatNumber(counts[verdict])}`);
     const frequent = Object.entries(codes).slice(0, 6).map(([code, count]) => `${code} (${formatNumber(count)})`);
     const statement = `${counted(documents, "documento", "documentos")}. ${words.join(", ")}.` +
       (frequent.length ? ` Códigos más frecuentes: ${frequent.join(", ")}.` : "");
-    const banner = verdictBanner({ recommendation, valid_for_sii: statement }, []);
+    const banner = verdictBanner({ recommendation, valid_for_sii: statement }, [], this.actions.words);
     this.head.replaceWith(banner);
     announce(banner.innerText);
   }
@@ -46,9 +45,9 @@ export class BatchView {
 
 /** The documents that share a verdict; hidden while there are none. */
 class Group {
-  constructor(verdict) {
+  constructor(verdict, title) {
     this.count = el("span", { class: "chip", data: { verdict } }, "0");
-    this.node = el("section", { class: "documents", hidden: true }, el("h3", {}, HEADINGS[verdict], this.count));
+    this.node = el("section", { class: "documents", hidden: true }, el("h3", {}, title, this.count));
   }
 
   add(node) {

@@ -4,11 +4,10 @@ import { counted, el, icon } from "./dom.js";
 import { findingsList, reviewNote, summaryOf } from "./findings.js";
 
 const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
-export const VERDICTS = { reject: "No enviar", review: "Revisar", send: "Enviar" }; // the worst first
 
 /** The documents of an envelope, the worst first. `actions` as in findingsList, and `held`. */
 export function documentsList(given, actions) {
-  const order = Object.keys(VERDICTS);
+  const order = Object.keys(actions.words.verdicts);
   const rank = ({ recommendation }) => order.indexOf(recommendation);
   const documents = given.toSorted((one, other) => rank(one) - rank(other));
   const faulty = documents.filter((one) => one.recommendation === "reject").slice(0, OPEN_AT_FIRST);
@@ -25,7 +24,7 @@ export function documentNode({ number, file, document: summary, recommendation, 
     el("summary", {},
       icon("chevron"),
       el("span", { class: "document-name" }, name, file && el("span", { class: "document-file" }, file)),
-      el("span", { class: "chip", data: { verdict: recommendation } }, VERDICTS[recommendation])));
+      el("span", { class: "chip", data: { verdict: recommendation } }, actions.words.verdicts[recommendation].title)));
   const draw = () => {
     if (node.childElementCount > 1) return;
     const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];

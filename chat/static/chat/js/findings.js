@@ -1,35 +1,15 @@
 /** How a verdict and its findings look. */
 
 import { counted, el, formatNumber, formatPesos, icon } from "./dom.js";
-
-const VERDICTS = {
-  send: { title: "Enviar", detail: "No hay nada que impida el envío.", icon: "ok" },
-  review: { title: "Revisar", detail: "Una persona debe mirar estos puntos antes de enviar.", icon: "alert" },
-  reject: { title: "No enviar", detail: "Así como está, el documento no debe enviarse al SII.", icon: "stopsign" },
-};
-
-// In the order in which they are shown.
-const SEVERITIES = {
-  reject: { title: "Impiden el envío", one: "hallazgo impide el envío", many: "hallazgos impiden el envío", icon: "stopsign" },
-  review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
-  warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
-};
+import { bySeverity } from "./verdicts.js";
 
 const SII_SEVERITY = { rechazo: "el SII lo rechaza", reparo: "el SII lo acepta con reparo" };
 
-/** The known name of a severity; an unknown one is shown among the notices. */
-export const severityOf = (finding) => (finding.severity in SEVERITIES ? finding.severity : "warn");
-
-/** Findings, gravest first, as the service ordered them within each severity. */
-export const bySeverity = (findings) =>
-  Object.keys(SEVERITIES).map((severity) => [severity, findings.filter((one) => severityOf(one) === severity)])
-    .filter(([, group]) => group.length);
-
-/** The verdict, as the first thing to be read. */
-export function verdictBanner({ recommendation, confidence, valid_for_sii: statement }, findings) {
-  const verdict = VERDICTS[recommendation] ?? VERDICTS.review;
+/** The verdict, as the first thing to be read; `words` as of `wordsFor`. */
+export function verdictBanner({ recommendation, confidence, valid_for_sii: statement }, findings, { verdicts, severities }) {
+  const verdict = verdicts[recommendation] ?? verdicts.review;
   const counts = bySeverity(findings).map(([severity, group]) =>
-    counted(group.length, SEVERITIES[severity].one, SEVERITIES[severity].many));
+    counted(group.length, severities[severity].one, severities[severity].many));
   return el("section", { class: "verdict", data: { verdict: recommendation }, "aria-label": "Veredicto" },
     icon(verdict.icon, "verdict-icon"),
     el("div", {},
@@ -98,13 +78,13 @@ function money(total, currency) {
 }
 
 /**
- * Findings grouped by severity. `actions`: `placeOf` a finding, in words;
+ * Findings grouped by severity. `actions`: the `words` for them; `placeOf` a finding, in words;
  * `locate` it; `ask` about it; and `drawn`, told of the card it got.
  */
 export function findingsList(findings, actions) {
   return bySeverity(findings).map(([severity, group]) =>
     el("section", { class: "findings", data: { severity } },
-      el("h3", {}, icon(SEVERITIES[severity].icon), SEVERITIES[severity].title,
+      el("h3", {}, icon(actions.words.severities[severity].icon), actions.words.severities[severity].title,
         el("span", { class: "count" }, formatNumber(group.length))),
       el("ul", {}, group.map((finding) => findingCard(finding, severity, actions)))));
 }
@@ -118,7 +98,7 @@ function findingCard(finding, severity, actions) {
       siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
       SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity])),
     el("p", { class: "finding-message" }, message),
-    fix && el("div", { class: "finding-fix" }, el("h4", {}, "Cómo corregirlo"), el("p", {}, fix)),
+    fix && el("div", { class: "finding-fix" }, el("h4", {}, actions.words.fix), el("p", {}, fix)),
     detailsOf(finding),
     el("div", { class: "finding-actions" },
       place && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(finding) } },

@@ -2,20 +2,23 @@
 
 import { documentsList } from "./documents.js";
 import { el, scrollBehavior } from "./dom.js";
-import { bySeverity, findingsList, reviewNote, summaryOf, verdictBanner } from "./findings.js";
+import { findingsList, reviewNote, summaryOf, verdictBanner } from "./findings.js";
 import { SourceView } from "./source_view.js";
+import { bySeverity } from "./verdicts.js";
 
 export class ReportView {
   /**
    * @param {Object} taken The document, as `document.js` describes it.
    * @param {Object} report The service's answer.
+   * @param {Object} words What to call things, as of `wordsFor`.
    * @param {function(Object): void} ask Asks the assistant about a finding.
    */
-  constructor(taken, report, ask) {
+  constructor(taken, report, words, ask) {
     this.cards = new Map();
     this.holders = new Map();
     this.source = new SourceView(taken, (finding) => this.showCard(finding));
     const actions = {
+      words,
       placeOf: (finding) => this.source.placeOf(finding),
       locate: (finding) => this.showSource(finding),
       ask,
@@ -29,7 +32,7 @@ export class ReportView {
     for (const [severity, group] of groups) {
       for (const finding of group) this.source.mark(finding, severity);
     }
-    this.banner = verdictBanner(report, this.findings);
+    this.banner = verdictBanner(report, this.findings, words);
     this.main = el("div", {},
       this.banner,
       summaryOf(report.document),

@@ -5,6 +5,7 @@ import { BatchView } from "./batch.js";
 import { fromFile, fromText } from "./document.js";
 import { announce, byId, counted, el, icon } from "./dom.js";
 import { ReportView } from "./report.js";
+import { wordsFor } from "./verdicts.js";
 
 const LARGEST = 32 * 1024 * 1024;
 const LARGEST_ALONE = 5 * 1024 * 1024; // beyond it, or in a ZIP, documents are judged as a batch
@@ -18,6 +19,7 @@ export function setUpValidation({ ask }) {
     if (file.files.length) await validation.take(() => fromFile(file.files[0]));
     file.value = "";
   });
+  setUpMode();
   setUpPasting(validation);
   setUpDropping(validation);
   for (const sample of document.querySelectorAll("[data-sample]")) {
@@ -25,6 +27,17 @@ export function setUpValidation({ ask }) {
     const { sample: address, asOf } = sample.dataset;
     sample.addEventListener("click", () => validation.take(() => readSample(address), { as_of: asOf }));
   }
+}
+
+const chosenMode = () => document.querySelector("input[name=mode]:checked").value;
+
+/** The switch between documents to send and documents received, and the words that go with it. */
+function setUpMode() {
+  const show = () => {
+    for (const words of document.querySelectorAll("[data-mode]")) words.hidden = words.dataset.mode !== chosenMode();
+  };
+  byId("mode").addEventListener("change", show);
+  show();
 }
 
 function setUpPasting(validation) {
@@ -82,7 +95,7 @@ class Validation {
     this.showError(null);
     panel.setAttribute("aria-busy", "true");
     try {
-      await this.judge(await read(), params, signal);
+      await this.judge(await read(), { mode: chosenMode(), ...params }, signal);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiError)) throw error;
@@ -96,31 +109,32 @@ class Validation {
     const { bytes, contentType, kind } = taken;
     if (bytes.length > LARGEST) throw new ApiError(413, "El archivo supera los 32 MB.");
     if (kind === "zip" || bytes.length > LARGEST_ALONE) {
-      await this.showBatch(taken, validateBatch(bytes, contentType, signal));
+      await this.showBatch(taken, params.mode, validateBatch(bytes, contentType, { mode: params.mode }, signal));
       return;
     }
     try {
-      this.showReport(taken, await validateDocument(bytes, contentType, params, signal));
+      this.showReport(taken, params.mode, await validateDocument(bytes, contentType, params, signal));
     } catch (error) {
       // A document that cannot be read is refused with the findings that say why.
       if (!error.body?.findings) throw error;
-      this.showReport(taken, { recommendation: "reject", ...error.body });
+      this.showReport(taken, params.mode, { recommendation: "reject", ...error.body });
     }
   }
 
-  showReport(taken, report) {
-    const view = new ReportView(taken, report, (finding) =>
-      this.askAssistant(questionAbout(finding, report.document)));
+  showReport(taken, mode, report) {
+    const view = new ReportView(taken, report, wordsFor(mode), (finding) =>
+      this.askAssistant(questionAbout(finding, mode, report.document)));
     this.showResult(view.main, view.source.node);
     view.start();
     view.banner.querySelector("h2").focus({ preventScroll: true });
     announce(view.banner.innerText);
   }
 
-  async showBatch({ name }, lines) {
+  async showBatch({ name }, mode, lines) {
     const view = new BatchView(name, {
+      words: wordsFor(mode),
       placeOf: () => null,
-      ask: (finding) => this.askAssistant(questionAbout(finding)),
+      ask: (finding) => this.askAssistant(questionAbout(finding, mode)),
       drawn: () => {},
       held: () => {},
     });
@@ -164,8 +178,11 @@ class Validation {
   }
 }
 
-function questionAbout({ code, message, path }, summary) {
+function questionAbout({ code, message, path }, mode, summary) {
   const kind = summary?.type_name ? ` de una ${summary.type_name}` : "";
   const field = path && path !== "/" ? ` (campo ${path})` : "";
-  return `Al validar el XML${kind} apareció el hallazgo ${code}${field}: «${message}» ¿Qué significa y cómo lo corrijo?`;
+  const [what, next] = mode === "reception"
+    ? [`el XML${kind} de un proveedor`, "qué debo hacer"]
+    : [`el XML${kind}`, "cómo lo corrijo"];
+  return `Al validar ${what} apareció el hallazgo ${code}${field}: «${message}» ¿Qué significa y ${next}?`;
 }

@@ -1,0 +1,45 @@
+/** What a verdict and the gravity of a finding are called, for who sends the document and for who got it. */
+
+const GRAVITY = {
+  review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
+  warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
+};
+
+// Both in the order in which they are shown, the worst first.
+const WORDS = {
+  emission: {
+    fix: "Cómo corregirlo",
+    verdicts: {
+      reject: { title: "No enviar", group: "No enviar", detail: "Así como está, el documento no debe enviarse al SII.", icon: "stopsign" },
+      review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de enviar.", icon: "alert" },
+      send: { title: "Enviar", group: "Se pueden enviar", detail: "No hay nada que impida el envío.", icon: "ok" },
+    },
+    severities: {
+      reject: { title: "Impiden el envío", one: "hallazgo impide el envío", many: "hallazgos impiden el envío", icon: "stopsign" },
+      ...GRAVITY,
+    },
+  },
+  reception: {
+    fix: "Qué corresponde", // what its issuer must correct, or what its receiver can do
+    verdicts: {
+      reject: { title: "No aceptar", group: "No aceptar", detail: "Así como está, el documento no debe aceptarse.", icon: "stopsign" },
+      review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de aceptar.", icon: "alert" },
+      send: { title: "En regla", group: "En regla", detail: "No se encontró nada que objetar.", icon: "ok" },
+    },
+    severities: {
+      reject: { title: "Impiden aceptarlo", one: "hallazgo impide aceptarlo", many: "hallazgos impiden aceptarlo", icon: "stopsign" },
+      ...GRAVITY,
+    },
+  },
+};
+
+/** The words for a mode: `verdicts` and `severities` by the names the service gives them, and `fix`. */
+export const wordsFor = (mode) => WORDS[mode];
+
+const SEVERITIES = Object.keys(WORDS.emission.severities);
+const severityOf = (finding) => (SEVERITIES.includes(finding.severity) ? finding.severity : "warn");
+
+/** Findings, gravest first, as the service ordered them within each severity; unknown ones as notices. */
+export const bySeverity = (findings) =>
+  SEVERITIES.map((severity) => [severity, findings.filter((one) => severityOf(one) === severity)])
+    .filter(([, group]) => group.length);
