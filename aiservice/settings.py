@@ -158,6 +158,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Language and time ----------------------------------------------------------------------------
 
 LANGUAGE_CODE = "es-cl"
+FORMAT_MODULE_PATH = "aiservice.formats"
 TIME_ZONE = "America/Santiago"
 USE_I18N = True
 USE_TZ = True

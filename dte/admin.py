@@ -7,12 +7,14 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from dte.models import KeyPolicy, Validation
 from dte.statistics import frequent_codes, precision
 
+_SEVERITIES = {"reject": "rechazo", "review": "revisar", "warn": "aviso"}
 _COLOURS = {"reject": "#b3261e", "review": "#8a5a00", "warn": "#5f6368", "send": "#1b6e3c"}
 
 
@@ -34,7 +36,7 @@ class CodeFilter(admin.SimpleListFilter):
 @admin.register(Validation)
 class ValidationAdmin(admin.ModelAdmin):
     list_display = [
-        "created_at", "verdict", "tipo", "folio", "issuer", "receiver", "total", "found", "outcome",
+        "created_at", "verdict", "tipo", "folio", "issuer", "receiver", "amount", "found", "outcome",
         "api_key",
     ]  # fmt: skip
     list_filter = [
@@ -47,7 +49,7 @@ class ValidationAdmin(admin.ModelAdmin):
     fieldsets = [
         (None, {"fields": [("created_at", "api_key"), ("verdict", "confidence"), ("mode", "form")]}),
         ("Documento", {"fields": [
-            ("tipo", "folio", "total"), ("issuer", "receiver"), ("batch", "number"), "digest",
+            ("tipo", "folio", "amount"), ("issuer", "receiver"), ("batch", "number"), "digest",
         ]}),
         ("Hallazgos", {"fields": ["findings_and_document"]}),
         ("Respuesta del SII", {"fields": [
@@ -73,7 +75,9 @@ class ValidationAdmin(admin.ModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": "Estadísticas de validación",
-            "codes": frequent_codes(),
+            "codes": [
+                {**row, "severity": severity_label(row["severity"])} for row in frequent_codes()
+            ],
             "precision": precision(),
             "opts": self.model._meta,
             "list_url": reverse("admin:dte_validation_changelist"),
@@ -83,6 +87,14 @@ class ValidationAdmin(admin.ModelAdmin):
     @admin.display(description="veredicto", ordering="recommendation")
     def verdict(self, validation: Validation) -> SafeString:
         return _badge(validation.recommendation, validation.get_recommendation_display())
+
+    @admin.display(description="total", ordering="total")
+    def amount(self, validation: Validation) -> str:
+        """Write the total as on paper; exports have decimals, everything else whole pesos."""
+        if validation.total is None:
+            return "-"
+        whole = validation.total == validation.total.to_integral_value()
+        return number_format(validation.total, 0 if whole else 4, force_grouping=True)
 
     @admin.display(description="hallazgos")
     def found(self, validation: Validation) -> str:
@@ -99,7 +111,7 @@ class ValidationAdmin(admin.ModelAdmin):
             "<em>→ {}</em><br><small>{}</small></li>",
             (
                 (
-                    _badge(finding["severity"], finding["severity"]),
+                    _badge(finding["severity"], severity_label(finding["severity"])),
                     finding["code"],
                     finding["path"],
                     f" (línea {finding['line']})" if finding["line"] else "",
@@ -117,6 +129,11 @@ class ValidationAdmin(admin.ModelAdmin):
             findings or "Sin hallazgos.",
             _numbered(validation),
         )
+
+
+def severity_label(severity: str) -> str:
+    """Return what a severity is called on these pages."""
+    return _SEVERITIES.get(severity, severity)
 
 
 def _badge(kind: str, label: str) -> SafeString:

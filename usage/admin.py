@@ -1,14 +1,23 @@
 """The admin of usage: keys are issued here, money is only read, limits and prices are edited."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import number_format
 from django.utils.html import format_html
 
 from usage.models import ApiKey, Budget, BudgetWindow, ModelPrice, Outcome, UsageRecord
 from usage.models.record import TOKEN_CLASSES
+
+
+def dollars(amount: Decimal) -> str:
+    """Write an exact amount without the zeros that say nothing."""
+    exponent = amount.normalize().as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return number_format(amount, max(2, places), force_grouping=True)
 
 
 @admin.register(ApiKey)
@@ -99,7 +108,7 @@ class UsageRecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description="costo (USD)", ordering="cost_usd")
     def cost(self, record: UsageRecord) -> str:
-        return f"{record.cost_usd:f}"
+        return dollars(record.cost_usd)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -107,7 +116,11 @@ class UsageRecordAdmin(ReadOnlyAdmin):
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None)
         if context and "cl" in context:
-            context["totals"] = totals(context["cl"].queryset)
+            context["totals"] = found = totals(context["cl"].queryset)
+            context["shown_totals"] = {
+                "cost": dollars(Decimal(found["cost_usd"])),
+                **{name: number_format(found[name], force_grouping=True) for name in TOKEN_CLASSES},
+            }
         return response
 
 
@@ -145,11 +158,11 @@ class BudgetWindowAdmin(ReadOnlyAdmin):
 
     @admin.display(description="gastado (USD)", ordering="spent_usd")
     def spent(self, window: BudgetWindow) -> str:
-        return f"{window.spent_usd:f}"
+        return dollars(window.spent_usd)
 
     @admin.display(description="reservado (USD)", ordering="held_usd")
     def held(self, window: BudgetWindow) -> str:
-        return f"{window.held_usd:f}"
+        return dollars(window.held_usd)
 
 
 @admin.register(ModelPrice)

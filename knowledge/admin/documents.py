@@ -100,6 +100,7 @@ class ValidityFilter(admin.SimpleListFilter):
 @admin.register(Document)
 class DocumentAdmin(admin.ModelAdmin):
     form = DocumentForm
+    view_on_site = False  # the API's address needs a key, which a browser does not send
     list_display = ["title", "module", "version", "state", "updated_at"]
     list_filter = [ValidityFilter, "module"]
     search_fields = ["title", "slug", "source", "body"]

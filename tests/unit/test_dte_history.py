@@ -1,6 +1,7 @@
 """What is kept of validations, what is erased, and what the admin makes of it."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -117,6 +118,8 @@ def test_the_admin_shows_findings_beside_the_document(api_client, api_key, admin
     assert "XSD-01" in text
     assert "<b>Molinos" not in text
     assert "RUTEmisor" in text
+    assert {">rechazo<", ">revisar<", ">aviso<"} & set(re.findall(r">\w+<", text))
+    assert not {">reject<", ">review<", ">warn<"} & set(re.findall(r">\w+<", text))
     listing = admin_client.get("/admin/dte/validation/?regla=XSD-01").content.decode()
     assert "76192083-9" in listing
     assert "XSD-01" in admin_client.get("/admin/dte/validation/estadisticas/").content.decode()

@@ -71,6 +71,13 @@ def test_the_ledger_shows_exact_totals_of_what_is_filtered(admin_client, acme):
     assert "USD 3.100000000001" in page.replace(",", ".")
 
 
+def test_amounts_are_written_as_in_chile_and_exact(admin_client, acme):
+    settled(acme, input_tokens=1234567, cost_usd=Decimal("1234.500000000000"))
+    page = admin_client.get(changelist("usagerecord")).content.decode()
+    assert "USD 1.234,50<" in page
+    assert "entrada sin caché 1.234.567" in page
+
+
 def test_an_empty_ledger_has_totals_too(admin_client):
     totals = admin_client.get(changelist("usagerecord")).context["totals"]
     assert (totals["cost_usd"], totals["hit_rate"]) == (0, None)
