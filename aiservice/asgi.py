@@ -1,6 +1,7 @@
 """The ASGI application: HTTP, and WebSocket under /ws/."""
 
 import os
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
 
@@ -9,6 +10,7 @@ from django.core.asgi import get_asgi_application
 http_application = get_asgi_application()  # before anything that imports models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.urls import re_path  # noqa: E402
 
 from aiservice.sqlite import keep_open  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
@@ -17,6 +19,16 @@ from usage.checks import require_usable_models  # noqa: E402
 require_usable_models()  # a server runs no system checks of its own
 keep_open()
 
+
+async def refuse(scope: Any, receive: Any, send: Any) -> None:
+    """Answer a WebSocket to any other path with 403; without a route, channels fails with a 500."""
+    await receive()
+    await send({"type": "websocket.close"})
+
+
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": URLRouter(websocket_urlpatterns)}
+    {
+        "http": http_application,
+        "websocket": URLRouter([*websocket_urlpatterns, re_path("", refuse)]),
+    }
 )

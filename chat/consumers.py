@@ -89,6 +89,9 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return  # being closed
         try:
             await self._handle(_parse(text_data), self.api_key)
+        except AuthenticationFailed as exc:
+            await self.send_event(Failed.from_refusal(exc))
+            await self.close(UNAUTHORIZED)
         except RequestRateExceeded as exc:
             await self.send_event(Failed.from_refusal(exc))
             await self.close(TOO_MANY_REQUESTS)
@@ -104,6 +107,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return
         if busy:
             raise ValidationError("Ya se está respondiendo una pregunta.", code="busy")
+        await database_sync_to_async(find_key)(_secret(self.scope))  # revoked or expired since?
         await limits.acheck(api_key, limits.client_ip(self.scope))
         self.reply = asyncio.create_task(self._answer(question_from(data, api_key)))
 

@@ -1,5 +1,6 @@
 """The chat over a WebSocket, with a real client against the running server."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -120,6 +121,32 @@ async def test_without_a_valid_key_the_socket_says_why_and_closes(
     assert event["type"] == "error"
     assert event["status"] == 401
     assert code == 4401
+
+
+async def test_a_key_revoked_while_the_socket_is_open_opens_nothing_more(
+    service: RunningService, api_key: tuple[ApiKey, str]
+):
+    async with socket(service, api_key[1]) as connection:
+        assert (await answer(connection))[-1]["type"] == "done"
+        await database_sync_to_async(api_key[0].revoke)()
+        refused = await answer(connection)
+        async with asyncio.timeout(20):
+            code = await closed_with(connection)
+
+    assert [event["code"] for event in refused] == ["invalid_api_key"]
+    assert code == 4401
+
+
+@pytest.mark.parametrize("path", ["/ws/otra/", "/ws/chat", "/"])
+async def test_a_socket_to_another_path_is_refused(
+    service: RunningService, api_key: tuple[ApiKey, str], path: str
+):
+    url = service.url.replace("http", "ws", 1) + path
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(url, additional_headers={"X-Api-Key": api_key[1]}):
+            pass
+
+    assert refused.value.response.status_code == 403
 
 
 async def test_a_key_in_the_address_is_not_a_key(
