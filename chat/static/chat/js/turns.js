@@ -119,13 +119,13 @@ const moduleName = (module) => module.replace(/cion$/, "ción").split("_").filte
 
 function sourceCard(citation) {
   const { number, title, module, section } = citation;
+  const place = [module && moduleName(module), section !== title && section].filter(Boolean).join(" · ");
   return el("li", {},
     el("button", { class: "source", type: "button", data: { number }, on: { click: () => showPassage(citation) } },
       el("span", { class: "source-number", "aria-hidden": "true" }, number),
       el("span", { class: "source-text" },
         el("span", { class: "source-title" }, title),
-        section && section !== title && el("span", { class: "source-place" }, section)),
-      module && el("span", { class: "chip", title: "Módulo" }, moduleName(module))));
+        place && el("span", { class: "source-place" }, place))));
 }
 
 function factsOf({ message_id: id, rating, tokens_used: tokens, plugin_used: plugin, plugin_title: title, model }, answer) {
