@@ -34,9 +34,9 @@ export class BatchView {
   finish({ documents, recommendation, counts, codes }) {
     const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => counts[verdict])
       .map(([verdict, { title }]) => `${title}: ${formatNumber(counts[verdict])}`);
-    const frequent = Object.entries(codes).slice(0, 6).map(([code, count]) => `${code} (${formatNumber(count)})`);
-    const statement = `${counted(documents, "documento", "documentos")}. ${words.join(", ")}.` +
-      (frequent.length ? ` Códigos más frecuentes: ${frequent.join(", ")}.` : "");
+    const frequent = Object.entries(codes).slice(0, 6).flatMap(([code, count], index) =>
+      [index ? ", " : " Códigos más frecuentes: ", el("span", { class: "unbroken" }, `${code} (${formatNumber(count)})`)]);
+    const statement = [`${counted(documents, "documento", "documentos")}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];
     const banner = verdictBanner({ recommendation, valid_for_sii: statement }, [], this.actions.words);
     this.head.replaceWith(banner);
     announce(banner.innerText);

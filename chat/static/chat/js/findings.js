@@ -19,10 +19,10 @@ export function verdictBanner({ recommendation, confidence, valid_for_sii: state
     scopeOf(statement));
 }
 
-/** What was and was not checked, in the service's words. */
+/** What was and was not checked, in the service's words; or a statement ready to be shown. */
 function scopeOf(statement) {
   if (statement === null || statement === undefined || typeof statement === "boolean") return null;
-  if (typeof statement === "string") return el("p", { class: "verdict-scope" }, statement);
+  if (typeof statement === "string" || Array.isArray(statement)) return el("p", { class: "verdict-scope" }, statement);
   const { statement: text, checked = [], not_checked: unchecked = [] } = statement;
   return el("div", { class: "verdict-scope" },
     text && el("p", {}, text),
@@ -60,7 +60,7 @@ export function summaryOf(summary) {
 
 const formatFolio = (folio) => `N° ${folio}`;
 const partyOf = (party) => (party?.name || party?.rut) &&
-  [party.name, party.name && party.rut && " · ", party.rut && el("span", { class: "rut" }, formatRut(party.rut))].filter(Boolean);
+  [party.name, party.name && party.rut && " · ", party.rut && el("span", { class: "unbroken" }, formatRut(party.rut))].filter(Boolean);
 
 /** A RUT as people write it, 76.543.210-3; what is not one stays as it is. */
 const formatRut = (rut) => rut.replace(/^(\d{1,2})(\d{3})(\d{3})-([\dkK])$/, "$1.$2.$3-$4");
