@@ -3,12 +3,10 @@
 The obligations are those of Formato DTE v2.2, table «Encabezado», p.11-19.
 """
 
-from typing import Any
-
 from dte.arithmetic import ZERO, near
 from dte.document import Dte
 from dte.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, Context, Faults, rule
+from dte.rules.registry import ALL_TYPES, BOLETAS, REJECTED, WARNED, Context, Faults, rule
 from dte.rut import FOREIGN_BUYER
 
 IDDOC = "Encabezado/IdDoc"
@@ -18,11 +16,6 @@ RECEIVER = "Encabezado/Receptor"
 DELIVERED = frozenset({33, 34, 43, 46, 52})
 # Communes from which a tourist may be invoiced (Formato DTE v2.2 p.15, campo 31).
 TOURIST_COMMUNES = frozenset({"ARICA", "CAMARONES", "PUTRE", "GENERAL LAGOS"})
-
-
-# The severity that the catalogue gives to what the SII refuses.
-_REJECTED: dict[str, Any] = {"sii": "rechazo", "severity": "reject"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
 
 
 def _missing(dte: Dte, path: str) -> Faults:
@@ -37,7 +30,7 @@ def _missing(dte: Dte, path: str) -> Faults:
     source="F2.2 p.16 campo 33; XSD26 minOccurs=1 (no en boletas)",
     confidence="alta",
     fields=(f"{ISSUER}/RznSoc", f"{ISSUER}/RznSocEmisor"),
-    **_REJECTED,
+    **REJECTED,
 )
 def issuer_has_a_name(dte: Dte, ctx: Context) -> Faults:
     if not dte.is_boleta:
@@ -54,7 +47,7 @@ def issuer_has_a_name(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types=ALL_TYPES - BOLETAS,
     fields=(f"{ISSUER}/GiroEmis",),
-    **_REJECTED,
+    **REJECTED,
 )
 def issuer_has_an_activity(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{ISSUER}/GiroEmis")
@@ -70,7 +63,7 @@ def issuer_has_an_activity(dte: Dte, ctx: Context) -> Faults:
     types=ALL_TYPES - BOLETAS,
     fields=(f"{ISSUER}/Acteco",),
     note="Si el código está registrado para ese RUT sólo lo sabe el SII.",
-    **_REJECTED,
+    **REJECTED,
 )
 def issuer_has_an_activity_code(dte: Dte, ctx: Context) -> Faults:
     if not dte.texts(f"{ISSUER}/Acteco"):
@@ -85,7 +78,7 @@ def issuer_has_an_activity_code(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=DELIVERED | {110},
     fields=(f"{ISSUER}/DirOrigen",),
-    **_REJECTED,
+    **REJECTED,
 )
 def issuer_has_an_address(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{ISSUER}/DirOrigen")
@@ -99,7 +92,7 @@ def issuer_has_an_address(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types={33, 34, 52},
     fields=(f"{ISSUER}/CmnaOrigen",),
-    **_REJECTED,
+    **REJECTED,
 )
 def issuer_has_a_commune(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{ISSUER}/CmnaOrigen")
@@ -113,7 +106,7 @@ def issuer_has_a_commune(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=DELIVERED,
     fields=(f"{RECEIVER}/GiroRecep",),
-    **_REJECTED,
+    **REJECTED,
 )
 def receiver_has_an_activity(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{RECEIVER}/GiroRecep")
@@ -129,7 +122,7 @@ def receiver_has_an_activity(dte: Dte, ctx: Context) -> Faults:
     types=DELIVERED | {110},
     fields=(f"{RECEIVER}/DirRecep",),
     note="En 110 sólo se avisa.",
-    **_REJECTED,
+    **REJECTED,
 )
 def receiver_has_an_address(dte: Dte, ctx: Context) -> Faults:
     path = f"{RECEIVER}/DirRecep"
@@ -145,7 +138,7 @@ def receiver_has_an_address(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=DELIVERED,
     fields=(f"{RECEIVER}/CmnaRecep",),
-    **_REJECTED,
+    **REJECTED,
 )
 def receiver_has_a_commune(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{RECEIVER}/CmnaRecep")
@@ -159,7 +152,7 @@ def receiver_has_a_commune(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - BOLETAS,
     fields=(f"{RECEIVER}/RznSocRecep",),
-    **_REJECTED,
+    **REJECTED,
 )
 def receiver_has_a_name(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{RECEIVER}/RznSocRecep")
@@ -173,7 +166,7 @@ def receiver_has_a_name(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types={33, 34, 43},
     fields=(f"{IDDOC}/FmaPago",),
-    **_WARNED,
+    **WARNED,
 )
 def payment_terms_are_given(dte: Dte, ctx: Context) -> Faults:
     return _missing(dte, f"{IDDOC}/FmaPago")
@@ -187,7 +180,7 @@ def payment_terms_are_given(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - BOLETAS - {61},
     fields=(f"{IDDOC}/IndNoRebaja",),
-    **_WARNED,
+    **WARNED,
 )
 def no_rebate_is_for_credit_notes(dte: Dte, ctx: Context) -> Faults:
     path = f"{IDDOC}/IndNoRebaja"
@@ -221,7 +214,7 @@ def gross_amounts_have_no_additional_tax(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.11-12 campos 6-7 (0 = no corresponde)",
     confidence="media",
     fields=(f"{IDDOC}/IndTraslado", f"{IDDOC}/TipoDespacho"),
-    **_WARNED,
+    **WARNED,
 )
 def transfer_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     if dte.tipo != 52 and dte.has(f"{IDDOC}/IndTraslado"):
@@ -238,7 +231,7 @@ def transfer_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 34},
     fields=(f"{IDDOC}/IndServicio", f"{IDDOC}/FchVenc"),
-    **_WARNED,
+    **WARNED,
 )
 def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{IDDOC}/IndServicio") == "1" and not dte.has(f"{IDDOC}/FchVenc"):
@@ -254,7 +247,7 @@ def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 56},
     fields=(f"{IDDOC}/TipoFactEsp", f"{RECEIVER}/Extranjero"),
-    **_WARNED,
+    **WARNED,
 )
 def tourist_invoice_is_complete(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{IDDOC}/TipoFactEsp") != "1":
@@ -279,7 +272,7 @@ def tourist_invoice_is_complete(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types=ALL_TYPES - BOLETAS,
     fields=(f"{IDDOC}/MntPagos",),
-    **_WARNED,
+    **WARNED,
 )
 def instalments_add_up(dte: Dte, ctx: Context) -> Faults:
     rows = dte.rows(f"{IDDOC}/MntPagos")

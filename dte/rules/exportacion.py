@@ -2,13 +2,12 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 from dte.arithmetic import CENT, ONE, ZERO, near
 from dte.document import Dte
 from dte.findings import Fault
 from dte.formato.values import CURRENCIES
-from dte.rules.registry import EXPORTS, Context, Faults, rule
+from dte.rules.registry import EXPORTS, OBJECTED, REJECTED, WARNED, Context, Faults, rule
 from dte.rut import FOREIGN_BUYER
 
 TOTALS = "Encabezado/Totales"
@@ -32,9 +31,6 @@ _GOODS_FIELDS = (
     "CodPaisDestin",
 )
 _CURRENCIES = frozenset(CURRENCIES)
-_OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-_REJECTED: dict[str, Any] = {"sii": "rechazo", "severity": "reject"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
 
 
 @rule(
@@ -46,7 +42,7 @@ _WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
     confidence="alta",
     types=EXPORTS,
     fields=(f"{TOTALS}/TpoMoneda",),
-    **_REJECTED,
+    **REJECTED,
 )
 def currency_is_of_the_table(dte: Dte, ctx: Context) -> Faults:
     currency = dte.text(f"{TOTALS}/TpoMoneda")
@@ -63,7 +59,7 @@ def currency_is_of_the_table(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types=EXPORTS,
     fields=(f"{TOTALS}/MntTotal", f"{TOTALS}/MntExe"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def export_total_is_its_exempt_amount(dte: Dte, ctx: Context) -> Faults:
     total, exempt = dte.totals("MntTotal"), dte.totals_or_zero("MntExe")
@@ -82,7 +78,7 @@ def export_total_is_its_exempt_amount(dte: Dte, ctx: Context) -> Faults:
     types=EXPORTS,
     fields=("Encabezado/Receptor/RUTRecep",),
     note="Puede ser legal que un extranjero tenga RUT chileno.",
-    **_OBJECTED,
+    **OBJECTED,
 )
 def export_buyer_is_foreign(dte: Dte, ctx: Context) -> Faults:
     if dte.receiver != FOREIGN_BUYER:
@@ -102,7 +98,7 @@ def _in_pesos(dte: Dte) -> bool:
     confidence="alta",
     types=EXPORTS,
     fields=(OTHER_CURRENCY,),
-    **_REJECTED,
+    **REJECTED,
 )
 def export_states_its_total_in_pesos(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{TOTALS}/TpoMoneda") == PESO:
@@ -149,7 +145,7 @@ def pesos_follow_the_exchange_rate(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=EXPORTS,
     fields=("Encabezado/IdDoc/FmaPagExp", f"{TOTALS}/MntTotal"),
-    **_WARNED,
+    **WARNED,
 )
 def export_without_payment_totals_zero(dte: Dte, ctx: Context) -> Faults:
     total = dte.totals_or_zero("MntTotal")
@@ -167,7 +163,7 @@ def export_without_payment_totals_zero(dte: Dte, ctx: Context) -> Faults:
     types={110},
     fields=tuple(f"{CUSTOMS}/{name}" for name in _GOODS_FIELDS),
     note="Sólo bienes (sin IndServicio): en servicios darían falsas alarmas.",
-    **_OBJECTED,
+    **OBJECTED,
 )
 def exported_goods_have_their_customs_data(dte: Dte, ctx: Context) -> Faults:
     if dte.has("Encabezado/IdDoc/IndServicio"):
@@ -187,7 +183,7 @@ def exported_goods_have_their_customs_data(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52, 110},
     fields=(f"{CUSTOMS}/TipoBultos",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def packages_are_identified(dte: Dte, ctx: Context) -> Faults:
     for row in dte.rows(f"{CUSTOMS}/TipoBultos"):
@@ -206,7 +202,7 @@ def packages_are_identified(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types={52, 110},
     fields=(f"{CUSTOMS}/TotBultos",),
-    **_WARNED,
+    **WARNED,
 )
 def packages_add_up(dte: Dte, ctx: Context) -> Faults:
     rows = dte.rows(f"{CUSTOMS}/TipoBultos")
@@ -224,7 +220,7 @@ def packages_add_up(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={110},
     fields=("Encabezado/IdDoc/FchCancel",),
-    **_WARNED,
+    **WARNED,
 )
 def advance_payment_has_its_date(dte: Dte, ctx: Context) -> Faults:
     in_advance = dte.text("Encabezado/IdDoc/FmaPagExp") == IN_ADVANCE

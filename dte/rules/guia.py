@@ -1,11 +1,10 @@
 """GUI: guías de despacho, and who carries the goods."""
 
 from datetime import date
-from typing import Any
 
 from dte.document import Dte
 from dte.findings import Fault
-from dte.rules.registry import Context, Faults, rule
+from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
 
 TRANSFER = "Encabezado/IdDoc/IndTraslado"
 EXPORT_GUIDE = "Encabezado/Emisor/GuiaExport"
@@ -26,8 +25,6 @@ _EXPORT_FIELDS = (
     f"{CUSTOMS}/CodUnidPesoBruto",
     f"{CUSTOMS}/TotBultos",
 )
-_OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
 
 
 @rule(
@@ -38,7 +35,7 @@ _WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
     confidence="media",
     types={52},
     fields=(TRANSFER,),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def guide_names_its_transfer(dte: Dte, ctx: Context) -> Faults:
     if not dte.has(TRANSFER):
@@ -53,7 +50,7 @@ def guide_names_its_transfer(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=(TRANSFER, "Encabezado/Totales/MntTotal"),
-    **_WARNED,
+    **WARNED,
 )
 def sale_guide_has_amounts(dte: Dte, ctx: Context) -> Faults:
     if dte.text(TRANSFER) in {SALE, EXPORT_SALE} and dte.totals("MntTotal") == 0:
@@ -69,7 +66,7 @@ def sale_guide_has_amounts(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=(TRANSFER, RECEIVER),
-    **_WARNED,
+    **WARNED,
 )
 def internal_transfer_stays_inside(dte: Dte, ctx: Context) -> Faults:
     if dte.text(TRANSFER) == INTERNAL and dte.receiver != dte.issuer:
@@ -85,7 +82,7 @@ def internal_transfer_stays_inside(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=_EXPORT_FIELDS,
-    **_OBJECTED,
+    **OBJECTED,
 )
 def export_guide_has_its_customs_data(dte: Dte, ctx: Context) -> Faults:
     if dte.text(TRANSFER) not in {EXPORT, EXPORT_SALE}:
@@ -104,7 +101,7 @@ def export_guide_has_its_customs_data(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=(EXPORT_GUIDE,),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def exceptional_guide_names_its_resolution(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{EXPORT_GUIDE}/CdgTraslado") != EXCEPTIONAL:
@@ -122,7 +119,7 @@ def exceptional_guide_names_its_resolution(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=(f"{TRANSPORT}/CmnaDest",),
-    **_WARNED,
+    **WARNED,
 )
 def guide_names_its_destination(dte: Dte, ctx: Context) -> Faults:
     if not dte.has(f"{TRANSPORT}/CmnaDest"):
@@ -137,7 +134,7 @@ def guide_names_its_destination(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types={33, 34, 46, 52},
     fields=(f"{TRANSPORT}/Patente", f"{TRANSPORT}/RUTTrans"),
-    **_WARNED,
+    **WARNED,
 )
 def carrier_is_named(dte: Dte, ctx: Context) -> Faults:
     if dte.text("Encabezado/IdDoc/TipoDespacho") not in BY_ISSUER:
@@ -154,7 +151,7 @@ def carrier_is_named(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types={52},
     fields=(f"{TRANSPORT}/Chofer",),
-    **_WARNED,
+    **WARNED,
 )
 def driver_has_a_name(dte: Dte, ctx: Context) -> Faults:
     chofer = f"{TRANSPORT}/Chofer"
@@ -172,7 +169,7 @@ def driver_has_a_name(dte: Dte, ctx: Context) -> Faults:
     types={52},
     fields=(f"{TRANSPORT}/FchSalida", f"{TRANSPORT}/HraSalida"),
     note="La fecha de vigencia (2026-05-01) y la lista exacta no se verificaron en un texto oficial.",
-    **_WARNED,
+    **WARNED,
 )
 def moving_goods_have_their_transport_data(dte: Dte, ctx: Context) -> Faults:
     if dte.issued is None or dte.issued < TRANSPORT_DATA_SINCE:

@@ -1,17 +1,13 @@
 """LIQ and FCO: liquidación-factura and factura de compra, with their commissions and retentions."""
 
-from typing import Any
-
 from dte.arithmetic import HUNDRED, ZERO, half_up, near
 from dte.document import Dte
 from dte.findings import Fault
-from dte.rules.registry import Context, Faults, rule
+from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
 from dte.taxes import IVA_RATE
 
 COMMISSION_TOTALS = "Encabezado/Totales/Comisiones"
 WITH_COMMISSIONS = frozenset({43, 46, 56, 61})
-_OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
 
 
 @rule(
@@ -22,7 +18,7 @@ _WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
     confidence="baja",
     types={43},
     fields=("Comisiones",),
-    **_WARNED,
+    **WARNED,
 )
 def settlement_has_commissions(dte: Dte, ctx: Context) -> Faults:
     if not dte.commissions:
@@ -56,7 +52,7 @@ def settled_lines_name_their_document(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=WITH_COMMISSIONS,
     fields=(COMMISSION_TOTALS, "Comisiones"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def commissions_add_up(dte: Dte, ctx: Context) -> Faults:
     for name in ("ValComNeto", "ValComExe", "ValComIVA"):
@@ -77,7 +73,7 @@ def commissions_add_up(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=WITH_COMMISSIONS,
     fields=("Comisiones/ValComIVA",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def commission_iva_agrees(dte: Dte, ctx: Context) -> Faults:
     for row in dte.commissions:
@@ -97,7 +93,7 @@ def commission_iva_agrees(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={46},
     fields=("Encabezado/Totales/ImptoReten",),
-    **_WARNED,
+    **WARNED,
 )
 def purchase_invoice_retains_iva(dte: Dte, ctx: Context) -> Faults:
     if dte.totals_or_zero("IVA") > ZERO and not dte.taxes:

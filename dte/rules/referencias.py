@@ -7,7 +7,17 @@ from typing import Any
 
 from dte.document import Dte, Row
 from dte.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, NOTES, Context, Faults, rule
+from dte.rules.registry import (
+    ALL_TYPES,
+    BOLETAS,
+    NOTES,
+    OBJECTED,
+    REJECTED,
+    WARNED,
+    Context,
+    Faults,
+    rule,
+)
 
 ANNULS, CORRECTS_TEXT = "1", "2"
 MAX_REFERENCES = 40
@@ -30,10 +40,6 @@ DELIVERY_NOTES = frozenset({"50", "52"})
 CREDIT_NOTES = frozenset({"60", "61"})
 EXPORT_DOCUMENTS = frozenset({"101", "104", "106", "110", "111", "112"})
 
-_OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-_REJECTED: dict[str, Any] = {"sii": "rechazo", "severity": "reject"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
-
 
 def _annulments(dte: Dte) -> list[Row]:
     return [row for row in dte.references if row.text("CodRef") == ANNULS]
@@ -48,7 +54,7 @@ def _annulments(dte: Dte) -> list[Row]:
     confidence="alta",
     types=NOTES,
     fields=("Referencia",),
-    **_REJECTED,
+    **REJECTED,
 )
 def note_refers_to_a_document(dte: Dte, ctx: Context) -> Faults:
     if not dte.references:
@@ -66,7 +72,7 @@ def note_refers_to_a_document(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NOTES,
     fields=("Referencia/CodRef",),
-    **_REJECTED,
+    **REJECTED,
 )
 def note_says_what_it_corrects(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -83,7 +89,7 @@ def note_says_what_it_corrects(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NOTES,
     fields=("Referencia",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def annulment_refers_to_one_document(dte: Dte, ctx: Context) -> Faults:
     referenced = [row for row in dte.references if row.text("TpoDocRef") in TAX_DOCUMENTS]
@@ -102,7 +108,7 @@ def annulment_refers_to_one_document(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types=NOTES,
     fields=("Referencia/CodRef", "Encabezado/Totales/MntTotal"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def text_correction_has_no_amounts(dte: Dte, ctx: Context) -> Faults:
     if not any(row.text("CodRef") == CORRECTS_TEXT for row in dte.references):
@@ -124,7 +130,7 @@ def text_correction_has_no_amounts(dte: Dte, ctx: Context) -> Faults:
     fields=("Referencia", "Encabezado/Totales/MntTotal"),
     note="Sólo se puede revisar si el documento anulado va antes en el mismo envío o se validó antes "
     "con la misma clave.",
-    **_OBJECTED,
+    **OBJECTED,
 )
 def annulment_is_for_the_whole_amount(dte: Dte, ctx: Context) -> Faults:
     total = dte.totals("MntTotal")
@@ -165,7 +171,7 @@ def _total_of(dte: Dte, row: Row, ctx: Context) -> Any:
     confidence="media",
     types={56, 61},
     fields=("Referencia/TpoDocRef",),
-    **_REJECTED,
+    **REJECTED,
 )
 def note_refers_to_something_it_can_change(dte: Dte, ctx: Context) -> Faults:
     if dte.references and not any(_can_be_changed(row.text("TpoDocRef")) for row in dte.references):
@@ -185,7 +191,7 @@ def _can_be_changed(code: str) -> bool:
     confidence="media",
     types={111, 112},
     fields=("Referencia/TpoDocRef",),
-    **_REJECTED,
+    **REJECTED,
 )
 def export_note_refers_to_an_export(dte: Dte, ctx: Context) -> Faults:
     codes = {row.text("TpoDocRef") for row in dte.references}
@@ -202,7 +208,7 @@ def export_note_refers_to_an_export(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/NroLinRef",),
-    **_WARNED,
+    **WARNED,
 )
 def references_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -221,7 +227,7 @@ def references_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
     types=NUMBERED,
     fields=("Referencia/TpoDocRef", "Referencia/FolioRef"),
     note="La tabla es generosa: se usan los códigos 801 a 820 y letras como SET, HES o HEM.",
-    **_OBJECTED,
+    **OBJECTED,
 )
 def referenced_documents_are_known(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -242,7 +248,7 @@ def referenced_documents_are_known(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/IndGlobal", "Referencia/FolioRef"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def folio_zero_means_a_global_reference(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -260,7 +266,7 @@ def folio_zero_means_a_global_reference(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/RUTOtr",),
-    **_WARNED,
+    **WARNED,
 )
 def other_taxpayer_is_another(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -277,7 +283,7 @@ def other_taxpayer_is_another(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NOTES,
     fields=("Referencia/RazonRef",),
-    **_WARNED,
+    **WARNED,
 )
 def correction_gives_its_reason(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:
@@ -293,7 +299,7 @@ def correction_gives_its_reason(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia",),
-    **_WARNED,
+    **WARNED,
 )
 def document_does_not_refer_to_itself(dte: Dte, ctx: Context) -> Faults:
     itself = (str(dte.tipo), dte.folio.lstrip("0"))
@@ -311,7 +317,7 @@ def document_does_not_refer_to_itself(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.41 (0 a 40); XSD26 maxOccurs=40",
     confidence="alta",
     fields=("Referencia",),
-    **_REJECTED,
+    **REJECTED,
 )
 def reference_count_is_allowed(dte: Dte, ctx: Context) -> Faults:
     if len(dte.references) > MAX_REFERENCES:
@@ -335,7 +341,7 @@ def _may_annul(tipo: int, code: str) -> bool:
     confidence="media",
     types=NOTES,
     fields=("Referencia/CodRef", "Referencia/TpoDocRef"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def note_annuls_what_it_may(dte: Dte, ctx: Context) -> Faults:
     for row in _annulments(dte):
@@ -356,7 +362,7 @@ def note_annuls_what_it_may(dte: Dte, ctx: Context) -> Faults:
     level="history",
     fields=("Referencia",),
     note="Sólo se sabe de los documentos cuyo resultado informó el ERP; de los demás sabe el SII.",
-    **_REJECTED,
+    **REJECTED,
 )
 def referenced_document_was_received(dte: Dte, ctx: Context) -> Faults:
     for row in dte.references:

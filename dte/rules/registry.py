@@ -49,6 +49,11 @@ BOTH_MODES = EMISSION | RECEPTION
 EVERY_FORM: frozenset[Form] = frozenset({"xml", "json", "legacy"})
 
 
+# How the SII treats a fault, and what we recommend where the two go together; for a rule's arguments.
+REJECTED: dict[str, Any] = {"sii": "rechazo", "severity": "reject"}
+OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
+WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
+
 Outcome = Literal["", "accepted", "objected", "rejected", "annulled"]
 
 

@@ -5,7 +5,6 @@ Formato DTE v2.2 p.10): it objects, and the objection is mended with a credit or
 """
 
 from decimal import Decimal
-from typing import Any
 
 from dte.arithmetic import (
     CENT,
@@ -28,13 +27,21 @@ from dte.arithmetic import (
 )
 from dte.document import Dte
 from dte.findings import Fault
-from dte.rules.registry import ALL_TYPES, EVERY_FORM, EXPORTS, FULL, Context, Faults, rule
+from dte.rules.registry import (
+    ALL_TYPES,
+    EVERY_FORM,
+    EXPORTS,
+    FULL,
+    OBJECTED,
+    WARNED,
+    Context,
+    Faults,
+    rule,
+)
 from dte.taxes import IVA_RATE, sign_of
 
 TOTALS = "Encabezado/Totales"
 TAXED_TYPES = frozenset({33, 43, 46, 52, 56, 61})
-_OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-_WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
 
 
 def iva_rate(dte: Dte) -> Decimal:
@@ -70,7 +77,7 @@ def _taxed_lines(dte: Dte) -> Decimal:
     types=TAXED_TYPES,
     forms=EVERY_FORM,
     fields=(f"{TOTALS}/MntNeto", "Detalle/MontoItem", "DscRcgGlobal"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def net_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     if dte.form == "legacy" and not dte.lines:
@@ -95,7 +102,7 @@ def net_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     sii_code="HED-2-220",
     confidence="alta",
     fields=(f"{TOTALS}/MntExe",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def exempt_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     base = group_totals(dte).get(EXEMPT, ZERO)
@@ -118,7 +125,7 @@ def exempt_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=TAXED_TYPES,
     fields=(f"{TOTALS}/TasaIVA",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def iva_rate_is_in_force(dte: Dte, ctx: Context) -> Faults:
     rate = dte.totals("TasaIVA")
@@ -138,7 +145,7 @@ def iva_rate_is_in_force(dte: Dte, ctx: Context) -> Faults:
     types=TAXED_TYPES,
     forms=EVERY_FORM,
     fields=(f"{TOTALS}/IVA",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def iva_agrees_with_the_net(dte: Dte, ctx: Context) -> Faults:
     net, iva = dte.totals("MntNeto"), dte.totals("IVA")
@@ -165,7 +172,7 @@ def iva_agrees_with_the_net(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=TAXED_TYPES - {52},
     fields=(f"{TOTALS}/IVA", f"{TOTALS}/TasaIVA"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def taxed_amount_declares_iva(dte: Dte, ctx: Context) -> Faults:
     net = dte.totals_or_zero("MntNeto")
@@ -186,7 +193,7 @@ def taxed_amount_declares_iva(dte: Dte, ctx: Context) -> Faults:
     types={34, 41},
     forms=EVERY_FORM,
     fields=(f"{TOTALS}/MntNeto", f"{TOTALS}/IVA"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def exempt_document_has_no_iva(dte: Dte, ctx: Context) -> Faults:
     for name in ("MntNeto", "IVA"):
@@ -232,7 +239,7 @@ def _signed_taxes(dte: Dte) -> tuple[Decimal, Decimal]:
     types=_LEGACY_TOTALS,
     forms=EVERY_FORM,
     fields=(f"{TOTALS}/MntTotal",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def total_is_the_sum_of_its_parts(dte: Dte, ctx: Context) -> Faults:
     declared = dte.totals("MntTotal")
@@ -252,7 +259,7 @@ def total_is_the_sum_of_its_parts(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - {43} - EXPORTS,
     fields=(f"{TOTALS}/MontoNF",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def not_billable_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     sums = group_totals(dte)
@@ -273,7 +280,7 @@ def not_billable_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - {43} - EXPORTS,
     fields=(f"{TOTALS}/MontoPeriodo", f"{TOTALS}/TotalPeriodo"),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
     name = "TotalPeriodo" if dte.is_boleta else "MontoPeriodo"
@@ -292,7 +299,7 @@ def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=TAXED_TYPES,
     fields=(f"{TOTALS}/IVAProp", f"{TOTALS}/IVATerc"),
-    **_WARNED,
+    **WARNED,
 )
 def own_and_third_party_iva_add_up(dte: Dte, ctx: Context) -> Faults:
     own, third, iva = dte.totals("IVAProp"), dte.totals("IVATerc"), dte.totals_or_zero("IVA")
@@ -312,7 +319,7 @@ def own_and_third_party_iva_add_up(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 56, 61},
     fields=(f"{TOTALS}/GrntDep",),
-    **_OBJECTED,
+    **OBJECTED,
 )
 def deposit_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     expected = group_totals(dte).get("3", ZERO)
@@ -362,7 +369,7 @@ def amounts_are_not_negative(dte: Dte, ctx: Context) -> Faults:
     types={33, 34, 39, 41, 46, 110},
     forms=FULL,
     fields=(f"{TOTALS}/MntTotal",),
-    **_WARNED,
+    **WARNED,
 )
 def total_is_not_zero(dte: Dte, ctx: Context) -> Faults:
     free = (
@@ -381,7 +388,7 @@ def total_is_not_zero(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.28 campo 128 («sin validación»)",
     confidence="baja",
     fields=(f"{TOTALS}/VlrPagar",),
-    **_WARNED,
+    **WARNED,
 )
 def amount_to_pay_adds_up(dte: Dte, ctx: Context) -> Faults:
     declared = dte.totals("VlrPagar")
