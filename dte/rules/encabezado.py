@@ -245,8 +245,9 @@ def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
     fix="Use receptor 55555555-5, comuna Arica/Camarones/Putre/General Lagos y documento del turista.",
     source="F2.2 p.15 campo 31, p.18 campos 53-55",
     confidence="media",
-    types={33, 56},
+    types={33, 56, 61},
     fields=(f"{IDDOC}/TipoFactEsp", f"{RECEIVER}/Extranjero"),
+    note="El formato permite el campo en facturas y notas de crédito; en notas de débito no debería ir.",
     **WARNED,
 )
 def tourist_invoice_is_complete(dte: Dte, ctx: Context) -> Faults:

@@ -69,6 +69,7 @@ FAULTS = [
     ("ENC-13", 61, {f"{IDDOC}/TipoDespacho": "1"}),
     ("ENC-14", 33, {f"{IDDOC}/IndServicio": "1"}),
     ("ENC-15", 33, {f"{IDDOC}/TipoFactEsp": "1"}),
+    ("ENC-15", 61, {f"{IDDOC}/TipoFactEsp": "1"}),
     ("ENC-17", 33, {f"{IDDOC}/MntPagos": [{"FchPago": "2026-03-02", "MntPago": "1000"}]}),
     ("DET-01", 33, {"Detalle": []}),
     ("DET-02", 33, {"Detalle[1]/NroLinDet": "2"}),
