@@ -27,3 +27,12 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """500: a fault of ours; the request id finds it in the logs."""
     detail = "Ocurrió un error interno. Si persiste, indique el identificador de la solicitud."
     return _envelope(request, 500, "internal_error", detail)
+
+
+def method_not_allowed(request: HttpRequest, *allowed: str) -> JsonResponse:
+    """405: for views that are not DRF's."""
+    response = _envelope(
+        request, 405, "method_not_allowed", f'Método "{request.method}" no permitido.'
+    )
+    response.headers["Allow"] = ", ".join(allowed)
+    return response

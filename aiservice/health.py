@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from redis.exceptions import RedisError
@@ -21,6 +22,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from aiservice.errors import method_not_allowed
 from chat import plugins
 from knowledge import search
 from usage import llm
@@ -149,7 +151,10 @@ class LiveView(ProbeView):
         return Response({"status": "alive"})
 
 
+@csrf_exempt  # nothing is changed here, and a page about CSRF would be the wrong refusal
 async def metrics(request: HttpRequest) -> HttpResponse:
     """Serve the Prometheus exposition; some gauges are measured now (aiservice/metrics.py)."""
+    if request.method not in {"GET", "HEAD"}:
+        return method_not_allowed(request, "GET", "HEAD")
     response: HttpResponse = await database_sync_to_async(ExportToDjangoView)(request)
     return response

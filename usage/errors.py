@@ -22,6 +22,7 @@ from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
 from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -121,6 +122,9 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is None or not isinstance(exc, APIException):
         return response
     response.data = error_body(exc)
+    # Whatever the view renders its answers as: the schema is YAML, its page HTML.
+    if (request := context.get("request")) is not None:
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), "application/json"
     if key := api_settings.NON_FIELD_ERRORS_KEY:
         _lift_non_field_errors(response.data, key)
     return response

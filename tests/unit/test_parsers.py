@@ -1,10 +1,13 @@
 """What a caller is told of a body that cannot be read."""
 
+import json
+
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework.exceptions import ParseError
+from rest_framework.renderers import StaticHTMLRenderer
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
@@ -100,3 +103,15 @@ def test_what_django_raises_is_said_in_our_words(exception, status, code):
     response = Raises.as_view()(APIRequestFactory().post("/", {}, format="json"))
     assert (response.status_code, response.data["code"]) == (status, code)
     assert str(exception) not in response.data["detail"]
+
+
+def test_error_is_json_whatever_the_view_renders():
+    class Page(Echo):
+        renderer_classes = (StaticHTMLRenderer,)
+
+    response = Page.as_view()(APIRequestFactory().delete("/")).render()
+    assert (response.status_code, response.headers["Content-Type"]) == (405, "application/json")
+    assert json.loads(response.content) == {
+        "detail": 'Método "DELETE" no permitido.',
+        "code": "method_not_allowed",
+    }

@@ -117,3 +117,11 @@ def test_every_handler_speaks_spanish_in_the_same_shape():
 
     assert [answer.status_code for answer in answers] == [400, 403, 404, 500]
     assert all(b'"detail"' in answer.content and b'"code"' in answer.content for answer in answers)
+
+
+def test_metrics_are_only_read():
+    client = Client(enforce_csrf_checks=True)
+    assert client.get("/metrics").status_code == 200
+    refused = client.post("/metrics")
+    assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+    assert refused.json()["code"] == "method_not_allowed"
