@@ -54,11 +54,13 @@ class KeyHistory:
         # What the SII answered last counts most, then what was validated last; a document that is
         # validated over and over has many rows and needs one.
         newest = rows.order_by(F("outcome_at").desc(nulls_last=True), "-created_at")
-        found = newest.values_list("issuer", "tipo", "folio", "digest", "outcome", "total")
-        for issuer, tipo, folio, digest, outcome, total in found[: _MOST_ROWS * len(wanted)]:
+        found = newest.values_list("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
+        for issuer, tipo, folio, digest, outcome, total, mode in found[: _MOST_ROWS * len(wanted)]:
             key = (issuer, tipo or 0, folio)
             same = digest == self._digests.get(key)
-            self._known.setdefault(key, Earlier(same, cast(Outcome, outcome), total))
+            known = self._known.setdefault(key, Earlier(same, cast(Outcome, outcome), total))
+            if mode == Validation.Mode.RECEPTION and known.received_same is None:
+                self._known[key] = known._replace(received_same=same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,9 +107,11 @@ def folio_was_not_received_before(dte: Dte, ctx: Context) -> Faults:
         return
     severity: Severity | None = None
     if ctx.mode == "reception":
+        if earlier.received_same is None:  # validated to be sent, which is not having received it
+            return
         problem = "ya se había recibido antes"
         severity = "warn"
-        if not earlier.same_content:
+        if not earlier.received_same:
             problem += ", con otro contenido"
             severity = "review"
     elif earlier.outcome in {"accepted", "objected"}:

@@ -66,6 +66,8 @@ class Earlier(NamedTuple):
     """What the SII answered, as the caller reported it; empty when it has not said."""
     total: Decimal | None
     """Its MntTotal."""
+    received_same: bool | None = None
+    """Whether the one validated on reception was this very document; None if none ever was."""
 
 
 class History(Protocol):

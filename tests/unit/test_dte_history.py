@@ -59,6 +59,13 @@ def test_a_document_received_twice_is_noticed(api_client):
     assert "FOL-04" in codes(validate(api_client, document(33), mode="reception"))
 
 
+def test_a_document_validated_to_be_sent_has_not_been_received(api_client):
+    validate(api_client, document(33))
+    assert "FOL-04" not in codes(validate(api_client, document(33), mode="reception"))
+    validate(api_client, document(33))
+    assert "FOL-04" in codes(validate(api_client, document(33), mode="reception"))
+
+
 def test_the_document_is_kept_only_where_the_policy_says_so(api_client, api_key):
     raw = to_xml(document(33))
     validate(api_client, raw)
