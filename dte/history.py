@@ -23,6 +23,17 @@ _MOST_ROWS = 20
 Key = tuple[str, int, str]
 
 
+@dataclass(slots=True)
+class _Known:
+    """What the rows of one folio say, whatever is being judged."""
+
+    digest: str
+    outcome: Outcome
+    total: Decimal | None
+    received: str | None = None
+    """The digest of what was last received; None if nothing was."""
+
+
 class KeyHistory:
     """The earlier validations of one API key; implements ``dte.rules.registry.History``.
 
@@ -31,7 +42,7 @@ class KeyHistory:
 
     def __init__(self, api_key: ApiKey) -> None:
         self._api_key = api_key
-        self._known: dict[Key, Earlier] = {}
+        self._known: dict[Key, _Known] = {}
         self._loaded: set[str] = set()
         self._digests: dict[Key, str] = {}
 
@@ -43,7 +54,13 @@ class KeyHistory:
         """Return what is known of this type and folio of this issuer, if anything is."""
         if folio not in self._loaded:
             self.preload({folio})
-        return self._known.get((issuer, tipo, folio))
+        key = (issuer, tipo, folio)
+        known = self._known.get(key)
+        if known is None:
+            return None
+        digest = self._digests.get(key)
+        received_same = None if known.received is None else known.received == digest
+        return Earlier(known.digest == digest, known.outcome, known.total, received_same)
 
     def preload(self, folios: Iterable[str]) -> None:
         """Read what is known of many folios in one query."""
@@ -57,10 +74,9 @@ class KeyHistory:
         found = newest.values_list("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
         for issuer, tipo, folio, digest, outcome, total, mode in found[: _MOST_ROWS * len(wanted)]:
             key = (issuer, tipo or 0, folio)
-            same = digest == self._digests.get(key)
-            known = self._known.setdefault(key, Earlier(same, cast(Outcome, outcome), total))
-            if mode == Validation.Mode.RECEPTION and known.received_same is None:
-                self._known[key] = known._replace(received_same=same)
+            known = self._known.setdefault(key, _Known(digest, cast(Outcome, outcome), total))
+            if mode == Validation.Mode.RECEPTION and known.received is None:
+                known.received = digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,8 +37,8 @@ def invoice(folio, **changes):
     return document(33, {"Encabezado/IdDoc/Folio": str(folio), **changes})
 
 
-def post(client, body, content_type="application/xml"):
-    path = "/api/dte/validate/batch?ai=never&as_of=2026-03-02T12:00:00-03:00"
+def post(client, body, content_type="application/xml", mode="emission"):
+    path = f"/api/dte/validate/batch?ai=never&as_of=2026-03-02T12:00:00-03:00&mode={mode}"
     answer = client.post(path, body, content_type=content_type)
     if answer.status_code != 200:
         return answer
@@ -58,6 +58,19 @@ def test_an_envelope_is_answered_line_by_line(api_client):
     assert lines[-1]["documents"] == 7
     assert sum(lines[-1]["counts"].values()) == 8  # the envelope has a verdict of its own
     assert Validation.objects.filter(batch=lines[0]["id"]).count() == 8
+
+
+@pytest.mark.django_db
+def test_a_batch_received_twice_is_not_taken_for_one_with_other_content(api_client):
+    def received(body):
+        lines = post(api_client, body, mode="reception")
+        findings = [one for line in lines[1:3] for one in line["findings"]]
+        return [one["severity"] for one in findings if one["code"] == "FOL-04"]
+
+    assert received(envelope(invoice(1), invoice(2))) == []
+    assert received(envelope(invoice(1), invoice(2))) == ["warn", "warn"]
+    other = {"Encabezado/Receptor/GiroRecep": "Otro giro"}
+    assert received(envelope(invoice(1), invoice(2, **other))) == ["warn", "review"]
 
 
 @pytest.mark.django_db
