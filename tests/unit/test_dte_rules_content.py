@@ -369,9 +369,7 @@ class OneEarlier:
     def __init__(self, outcome="", *, same_content=True):
         from dte.rules.registry import Earlier
 
-        self.earlier_one = Earlier(
-            same_content=same_content, outcome=outcome, total=None, received_same=same_content
-        )
+        self.earlier_one = Earlier(same_content, outcome, total=None, received_same=same_content)
 
     def earlier(self, issuer, tipo, folio):
         return self.earlier_one
