@@ -4,9 +4,9 @@ All in Decimal, rounded half-up to the peso (exports keep their decimals). Each 
 document and kept with it.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from typing import NamedTuple
 
 from dte.document import Dte, Row
 from dte.taxes import IVA_RATE
@@ -29,9 +29,8 @@ def half_up(value: Decimal, unit: Decimal = ONE) -> Decimal:
 
 def near(left: Decimal, right: Decimal, tolerance: Decimal = ONE) -> bool:
     """Tell whether two amounts are the same within the tolerance."""
-    return (
-        left == right or abs(left - right) <= tolerance
-    )  # nearly all are equal, and that is cheap
+    # Nearly all are equal, and that is cheap to see.
+    return left == right or abs(left - right) <= tolerance
 
 
 def line_amount(row: Row, *, exact: bool = False) -> Decimal | None:
@@ -71,8 +70,7 @@ def group_totals(dte: Dte) -> dict[str, Decimal]:
     return cached
 
 
-@dataclass(frozen=True, slots=True)
-class Adjusted:
+class Adjusted(NamedTuple):
     """A sum of lines after its global discounts and surcharges."""
 
     values: tuple[Decimal, ...]
@@ -83,7 +81,9 @@ class Adjusted:
 
     def matches(self, declared: Decimal) -> bool:
         """Tell whether a declared amount agrees with one of the readings."""
-        return any(near(declared, value, self.tolerance) for value in self.values)
+        return declared in self.values or any(
+            near(declared, value, self.tolerance) for value in self.values
+        )
 
     @property
     def expected(self) -> Decimal:
@@ -91,7 +91,7 @@ class Adjusted:
         return self.values[0]
 
 
-def adjusted(base: Decimal, rows: Iterable[Row], unit: Decimal = ONE) -> Adjusted:
+def adjusted(base: Decimal, rows: Sequence[Row], unit: Decimal = ONE) -> Adjusted:
     """Apply global discounts and surcharges to a sum of lines.
 
     Args:
@@ -99,6 +99,8 @@ def adjusted(base: Decimal, rows: Iterable[Row], unit: Decimal = ONE) -> Adjuste
         rows: The DscRcgGlobal rows of that group.
         unit: What amounts are rounded to.
     """
+    if not rows:
+        return Adjusted((base,), unit)
     over_lines = in_turn = base
     percentages = 0
     for row in rows:

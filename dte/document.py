@@ -92,6 +92,14 @@ def _steps(path: str) -> tuple[tuple[str, int], ...]:
     return tuple((step[1], int(step[2] or 0)) for step in steps if step is not None)
 
 
+@lru_cache(maxsize=4096)  # paths are the rules' own, but for the numbers of rows
+def _split(path: str) -> tuple[str, str, int]:
+    """``Detalle[3]/MontoItem`` as ``("Detalle[3]", "MontoItem", 0)``."""
+    group, _, _ = path.rpartition("/")
+    name, number = _steps(path)[-1]
+    return group, name, number
+
+
 class Values:
     """Typed, forgiving access to a nested dict of texts; what is missing or wrong reads as absent."""
 
@@ -239,7 +247,13 @@ class Dte(Values):
         """Return what stands at ``path``; remembered, because many rules ask for the same."""
         found = self._found.get(path, _UNREAD)
         if found is _UNREAD:
-            found = self._found[path] = self._walk(path)
+            # By way of its group, which a sibling has probably asked for already.
+            group, name, number = _split(path)
+            node = self.find(group) if group else self.data
+            found = node.get(name) if node.__class__ is dict else None
+            if number and found.__class__ is list:
+                found = found[number - 1] if number <= len(found) else None
+            self._found[path] = found
         return found
 
     # --- Zones ------------------------------------------------------------------------------------

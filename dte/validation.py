@@ -67,10 +67,11 @@ def _run(units: tuple[Rule, ...], subject: Dte | Envelope, ctx: Context) -> list
     findings: list[Finding] = []
     for unit in units:
         try:
-            for number, fault in enumerate(unit.function(subject, ctx)):
-                if number == MAX_FINDINGS_PER_RULE:
-                    break
+            before = len(findings)
+            for fault in unit.function(subject, ctx):
                 findings.append(to_finding(unit, fault, subject))
+                if len(findings) - before == MAX_FINDINGS_PER_RULE:
+                    break
         except Exception:
             log.exception("dte.rule_failed", rule=unit.code)
             metrics.RULE_FAILURES.labels(unit.code).inc()

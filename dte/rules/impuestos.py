@@ -81,7 +81,7 @@ def _base(dte: Dte, row: Row) -> Adjusted:
         margin = sum((line.amount_or_zero("Retenedor/MntMargComer") for line in lines), ZERO)
         return Adjusted((margin,), tolerance)
     amount = sum((line.amount_or_zero("MontoItem") for line in lines), ZERO)
-    discounted = adjusted(amount, (r for r in global_rows(dte, "") if r.text("TpoValor") == "%"))
+    discounted = adjusted(amount, [r for r in global_rows(dte, "") if r.text("TpoValor") == "%"])
     return Adjusted((amount, *discounted.values), tolerance)
 
 
