@@ -131,3 +131,13 @@ def unit_of(dte: Dte) -> Decimal:
 def without_iva(gross: Decimal, rate: Decimal = IVA_RATE) -> Decimal:
     """Return the net part of an amount that includes IVA."""
     return half_up(gross / (ONE + rate / HUNDRED))
+
+
+def iva_rate(dte: Dte) -> Decimal:
+    """Return TasaIVA, or the legal rate where the document does not say."""
+    return dte.totals("TasaIVA") or IVA_RATE
+
+
+def is_gross(dte: Dte) -> bool:
+    """Tell whether the lines include IVA (IdDoc/MntBruto)."""
+    return dte.text("Encabezado/IdDoc/MntBruto") == "1"

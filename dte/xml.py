@@ -334,9 +334,29 @@ def _parser(encoding: str) -> etree.XMLParser:
     return cache[encoding]
 
 
+_REASONS = {
+    etree.ErrorTypes.ERR_DOCUMENT_EMPTY: "el archivo está vacío",
+    etree.ErrorTypes.ERR_DOCUMENT_END: "sobra contenido después del último elemento",
+    etree.ErrorTypes.ERR_TAG_NAME_MISMATCH: "una etiqueta de cierre no corresponde a la abierta",
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED: "falta cerrar una etiqueta, o el archivo llegó cortado",
+    etree.ErrorTypes.ERR_GT_REQUIRED: "a una etiqueta le falta «>»",
+    etree.ErrorTypes.ERR_NAME_REQUIRED: "hay un «<» o «&» sin escapar",
+    etree.ErrorTypes.ERR_ENTITYREF_SEMICOL_MISSING: "hay un «&» sin escapar",
+    etree.ErrorTypes.ERR_UNDECLARED_ENTITY: "usa una entidad que el XML no define",
+    etree.ErrorTypes.ERR_LT_IN_ATTRIBUTE: "hay un «<» dentro de un atributo",
+    etree.ErrorTypes.ERR_ATTRIBUTE_REDEFINED: "un elemento repite un atributo",
+    etree.ErrorTypes.ERR_ATTRIBUTE_NOT_STARTED: "el valor de un atributo no va entre comillas",
+    etree.ErrorTypes.ERR_INVALID_CHAR: "contiene un carácter que el XML no admite",
+    etree.ErrorTypes.ERR_INVALID_ENCODING: "sus bytes no son de la codificación que declara",
+    etree.ErrorTypes.ERR_UNSUPPORTED_ENCODING: "declara una codificación desconocida",
+    etree.ErrorTypes.NS_ERR_UNDEFINED_NAMESPACE: "usa un prefijo sin declarar",
+}
+
+
 def _reason(exc: etree.XMLSyntaxError) -> str:
-    """libxml2's own words, which name the tag; they are English, and quoted as such."""
-    return f"error de sintaxis: {(exc.msg or 'desconocido')[:200]}"
+    """Why it is not well formed; libxml2's own words are English and name lines of a fragment."""
+    code: int = getattr(exc, "code", 0)  # the stubs do not know it
+    return _REASONS.get(code, "hay un error de sintaxis")
 
 
 def _too_deep(root: etree._Element) -> bool:

@@ -10,7 +10,6 @@ from dte.arithmetic import (
     CENT,
     EXEMPT,
     EXEMPT_TYPES,
-    HUNDRED,
     NOT_BILLABLE,
     ONE,
     TAXED,
@@ -19,7 +18,8 @@ from dte.arithmetic import (
     adjusted,
     global_rows,
     group_totals,
-    half_up,
+    is_gross,
+    iva_rate,
     line_amount,
     near,
     unit_of,
@@ -38,20 +38,9 @@ from dte.rules.registry import (
     Faults,
     rule,
 )
-from dte.taxes import IVA_RATE, sign_of
+from dte.taxes import TAXED_TYPES, sign_of
 
 TOTALS = "Encabezado/Totales"
-TAXED_TYPES = frozenset({33, 43, 46, 52, 56, 61})
-
-
-def iva_rate(dte: Dte) -> Decimal:
-    """Return TasaIVA, or the legal rate where the document does not say."""
-    return dte.totals("TasaIVA") or IVA_RATE
-
-
-def is_gross(dte: Dte) -> bool:
-    """Tell whether the lines include IVA (IdDoc/MntBruto)."""
-    return dte.text("Encabezado/IdDoc/MntBruto") == "1"
 
 
 def _taxed_lines(dte: Dte) -> Decimal:
@@ -116,95 +105,6 @@ def exempt_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
         yield Fault(f"{TOTALS}/MntExe", declarado=declared, calculado=readings[0].expected)
 
 
-@rule(
-    "TOT-03",
-    title="La tasa de IVA no es 19%.",
-    message="La tasa de IVA informada es {tasa} % y la vigente es {vigente} %.",
-    fix="Use TasaIVA 19.",
-    source="F2.2 p.25 campo 111; DL 825 art. 14 (19 %); 18 % hasta el 2003-09-30",
-    confidence="media",
-    types=TAXED_TYPES,
-    fields=(f"{TOTALS}/TasaIVA",),
-    **OBJECTED,
-)
-def iva_rate_is_in_force(dte: Dte, ctx: Context) -> Faults:
-    rate = dte.totals("TasaIVA")
-    old = dte.issued is not None and (dte.issued.year, dte.issued.month) < (2003, 10)
-    current = Decimal(18) if old else IVA_RATE
-    if rate is not None and rate != current:
-        yield Fault(f"{TOTALS}/TasaIVA", tasa=rate, vigente=current)
-
-
-@rule(
-    "TOT-04",
-    title="El IVA no corresponde al neto por la tasa.",
-    message="El IVA es {declarado} y el neto por la tasa da {calculado}.",
-    fix="IVA = neto x 19%, redondeado al peso.",
-    source="F2.2 p.25 campo 112; F2.2 p.10 (ejemplo de error que no rechaza)",
-    confidence="alta",
-    types=TAXED_TYPES,
-    forms=EVERY_FORM,
-    fields=(f"{TOTALS}/IVA",),
-    **OBJECTED,
-)
-def iva_agrees_with_the_net(dte: Dte, ctx: Context) -> Faults:
-    net, iva = dte.totals("MntNeto"), dte.totals("IVA")
-    rate = IVA_RATE if dte.form == "legacy" else dte.totals("TasaIVA")
-    if net is None or iva is None or rate is None:
-        return
-    expected = half_up(net * rate / HUNDRED)
-    if near(iva, expected):
-        return
-    # With gross lines the IVA may be what is left of the lines once the net is taken out.
-    if is_gross(dte):
-        gross = adjusted(group_totals(dte).get(TAXED, ZERO), global_rows(dte, TAXED))
-        if gross.matches(net + iva):
-            return
-    yield Fault(f"{TOTALS}/IVA", declarado=iva, calculado=expected)
-
-
-@rule(
-    "TOT-05",
-    title="Hay monto neto pero no se informó IVA o tasa.",
-    message="Hay un monto neto de {neto} pero no se informó {falta}.",
-    fix="Informe TasaIVA 19 e IVA.",
-    source="ODOO «... en Monto - IVA debe declararse»",
-    confidence="media",
-    types=TAXED_TYPES - {52},
-    fields=(f"{TOTALS}/IVA", f"{TOTALS}/TasaIVA"),
-    **OBJECTED,
-)
-def taxed_amount_declares_iva(dte: Dte, ctx: Context) -> Faults:
-    net = dte.totals_or_zero("MntNeto")
-    if net <= ZERO:
-        return
-    for name in ("TasaIVA", "IVA"):
-        if dte.totals(name) is None:
-            yield Fault(f"{TOTALS}/{name}", neto=net, falta=name)
-
-
-@rule(
-    "TOT-06",
-    title="Un documento exento trae neto o IVA.",
-    message="Un documento exento trae {campo} por {monto}.",
-    fix="Quite neto, tasa e IVA o cambie el tipo de documento.",
-    source="F2.2 p.24-25 campo 107 (0 en 34); Odoo la bloquea en 34, 41 y exportación",
-    confidence="media",
-    types={34, 41},
-    forms=EVERY_FORM,
-    fields=(f"{TOTALS}/MntNeto", f"{TOTALS}/IVA"),
-    **OBJECTED,
-)
-def exempt_document_has_no_iva(dte: Dte, ctx: Context) -> Faults:
-    for name in ("MntNeto", "IVA"):
-        amount = dte.totals_or_zero(name)
-        if amount > ZERO:
-            yield Fault(f"{TOTALS}/{name}", campo=name, monto=amount)
-
-
-_LEGACY_TOTALS = frozenset({33, 34, 43, 46, 52, 56, 61})
-
-
 def _components(dte: Dte) -> tuple[Decimal, Decimal]:
     """Return what MntTotal should be, and how much of it the sources leave open."""
     part = dte.totals_or_zero
@@ -237,7 +137,7 @@ def _signed_taxes(dte: Dte) -> tuple[Decimal, Decimal]:
     source="F2.2 p.27 campo 124; RURAL HED-2-260",
     sii_code="HED-2-260",
     confidence="alta",
-    types=_LEGACY_TOTALS,
+    types=TAXED_TYPES | {34},
     forms=EVERY_FORM,
     fields=(f"{TOTALS}/MntTotal",),
     **OBJECTED,
@@ -291,26 +191,6 @@ def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
     expected = dte.totals_or_zero("MntTotal") + dte.totals_or_zero("MontoNF")
     if declared is not None and not near(declared, expected):
         yield Fault(f"{TOTALS}/{name}", declarado=declared, calculado=expected)
-
-
-@rule(
-    "TOT-16",
-    title="IVA propio más IVA de terceros no suma el IVA total.",
-    message="IVA propio {propio} más IVA de terceros {terceros} no da el IVA total {iva}.",
-    fix="Reparta el IVA entre propio y terceros sin diferencia.",
-    source="F2.2 p.25 campos 113-114",
-    confidence="media",
-    types=TAXED_TYPES,
-    fields=(f"{TOTALS}/IVAProp", f"{TOTALS}/IVATerc"),
-    **WARNED,
-)
-def own_and_third_party_iva_add_up(dte: Dte, ctx: Context) -> Faults:
-    own, third, iva = dte.totals("IVAProp"), dte.totals("IVATerc"), dte.totals_or_zero("IVA")
-    split = own is not None and third is not None and not near(own + third, iva)
-    # A settlement may carry negative amounts: compare sizes.
-    larger = any(abs(part) > abs(iva) for part in (own, third) if part is not None)
-    if split or larger:
-        yield Fault(f"{TOTALS}/IVAProp", propio=own, terceros=third, iva=iva)
 
 
 @rule(

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from dte.models import Validation
+from dte.unreadable import Unreadable
+from dte.xml import read_xml
 from tests.hostile import HOSTILE
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db, pytest.mark.urls("dte.urls")]
@@ -29,3 +31,19 @@ def test_the_legacy_path_refuses_the_same(api_client, name):
     answer = api_client.post("/api/ai/validate?ai=never", inside, content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        (b"<DTE>", "falta cerrar una etiqueta"),
+        (b"<DTE></DT>", "no corresponde a la abierta"),
+        (b"<DTE>a & b</DTE>", "sin escapar"),
+        (b"<DTE>\x01</DTE>", "un carácter que el XML no admite"),
+        (b"<x:DTE/>", "un prefijo sin declarar"),
+    ],
+)
+def test_xml_that_is_not_well_formed_is_explained_in_spanish(raw, reason):
+    with pytest.raises(Unreadable) as refused:
+        list(read_xml(raw).documents())
+    assert reason in refused.value.finding.message

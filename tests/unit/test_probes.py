@@ -34,7 +34,7 @@ def test_health_names_every_dependency_without_a_key(client):
 
 
 def test_health_serves_without_redis(client, monkeypatch):
-    monkeypatch.setattr(health.cache, "set", fails_with(RedisConnectionError))
+    monkeypatch.setattr("aiservice.health.cache.set", fails_with(RedisConnectionError))
 
     response = client.get("/health")
 
@@ -44,7 +44,7 @@ def test_health_serves_without_redis(client, monkeypatch):
 
 
 def test_without_the_database_nothing_is_served(client, monkeypatch):
-    monkeypatch.setattr(health.connection, "cursor", fails_with(OperationalError))
+    monkeypatch.setattr("aiservice.health.connection.cursor", fails_with(OperationalError))
 
     assert client.get("/health").status_code == 503
     assert client.get("/health").json()["status"] == "down"
@@ -53,7 +53,7 @@ def test_without_the_database_nothing_is_served(client, monkeypatch):
 
 
 def test_the_probe_never_says_what_went_wrong_in_detail(client, monkeypatch):
-    monkeypatch.setattr(health.connection, "cursor", fails_with(OperationalError))
+    monkeypatch.setattr("aiservice.health.connection.cursor", fails_with(OperationalError))
 
     assert "away" not in client.get("/health").content.decode()
 
