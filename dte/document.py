@@ -7,7 +7,6 @@ below ``Documento``: ``Encabezado/IdDoc/Folio``, ``Detalle[3]/MontoItem``.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -329,12 +328,17 @@ class Dte(Values):
             return None
         inside = path.startswith(("Signature", "DTE"))
         node = self.xml.element if inside or self.xml.body is None else self.xml.body
-        for name, number in _steps(path.removeprefix("DTE/")[:MAX_PATH]):
-            found = _child(node, name, number or 1)
-            if found is None:
-                break
-            node = found
-        return source_line(node) + self.xml.first_line - 1
+        return line_below(node, path.removeprefix("DTE/")) + self.xml.first_line - 1
+
+
+def line_below(node: etree._Element, path: str) -> int:
+    """Return the line of ``path`` below an element, or of the nearest parent that is there."""
+    for name, number in _steps(path[:MAX_PATH]):
+        found = _child(node, name, number or 1)
+        if found is None:
+            break
+        node = found
+    return source_line(node)
 
 
 def _child(node: etree._Element, name: str, number: int) -> etree._Element | None:
@@ -344,65 +348,3 @@ def _child(node: etree._Element, name: str, number: int) -> etree._Element | Non
             if not number:
                 return child
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What an envelope remembers of each of its documents, so that it need not keep them all."""
-
-    number: int
-    tipo: int
-    folio: str
-    issuer: str
-    receiver: str
-    issued: date | None
-    total: Decimal | None
-    references: tuple[tuple[str, str, str], ...]
-    """(TpoDocRef, FolioRef, CodRef) of each reference."""
-    line: int
-
-    @classmethod
-    def of(cls, dte: Dte, number: int) -> "Summary":
-        """Summarise a document."""
-        return cls(
-            number=number,
-            tipo=dte.tipo,
-            folio=dte.folio,
-            issuer=dte.issuer,
-            receiver=dte.receiver,
-            issued=dte.issued,
-            total=dte.totals("MntTotal"),
-            references=tuple(
-                (ref.text("TpoDocRef"), ref.text("FolioRef"), ref.text("CodRef"))
-                for ref in dte.references
-            ),
-            line=dte.xml.first_line if dte.xml else 0,
-        )
-
-
-@dataclass(slots=True)
-class Envelope:
-    """EnvioDTE or EnvioBOLETA: its own data, and a summary of each document read so far."""
-
-    kind: str
-    """Local name of the root: ``EnvioDTE`` or ``EnvioBOLETA``."""
-    caratula: Values
-    raw: bytes
-    """The whole file."""
-    shell: etree._Element
-    """The root with an empty ``<DTE/>`` in the place of each document; lines are the file's."""
-    fragments: tuple[tuple[int, int], ...]
-    """Start and end of each ``<DTE>…</DTE>`` in ``raw``."""
-    encoding: str
-    problems: tuple[Problem, ...] = ()
-    documents: list[Summary] = field(default_factory=list)
-
-    def line_of(self, path: str) -> int | None:
-        """Return the line of ``SetDTE/Caratula/RutEnvia`` and the like."""
-        node = self.shell
-        for name, number in _steps(path.removeprefix(f"{self.kind}/")[:MAX_PATH]):
-            found = _child(node, name, number or 1)
-            if found is None:
-                break
-            node = found
-        return source_line(node)

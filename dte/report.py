@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dte.document import Dte, Envelope, Form, Summary
+from dte.document import Dte, Form
+from dte.envelope import Envelope, Summary
 from dte.findings import Finding
 from dte.json_input import read_json
 from dte.rules.registry import Context

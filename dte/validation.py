@@ -10,7 +10,8 @@ from functools import lru_cache
 import structlog
 
 from dte import metrics
-from dte.document import Dte, Envelope, Form
+from dte.document import Dte, Form
+from dte.envelope import Envelope
 from dte.findings import SEVERITIES, Fault, Finding, plain, spell
 from dte.rules import REGISTRY
 from dte.rules.registry import Context, Level, Mode, Rule

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from dte.document import Dte, Envelope, Values, XmlSource, to_type
+from dte.document import Dte, Values, XmlSource, to_type
+from dte.envelope import Envelope
 from dte.formato.outline import BOLETA_TYPES, Field, outline
 from dte.formato.reading import FOREIGN, Problem, XmlReader, local_name, source_line
 from dte.unreadable import Unreadable

@@ -14,7 +14,8 @@ from dte.arithmetic import (
     near,
     without_iva,
 )
-from dte.document import Dte, Envelope
+from dte.document import Dte
+from dte.envelope import Envelope
 from dte.findings import Fault
 from dte.formato.outline import BOLETA_TYPES
 from dte.rules.registry import BOLETAS, XML, Context, Faults, rule

@@ -1,6 +1,7 @@
 """FOL: the folio, its range and its uniqueness."""
 
-from dte.document import Dte, Envelope
+from dte.document import Dte
+from dte.envelope import Envelope
 from dte.findings import Fault, Severity
 from dte.rules.registry import EVERY_FORM, XML, Context, Faults, rule
 

@@ -24,7 +24,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from dte.document import Dte, Envelope, Form
+from dte.document import Dte, Form
+from dte.envelope import Envelope
 from dte.findings import Fault, Severity, SiiSeverity
 from dte.sources import spell_out
 

@@ -8,7 +8,7 @@ from dte.crypto import Fault as Broken
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.crypto.certificate import normal_rut
 from dte.crypto.xml import child, text
-from dte.document import Envelope
+from dte.envelope import Envelope
 from dte.findings import Fault
 from dte.rules.registry import NOTES, XML, Context, Faults, rule
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dte.document import Summary
+from dte.envelope import Summary
 from dte.findings import Finding
 from dte.rules.registry import Context
 from dte.validation import judge, judge_envelope

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from dte.document import Summary, Values, to_amount, to_moment, to_type
+from dte.document import Values, to_amount, to_moment, to_type
+from dte.envelope import Summary
 from dte.json_input import parse_json, read_json
 from dte.report import judge_xml
 from dte.rules.registry import Context

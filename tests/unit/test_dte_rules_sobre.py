@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dte.document import Envelope, Values
+from dte.document import Values
+from dte.envelope import Envelope
 from dte.rules.registry import REGISTRY, Context
 from tests.documents import AS_OF
 from tests.factories import envelope, signed, signer
