@@ -7,7 +7,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from dte import metrics
@@ -67,16 +66,27 @@ class KeyHistory:
         asked = set(folios)
         self._loaded |= asked
         wanted = {folio for folio in asked if len(folio) <= _LONGEST["folio"]}
-        rows = Validation.objects.filter(api_key=self._api_key, folio__in=wanted)
-        # What the SII answered last counts most, then what was validated last; a document that is
-        # validated over and over has many rows and needs one.
-        newest = rows.order_by(F("outcome_at").desc(nulls_last=True), "-created_at")
-        found = newest.values_list("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
-        for issuer, tipo, folio, digest, outcome, total, mode in found[: _MOST_ROWS * len(wanted)]:
+        for issuer, tipo, folio, digest, outcome, total, mode in self._rows(wanted):
             key = (issuer, tipo or 0, folio)
             known = self._known.setdefault(key, _Known(digest, cast(Outcome, outcome), total))
             if mode == Validation.Mode.RECEPTION and known.received is None:
                 known.received = digest
+
+    def _rows(self, folios: set[str]) -> list[tuple[Any, ...]]:
+        """What the SII answered last comes first, then what was validated last.
+
+        A document that is validated over and over has many rows and needs one: the newest come by
+        the index, and only where there are more is the rest searched for answers of the SII.
+        """
+        rows = Validation.objects.filter(api_key=self._api_key, folio__in=folios)
+        names = ("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
+        limit = _MOST_ROWS * len(folios)
+        newest = list(rows.order_by("-created_at").values_list(*names, "outcome_at")[:limit])
+        if len(newest) == limit:
+            answered = rows.filter(outcome_at__isnull=False).order_by("-outcome_at")
+            newest += answered.values_list(*names, "outcome_at")[:limit]
+        said = sorted((row for row in newest if row[-1]), key=lambda row: row[-1], reverse=True)
+        return [row[:-1] for row in (*said, *(row for row in newest if not row[-1]))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,12 @@ class Validation(models.Model):
         verbose_name_plural = "validaciones"
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["api_key", "folio"], name="validation_folio"),
+            models.Index(fields=["api_key", "folio", "-created_at"], name="validation_folio"),
+            models.Index(
+                fields=["api_key", "folio"],
+                condition=models.Q(outcome_at__isnull=False),
+                name="validation_answered",
+            ),
             models.Index(fields=["-created_at"], name="validation_recent"),
             models.Index(fields=["batch"], name="validation_batch"),
         ]

@@ -45,6 +45,13 @@ def test_a_folio_that_the_sii_received_cannot_be_sent_again(api_client):
     assert again["recommendation"] == "reject"
 
 
+def test_what_the_sii_answered_counts_however_often_it_is_validated_again(api_client, monkeypatch):
+    monkeypatch.setattr("dte.history._MOST_ROWS", 2)
+    outcome(api_client, validate(api_client, document(33))["id"], "accepted")
+    again = [validate(api_client, document(33)) for _ in range(4)]
+    assert "FOL-04" in codes(again[-1])
+
+
 def test_another_key_has_another_history(api_client, client):
     from usage.models import ApiKey
 
