@@ -62,7 +62,7 @@ class KeyHistory:
         return Earlier(known.digest == digest, known.outcome, known.total, received_same)
 
     def preload(self, folios: Iterable[str]) -> None:
-        """Read what is known of many folios in one query."""
+        """Read what is known of many folios together, rather than one by one."""
         asked = set(folios)
         self._loaded |= asked
         wanted = {folio for folio in asked if len(folio) <= _LONGEST["folio"]}
