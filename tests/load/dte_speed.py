@@ -74,20 +74,10 @@ def read(folder: Path, pattern: str) -> list[bytes]:
 
 def factory() -> list[bytes]:
     """Return ten invoices of one to ten lines, stamped and signed."""
-    from tests.documents import document
     from tests.factories import signed
+    from tests.load.invoices import invoice
 
-    documents = []
-    for count in range(1, 11):
-        line = document(33)["Detalle"][0]
-        content = document(33)
-        content["Detalle"] = [{**line, "NroLinDet": str(n)} for n in range(1, count + 1)]
-        net = 1000 * count
-        content["Encabezado"]["Totales"].update(
-            MntNeto=str(net), IVA=str(net * 19 // 100), MntTotal=str(net + net * 19 // 100)
-        )
-        documents.append(signed(doc=content))
-    return documents
+    return [signed(doc=invoice(lines)) for lines in range(1, 11)]
 
 
 def cl_sii(raw: bytes) -> Check | None:

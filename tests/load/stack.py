@@ -60,8 +60,11 @@ class Stack:
 
 
 @contextmanager
-def running(pace: Pace, **variables: str) -> Iterator[Stack]:
-    """Start everything, with the shipped knowledge loaded; variables go to the service."""
+def running(pace: Pace, *, database: str = "postgres", **variables: str) -> Iterator[Stack]:
+    """Start everything, with the shipped knowledge loaded; variables go to the service.
+
+    ``sqlite`` is the service as ``make run`` starts it: no PostgreSQL and no Redis.
+    """
     home = Path(tempfile.mkdtemp(prefix="aiservice-load-", dir=servers.TEMPORARY))
     home.chmod(0o755)
     with ExitStack() as cleanups:
@@ -71,13 +74,14 @@ def running(pace: Pace, **variables: str) -> Iterator[Stack]:
         def add_cleanup(cleanup: Callable[[], Any]) -> None:
             cleanups.callback(cleanup)
 
-        database = servers.start_postgres(home / "postgres", add_cleanup)
-        redis = servers.start_redis(home / "redis", add_cleanup)
+        stores = {}
+        if database == "postgres":
+            stores["DATABASE_URL"] = servers.start_postgres(home / "postgres", add_cleanup)
+            stores["REDIS_URL"] = servers.start_redis(home / "redis", add_cleanup)
         upstream = start_upstream(home, pace, cleanups)
         port = servers.free_port()
         environment = os.environ | {
-            "DATABASE_URL": database,
-            "REDIS_URL": redis,
+            **stores,
             "ANTHROPIC_BASE_URL": upstream,
             "ANTHROPIC_API_KEY": "sk-local",
             "RATE_LIMIT_PER_MINUTE": "0",
@@ -95,7 +99,7 @@ def running(pace: Pace, **variables: str) -> Iterator[Stack]:
         cleanups.callback(servers.stop, process, signal.SIGTERM)
         url = f"http://127.0.0.1:{port}"
         servers.wait_until(lambda: is_live(url), process)
-        yield Stack(url, upstream, dsn(database), secret, process)
+        yield Stack(url, upstream, dsn(stores.get("DATABASE_URL", "")), secret, process)
         complaints = [line for line in (home / "service.log").read_text().splitlines() if line]
         if complaints:
             print(
