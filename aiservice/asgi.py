@@ -12,12 +12,11 @@ http_application = get_asgi_application()  # before anything that imports models
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from aiservice.sqlite import keep_open  # noqa: E402
+from aiservice.threads import ReusedThreads  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from usage.checks import require_usable_models  # noqa: E402
 
 require_usable_models()  # a server runs no system checks of its own
-keep_open()
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:
@@ -28,5 +27,8 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 
 elsewhere = re_path("", refuse)  # type: ignore[arg-type]  # an ASGI application, not a view
 application = ProtocolTypeRouter(
-    {"http": http_application, "websocket": URLRouter([*websocket_urlpatterns, elsewhere])}
+    {
+        "http": ReusedThreads(http_application),
+        "websocket": URLRouter([*websocket_urlpatterns, elsewhere]),
+    }
 )

@@ -196,6 +196,9 @@ def database() -> dict[str, Any]:
         STATE_DIR.mkdir(parents=True, exist_ok=True)
         # WAL lets readers work beside the one writer; IMMEDIATE makes writers wait for their turn
         # instead of failing when a read turns into a write.
+        # A connection lives as long as its thread. Were the last one to close after a request, SQLite
+        # would copy the whole log back and sync the disk, which takes longer than the request.
+        config["CONN_MAX_AGE"] = None
         config["OPTIONS"] = {
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",

@@ -30,6 +30,7 @@ from chat.models import Message
 from usage import llm
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.llm import Prompt, Reply, TextDelta
+from usage.llm.hops import hop
 from usage.models import ApiKey
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,9 @@ async def _store(
     exchange: Exchange, text: str, *, usage_id: UUID | None = None, cut: bool
 ) -> Message:
     citations = cite(exchange.hits, text)
-    message: Message = await database_sync_to_async(store_answer)(
+    # The client may have left, and the request's own thread with it.
+    message: Message = await hop(
+        store_answer,
         exchange,
         text,
         llm_used=MODEL,

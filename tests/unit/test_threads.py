@@ -1,0 +1,54 @@
+"""Requests share threads, one at a time."""
+
+import asyncio
+import threading
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from aiservice import threads
+from aiservice.threads import ReusedThreads
+
+pytestmark = pytest.mark.unit
+
+
+def application():
+    """Return the middleware around an application, and the thread that each of its requests got."""
+    used = []
+
+    async def endpoint(scope, receive, send):
+        first = await sync_to_async(threading.get_ident)()
+        await asyncio.sleep(scope["seconds"])
+        assert await sync_to_async(threading.get_ident)() == first
+        used.append(first)
+        if scope["seconds"] < 0:
+            raise ValueError
+
+    return ReusedThreads(endpoint), used
+
+
+async def ask(app, seconds=0.0):
+    await app({"seconds": seconds}, None, None)
+
+
+async def test_one_request_after_another_uses_the_same_thread():
+    app, used = application()
+    for _ in range(3):
+        await ask(app)
+    with pytest.raises(ValueError):  # noqa: PT011 - raised by the application above
+        await ask(app, -1)
+    await ask(app)
+    assert len(used) == 5
+    assert len(set(used)) == 1
+
+
+async def test_requests_at_the_same_time_do_not_wait_for_each_other(monkeypatch):
+    monkeypatch.setattr(threads, "IDLE_THREADS", 2)
+    app, used = application()
+    await asyncio.gather(*(ask(app, 0.05) for _ in range(5)))
+    assert len(set(used)) == 5
+    used.clear()
+    await asyncio.gather(*(ask(app, 0.05) for _ in range(2)))
+    for _ in range(3):
+        await ask(app)
+    assert len(set(used)) == 2  # only those that were kept
