@@ -7,6 +7,7 @@ below ``Documento``: ``Encabezado/IdDoc/Folio``, ``Detalle[3]/MontoItem``.
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -91,12 +92,14 @@ def _steps(path: str) -> tuple[tuple[str, int], ...]:
     return tuple((step[1], int(step[2] or 0)) for step in steps if step is not None)
 
 
-@lru_cache(maxsize=4096)  # paths are the rules' own, but for the numbers of rows
-def _split(path: str) -> tuple[str, str, int]:
-    """``Detalle[3]/MontoItem`` as ``("Detalle[3]", "MontoItem", 0)``."""
-    group, _, _ = path.rpartition("/")
-    name, number = _steps(path)[-1]
-    return group, name, number
+def _flatten(group: Node, prefix: str, into: dict[str, Any]) -> dict[str, Any]:
+    """Put everything outside repeated zones by its path: fields, groups, and the zones whole."""
+    for name, value in group.items():
+        path = prefix + name
+        into[path] = value
+        if value.__class__ is dict:
+            _flatten(value, f"{path}/", into)
+    return into
 
 
 class Values:
@@ -220,7 +223,9 @@ class XmlSource(NamedTuple):
 class Dte(Values):
     """One tax document."""
 
-    __slots__ = ("__dict__", "_found", "form", "kind", "odd_text", "problems", "tipo", "xml")
+    __slots__ = (
+        "__dict__", "_flat", "_totals", "form", "kind", "odd_text", "problems", "tipo", "xml",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -240,20 +245,29 @@ class Dte(Values):
         self.xml = xml
         self.kind = kind
         self.odd_text = odd_text
-        self._found: dict[str, Any] = {}
+        # Rules ask for a few hundred fields of each document: one look-up each, not one per level.
+        self._flat = _flatten(data, "", {})
+        totals = self._flat.get("Encabezado/Totales")
+        self._totals = Values(totals if totals.__class__ is dict else {})
 
     def find(self, path: str) -> Any:
-        """Return what stands at ``path``; remembered, because many rules ask for the same."""
-        found = self._found.get(path, _UNREAD)
-        if found is _UNREAD:
-            # By way of its group, which a sibling has probably asked for already.
-            group, name, number = _split(path)
-            node = self.find(group) if group else self.data
-            found = node.get(name) if node.__class__ is dict else None
-            if number and found.__class__ is list:
-                found = found[number - 1] if number <= len(found) else None
-            self._found[path] = found
-        return found
+        """Return what stands at ``path`` (a text, a dict, a list), or None."""
+        found = self._flat.get(path)
+        return found if found is not None or "[" not in path else self._walk(path)
+
+    @cached_property
+    def present(self) -> AbstractSet[str]:
+        """What the document has: every path, with zones whole, and names in lines and references.
+
+        Of lines and references it tells which fields any row has: ``Detalle/CodImpAdic``.
+        """
+        names = set(self._flat)
+        for zone in ("Detalle", "Referencia"):
+            rows = self._flat.get(zone)
+            if rows.__class__ is list:
+                of_rows = set().union(*(row for row in rows if row.__class__ is dict))
+                names.update([f"{zone}/{name}" for name in of_rows])
+        return names
 
     # --- Zones ------------------------------------------------------------------------------------
 
@@ -306,11 +320,11 @@ class Dte(Values):
 
     def totals(self, name: str) -> Decimal | None:
         """Return one amount of Totales, None when it is not informed."""
-        return self.amount(f"Encabezado/Totales/{name}")
+        return self._totals.amount(name)
 
     def totals_or_zero(self, name: str) -> Decimal:
         """Return one amount of Totales, 0 when it is not informed."""
-        return self.amount(f"Encabezado/Totales/{name}") or ZERO
+        return self._totals.amount(name) or ZERO
 
     @property
     def is_boleta(self) -> bool:

@@ -5,6 +5,7 @@ fast: no database, no network.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 import structlog
@@ -26,9 +27,9 @@ _RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 def judge(dte: Dte, ctx: Context) -> list[Finding]:
     """Return every finding on one document, the worst first."""
-    findings = _run(plan(dte.tipo, dte.form, "document", ctx.mode), dte, ctx)
+    findings = _run(plan(dte.tipo, dte.form, "document", ctx.mode), dte, ctx, dte.present)
     if ctx.history is not None:
-        findings += _run(plan(dte.tipo, dte.form, "history", ctx.mode), dte, ctx)
+        findings += _run(plan(dte.tipo, dte.form, "history", ctx.mode), dte, ctx, dte.present)
     return sort(findings)
 
 
@@ -64,9 +65,16 @@ def sort(findings: list[Finding]) -> list[Finding]:
     return findings
 
 
-def _run(units: tuple[Rule, ...], subject: Dte | Envelope, ctx: Context) -> list[Finding]:
+def _run(
+    units: tuple[Rule, ...],
+    subject: Dte | Envelope,
+    ctx: Context,
+    present: AbstractSet[str] = frozenset(),
+) -> list[Finding]:
     findings: list[Finding] = []
     for unit in units:
+        if unit.given and unit.given.isdisjoint(present):
+            continue
         try:
             before = len(findings)
             for fault in unit.function(subject, ctx):

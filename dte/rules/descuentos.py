@@ -22,6 +22,7 @@ _GROUPS = {"": {TAXED}, "1": {EXEMPT}, "2": {NOT_BILLABLE, "6"}}
     confidence="media",
     types=WITH_GLOBAL_ROWS,
     fields=("DscRcgGlobal/NroLinDR",),
+    given=("DscRcgGlobal",),
 )
 def global_rows_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
     for row in dte.global_rows:
@@ -41,6 +42,7 @@ def global_rows_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=WITH_GLOBAL_ROWS,
     fields=("DscRcgGlobal/ValorDR",),
+    given=("DscRcgGlobal",),
 )
 def global_discount_is_at_most_everything(dte: Dte, ctx: Context) -> Faults:
     for row in dte.global_rows:
@@ -60,6 +62,7 @@ def global_discount_is_at_most_everything(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types=WITH_GLOBAL_ROWS,
     fields=("DscRcgGlobal/IndExeDR",),
+    given=("DscRcgGlobal",),
     note="En 34, 41 y exportación hay emisores que omiten IndExeDR y sí lo aplican: el exento se "
     "acepta con y sin él.",
 )
@@ -86,6 +89,7 @@ def global_rows_have_something_to_apply_to(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 46, 52, 56, 61},
     fields=("DscRcgGlobal/TpoValor",),
+    given=("DscRcgGlobal",),
 )
 def mixed_taxes_need_a_percentage(dte: Dte, ctx: Context) -> Faults:
     in_pesos = [

@@ -153,6 +153,7 @@ _ADJUSTMENTS = (("DescuentoPct", "DescuentoMonto"), ("RecargoPct", "RecargoMonto
         "Detalle/RecargoPct",
         "Detalle/RecargoMonto",
     ),
+    given=("Detalle/DescuentoPct", "Detalle/RecargoPct"),
 )
 def percentages_come_with_their_amount(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:
@@ -172,6 +173,7 @@ def percentages_come_with_their_amount(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - {43},
     fields=("Detalle/DescuentoPct", "Detalle/DescuentoMonto"),
+    given=("Detalle/DescuentoPct", "Detalle/RecargoPct"),
 )
 def percentages_agree_with_their_amount(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:
@@ -204,6 +206,7 @@ def percentages_agree_with_their_amount(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 34, 46, 52},
     fields=("Detalle/IndExe", "Detalle/MontoItem"),
+    given=("Detalle/IndExe",),
 )
 def lines_without_sale_have_no_amount(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:
@@ -239,6 +242,7 @@ def _misplaced(dte: Dte, indicator: str) -> bool:
     severity="warn",
     confidence="media",
     fields=("Detalle/IndExe",),
+    given=("Detalle/IndExe",),
 )
 def exemption_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:
@@ -257,6 +261,7 @@ def exemption_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33},
     fields=("Detalle/IndExe",),
+    given=("Detalle/IndExe",),
 )
 def taxed_invoice_has_a_taxed_line(dte: Dte, ctx: Context) -> Faults:
     if dte.lines and all(row.text("IndExe") == "1" for row in dte.lines):
@@ -274,6 +279,7 @@ def taxed_invoice_has_a_taxed_line(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 46, 56, 61},
     fields=("Detalle/Retenedor/IndAgente", "Detalle/CodImpAdic"),
+    given=("Detalle/CodImpAdic",),
 )
 def withholding_lines_name_the_agent(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:
@@ -305,6 +311,7 @@ def _too_large(row: Row) -> Iterator[Decimal]:
     confidence="media",
     types={33, 34, 46, 52} | EXPORTS,
     fields=("Detalle/Subcantidad/SubQty",),
+    given=("Detalle/Subcantidad",),
 )
 def parts_fit_the_quantity(dte: Dte, ctx: Context) -> Faults:
     for row in dte.lines:

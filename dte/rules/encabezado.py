@@ -180,6 +180,7 @@ def payment_terms_are_given(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - BOLETAS - {61},
     fields=(f"{IDDOC}/IndNoRebaja",),
+    given=(f"{IDDOC}/IndNoRebaja",),
     **WARNED,
 )
 def no_rebate_is_for_credit_notes(dte: Dte, ctx: Context) -> Faults:
@@ -199,6 +200,7 @@ def no_rebate_is_for_credit_notes(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 34, 46, 56, 61},
     fields=(f"{IDDOC}/MntBruto", "Encabezado/Totales/ImptoReten"),
+    given=(f"{IDDOC}/MntBruto",),
 )
 def gross_amounts_have_no_additional_tax(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{IDDOC}/MntBruto") != "1":
@@ -214,6 +216,7 @@ def gross_amounts_have_no_additional_tax(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.11-12 campos 6-7 (0 = no corresponde)",
     confidence="media",
     fields=(f"{IDDOC}/IndTraslado", f"{IDDOC}/TipoDespacho"),
+    given=(f"{IDDOC}/IndTraslado", f"{IDDOC}/TipoDespacho"),
     **WARNED,
 )
 def transfer_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
@@ -231,6 +234,7 @@ def transfer_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 34},
     fields=(f"{IDDOC}/IndServicio", f"{IDDOC}/FchVenc"),
+    given=(f"{IDDOC}/IndServicio",),
     **WARNED,
 )
 def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
@@ -247,6 +251,7 @@ def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 56, 61},
     fields=(f"{IDDOC}/TipoFactEsp", f"{RECEIVER}/Extranjero"),
+    given=(f"{IDDOC}/TipoFactEsp",),
     note="El formato permite el campo en facturas y notas de crédito; en notas de débito no debería ir.",
     **WARNED,
 )
@@ -273,6 +278,7 @@ def tourist_invoice_is_complete(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types=ALL_TYPES - BOLETAS,
     fields=(f"{IDDOC}/MntPagos",),
+    given=(f"{IDDOC}/MntPagos",),
     **WARNED,
 )
 def instalments_add_up(dte: Dte, ctx: Context) -> Faults:

@@ -128,6 +128,7 @@ def stamp_is_not_before_its_caf(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     forms=EVERY_FORM,
     fields=(DUE,),
+    given=(DUE,),
 )
 def due_date_is_not_before_issue(dte: Dte, ctx: Context) -> Faults:
     due = dte.date(DUE)
@@ -145,6 +146,7 @@ def due_date_is_not_before_issue(dte: Dte, ctx: Context) -> Faults:
     severity="warn",
     confidence="alta",
     fields=("Encabezado/IdDoc/PeriodoDesde", "Encabezado/IdDoc/PeriodoHasta"),
+    given=("Encabezado/IdDoc/PeriodoDesde",),
 )
 def period_runs_forward(dte: Dte, ctx: Context) -> Faults:
     start = dte.date("Encabezado/IdDoc/PeriodoDesde")
@@ -164,6 +166,7 @@ def period_runs_forward(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - BOLETAS,
     fields=("Encabezado/IdDoc/FchCancel",),
+    given=("Encabezado/IdDoc/FchCancel",),
 )
 def paid_date_is_not_after_issue(dte: Dte, ctx: Context) -> Faults:
     paid = dte.date("Encabezado/IdDoc/FchCancel")
@@ -182,6 +185,7 @@ def paid_date_is_not_after_issue(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - BOLETAS,
     fields=("Referencia/FchRef",),
+    given=("Referencia",),
 )
 def reference_dates_are_possible(dte: Dte, ctx: Context) -> Faults:
     first = FIRST_EXPORT_REFERENCE if dte.is_export else FIRST_REFERENCE

@@ -101,6 +101,7 @@ def export_guide_has_its_customs_data(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={52},
     fields=(EXPORT_GUIDE,),
+    given=(EXPORT_GUIDE,),
     **OBJECTED,
 )
 def exceptional_guide_names_its_resolution(dte: Dte, ctx: Context) -> Faults:
@@ -134,6 +135,7 @@ def guide_names_its_destination(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types={33, 34, 46, 52},
     fields=(f"{TRANSPORT}/Patente", f"{TRANSPORT}/RUTTrans"),
+    given=("Encabezado/IdDoc/TipoDespacho",),
     **WARNED,
 )
 def carrier_is_named(dte: Dte, ctx: Context) -> Faults:
@@ -151,6 +153,7 @@ def carrier_is_named(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types={52},
     fields=(f"{TRANSPORT}/Chofer",),
+    given=(f"{TRANSPORT}/Chofer",),
     **WARNED,
 )
 def driver_has_a_name(dte: Dte, ctx: Context) -> Faults:

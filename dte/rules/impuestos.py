@@ -27,6 +27,7 @@ PURCHASES = frozenset({"45", "46"})
     confidence="media",
     types={33, 46, 56, 61},
     fields=(f"{TAXES_PATH}/TipoImp", "Detalle/CodImpAdic"),
+    given=(TAXES_PATH, "Detalle/CodImpAdic"),
 )
 def tax_codes_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     if dte.tipo in {56, 61}:
@@ -53,6 +54,7 @@ def tax_codes_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     confidence="alta",
     types=WITH_TAXES,
     fields=(f"{TAXES_PATH}/TasaImp",),
+    given=(TAXES_PATH,),
     note="Las tasas del art. 42 del DL 825 rigen desde el 2014-10-01; antes no se revisan.",
 )
 def tax_rates_are_in_force(dte: Dte, ctx: Context) -> Faults:
@@ -97,6 +99,7 @@ def _base(dte: Dte, row: Row) -> Adjusted:
     confidence="alta",
     types=WITH_TAXES,
     fields=(f"{TAXES_PATH}/MontoImp",),
+    given=(TAXES_PATH,),
     note="Los impuestos específicos y los que no informan tasa sólo se revisan como positivos. Con "
     "descuentos globales en porcentaje se acepta la base con y sin ellos.",
 )
@@ -125,6 +128,7 @@ def tax_amounts_agree(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=WITH_TAXES,
     fields=("Detalle/CodImpAdic", TAXES_PATH),
+    given=(TAXES_PATH, "Detalle/CodImpAdic"),
 )
 def taxes_of_lines_and_totals_match(dte: Dte, ctx: Context) -> Faults:
     in_lines = {
@@ -154,6 +158,7 @@ def taxes_of_lines_and_totals_match(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={46, 56, 61},
     fields=(f"{TOTALS}/IVANoRet",),
+    given=(TAXES_PATH,),
 )
 def iva_not_retained_agrees(dte: Dte, ctx: Context) -> Faults:
     if dte.tipo != 46 and not any(row.text("TpoDocRef") in PURCHASES for row in dte.references):
@@ -182,6 +187,7 @@ def iva_not_retained_agrees(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 56, 61},
     fields=(f"{TOTALS}/CredEC",),
+    given=(f"{TOTALS}/CredEC",),
 )
 def construction_credit_agrees(dte: Dte, ctx: Context) -> Faults:
     declared = dte.totals("CredEC")

@@ -116,6 +116,7 @@ def exempt_document_has_no_iva(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=TAXED_TYPES,
     fields=(f"{TOTALS}/IVAProp", f"{TOTALS}/IVATerc"),
+    given=(f"{TOTALS}/IVAProp", f"{TOTALS}/IVATerc"),
     **WARNED,
 )
 def own_and_third_party_iva_add_up(dte: Dte, ctx: Context) -> Faults:

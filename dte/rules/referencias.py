@@ -208,6 +208,7 @@ def export_note_refers_to_an_export(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/NroLinRef",),
+    given=("Referencia",),
     **WARNED,
 )
 def references_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
@@ -226,6 +227,7 @@ def references_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
     confidence="baja",
     types=NUMBERED,
     fields=("Referencia/TpoDocRef", "Referencia/FolioRef"),
+    given=("Referencia",),
     note="La tabla es generosa: se usan los códigos 801 a 820 y letras como SET, HES o HEM.",
     **OBJECTED,
 )
@@ -248,6 +250,7 @@ def referenced_documents_are_known(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/IndGlobal", "Referencia/FolioRef"),
+    given=("Referencia",),
     **OBJECTED,
 )
 def folio_zero_means_a_global_reference(dte: Dte, ctx: Context) -> Faults:
@@ -266,6 +269,7 @@ def folio_zero_means_a_global_reference(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia/RUTOtr",),
+    given=("Referencia/RUTOtr",),
     **WARNED,
 )
 def other_taxpayer_is_another(dte: Dte, ctx: Context) -> Faults:
@@ -299,6 +303,7 @@ def correction_gives_its_reason(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=NUMBERED,
     fields=("Referencia",),
+    given=("Referencia",),
     **WARNED,
 )
 def document_does_not_refer_to_itself(dte: Dte, ctx: Context) -> Faults:
@@ -317,6 +322,7 @@ def document_does_not_refer_to_itself(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.41 (0 a 40); XSD26 maxOccurs=40",
     confidence="alta",
     fields=("Referencia",),
+    given=("Referencia",),
     **REJECTED,
 )
 def reference_count_is_allowed(dte: Dte, ctx: Context) -> Faults:

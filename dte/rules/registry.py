@@ -118,6 +118,7 @@ class Rule:
     level: Level
     modes: frozenset[Mode]
     fields: tuple[str, ...]
+    given: frozenset[str]
     note: str
     function: RuleFunction = field(repr=False)
 
@@ -146,6 +147,7 @@ def rule(
     level: Level = "document",
     modes: Collection[Mode] = BOTH_MODES,
     fields: tuple[str, ...] = (),
+    given: Collection[str] = (),
     note: str = "",
 ) -> Callable[[F], F]:
     """Register the decorated function as the rule ``code``.
@@ -167,6 +169,8 @@ def rule(
             (raised by the readers: its function is never called).
         modes: Whether it judges what one is about to send, what one has received, or both.
         fields: Paths involved, for the catalogue.
+        given: Optional data that the rule is about, as ``Dte.present`` names it: where none of it is
+            there, the rule has nothing to say and is not run. Empty: it always runs.
         note: What a reader of the catalogue should know.
     """
 
@@ -188,6 +192,7 @@ def rule(
             level=level,
             modes=frozenset(modes),
             fields=fields,
+            given=frozenset(given),
             note=note,
             function=function,
         )

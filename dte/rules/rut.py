@@ -19,6 +19,7 @@ OTHERS = (
     "Encabezado/Transporte/Chofer/RUTChofer",
     "Encabezado/Transporte/Aduana/RUTCiaTransp",
 )
+OTHER_FIELDS = frozenset({*OTHERS, "Referencia/RUTOtr", "Detalle/RUTMandante"})
 USUAL_MINIMUM = 100_000
 # References with which a note may still be addressed to the generic buyer.
 _BOLETA_REFERENCES = frozenset({"35", "38", "39", "41", "52"})
@@ -85,6 +86,7 @@ def _other_ruts(dte: Dte) -> Iterator[tuple[str, str]]:
     confidence="baja",
     forms=FULL,
     fields=(*OTHERS, "Referencia/RUTOtr", "Detalle/RUTMandante"),
+    given=OTHER_FIELDS,
 )
 def other_ruts_are_valid(dte: Dte, ctx: Context) -> Faults:
     for path, rut in _other_ruts(dte):
@@ -105,8 +107,8 @@ def other_ruts_are_valid(dte: Dte, ctx: Context) -> Faults:
     fields=(ISSUER, RECEIVER, *OTHERS),
 )
 def ruts_are_in_the_usual_range(dte: Dte, ctx: Context) -> Faults:
-    named = ((ISSUER, dte.issuer), (RECEIVER, dte.receiver), *_other_ruts(dte))
-    for path, rut in named:
+    others = () if OTHER_FIELDS.isdisjoint(dte.present) else _other_ruts(dte)
+    for path, rut in ((ISSUER, dte.issuer), (RECEIVER, dte.receiver), *others):
         if _is_short(rut):
             yield Fault(path, rut=rut)
 

@@ -162,6 +162,7 @@ def total_is_the_sum_of_its_parts(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - {43} - EXPORTS,
     fields=(f"{TOTALS}/MontoNF",),
+    given=(f"{TOTALS}/MontoNF", "Detalle/IndExe", "DscRcgGlobal"),
     **OBJECTED,
 )
 def not_billable_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
@@ -183,6 +184,7 @@ def not_billable_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types=ALL_TYPES - {43} - EXPORTS,
     fields=(f"{TOTALS}/MontoPeriodo", f"{TOTALS}/TotalPeriodo"),
+    given=(f"{TOTALS}/MontoPeriodo", f"{TOTALS}/TotalPeriodo"),
     **OBJECTED,
 )
 def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
@@ -202,6 +204,7 @@ def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
     confidence="media",
     types={33, 56, 61},
     fields=(f"{TOTALS}/GrntDep",),
+    given=(f"{TOTALS}/GrntDep", "Detalle/IndExe"),
     **OBJECTED,
 )
 def deposit_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
@@ -271,6 +274,7 @@ def total_is_not_zero(dte: Dte, ctx: Context) -> Faults:
     source="F2.2 p.28 campo 128 («sin validación»)",
     confidence="baja",
     fields=(f"{TOTALS}/VlrPagar",),
+    given=(f"{TOTALS}/VlrPagar",),
     **WARNED,
 )
 def amount_to_pay_adds_up(dte: Dte, ctx: Context) -> Faults:

@@ -129,6 +129,29 @@ def _fields(unit):
     return {name: getattr(unit, name) for name in type(unit).__slots__}
 
 
+@pytest.mark.parametrize("code", [unit.code for unit in REGISTRY.values() if unit.given])
+def test_a_rule_about_optional_data_has_nothing_to_say_without_it(code):
+    unit = REGISTRY[code]
+    for tipo in sorted(unit.types):
+        for doc in (document(tipo), document(tipo, {"Encabezado/Totales": {"MntTotal": "7"}})):
+            dte = from_json(_without(doc, unit.given))
+            assert unit.given.isdisjoint(dte.present)
+            assert list(unit.function(dte, CONTEXT)) == []
+
+
+def _without(doc, paths):
+    """Take paths away; a field of a repeated zone from each of its rows."""
+    for path in paths:
+        *groups, name = path.split("/")
+        nodes = [doc]
+        for group in groups:
+            found = [node.get(group, {}) for node in nodes]
+            nodes = [row for one in found for row in (one if isinstance(one, list) else [one])]
+        for node in nodes:
+            node.pop(name, None)
+    return doc
+
+
 def test_a_code_is_registered_once():
     with pytest.raises(ValueError, match="twice"):
         rule("RUT-01", title="x", fix="x", source="x", sii="aviso", severity="warn")(by_reader)
