@@ -14,8 +14,9 @@ from typing import Final
 
 from snowballstemmer.spanish_stemmer import SpanishStemmer
 
-# Stored with every index: a deploy that changes this module must change this too, and rebuilds.
-VERSION: Final = "es-2"
+# Stored with every index: a deploy that changes this module, or the form of the postings, must change
+# this too, and rebuilds.
+VERSION: Final = "es-3"
 
 MAX_TERM: Final = 31
 SURFACE: Final = "="

@@ -21,6 +21,8 @@ from knowledge import analysis
 TITLE_WEIGHT: Final = 3
 MAX_FREQUENCY: Final = 255
 BATCH: Final = 2_000
+# Passages are counted anew after so many, so that a posting names its passage in two bytes.
+BLOCK: Final = 2**16
 ALWAYS: Final = (0, 2**31 - 1)  # days of a passage without a period of validity
 
 Array = npt.NDArray[Any]
@@ -42,11 +44,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Postings:
-    """Postings of all passages; ``rows`` are positions in ``ids``."""
+    """Postings of all passages, ordered by block of passages, then by term."""
 
     terms: Array  # S32, sorted; words as written, which begin with "=", stand together
-    starts: Array  # int64, where a term's postings start; one more than terms
-    rows: Array  # int32, the passage of each posting
+    starts: Array  # int64 [blocks, terms + 1], where a term's postings start; the last: they end
+    rows: Array  # uint16, the passage of each posting, as a position in its block of ``ids``
     counts: Array  # uint8, weighted frequency of the term in that passage
     ids: Array  # int64, primary key of each passage
     lengths: Array  # float32, weighted number of terms
@@ -61,8 +63,8 @@ class Postings:
         """Return postings of no passage at all."""
         return cls(
             terms=np.empty(0, "S32"),
-            starts=np.zeros(1, np.int64),
-            rows=np.empty(0, np.int32),
+            starts=np.zeros((0, 1), np.int64),
+            rows=np.empty(0, np.uint16),
             counts=np.empty(0, np.uint8),
             ids=np.empty(0, np.int64),
             lengths=np.empty(0, np.float32),
@@ -81,17 +83,18 @@ class Postings:
         kept = np.isin(self.ids, np.fromiter(keep, np.int64))
         added = _analyse(add, self.names)
         new_row = np.cumsum(kept, dtype=np.int32) - 1
-        staying = kept[self.rows]
+        term_of, passage_of = self.places(slice(None))
+        staying = kept[passage_of]
         tags_staying = kept[self.tag_rows]
         offset = int(kept.sum())
-        term_of = np.repeat(np.arange(len(self.terms), dtype=np.int32), np.diff(self.starts))
+        rows = np.concatenate([new_row[passage_of[staying]], added.rows + offset])
         terms, starts, order = _merge_terms(
-            self.terms, term_of[staying], added.vocabulary, added.terms
+            self.terms, term_of[staying], added.vocabulary, added.terms, rows // BLOCK
         )
         return Postings(
             terms=terms,
             starts=starts,
-            rows=np.concatenate([new_row[self.rows[staying]], added.rows + offset])[order],
+            rows=(rows % BLOCK).astype(np.uint16)[order],
             counts=np.concatenate([self.counts[staying], added.counts])[order],
             ids=np.concatenate([self.ids[kept], added.ids]),
             lengths=np.concatenate([self.lengths[kept], added.lengths]),
@@ -103,6 +106,14 @@ class Postings:
             days=np.concatenate([self.days[:, kept], added.days], axis=1),
             names=added.names,
         )
+
+    def places(self, part: slice) -> tuple[Array, Array]:
+        """Return the term and the passage of some postings, as positions in ``terms`` and ``ids``."""
+        first, last, _ = part.indices(len(self.rows))
+        columns = self.starts.shape[1]
+        slots = np.searchsorted(self.starts.ravel(), np.arange(first, last), side="right") - 1
+        block_of, term_of = np.divmod(slots.astype(np.int32), np.int32(columns))
+        return term_of, block_of * np.int32(BLOCK) + self.rows[first:last]
 
     def to_bytes(self) -> bytes:
         """Serialise for one database field."""
@@ -139,22 +150,33 @@ class _Analysed:
 
 
 def _merge_terms(
-    old: Array, old_of: Array, new: Array, new_of: Array
+    old: Array, old_of: Array, new: Array, new_of: Array, blocks: Array
 ) -> tuple[Array, Array, Array]:
     """Number the postings of both sides by one sorted vocabulary.
 
+    Args:
+        old: Terms that the postings had so far.
+        old_of: Which of them each posting that stays is of.
+        new: Terms of the postings that are added.
+        new_of: Which of them each one is of.
+        blocks: The block of passages of each posting, those that stay first.
+
     Returns:
-        The terms that still have postings, where each one's postings start, and the order that
-        brings the concatenated postings together by term.
+        The terms that still have postings, where each one's postings start in each block, and the
+        order that brings the concatenated postings together by block and term.
     """
     terms = np.union1d(old, new)
     numbers = np.concatenate(
         [np.searchsorted(terms, old)[old_of], np.searchsorted(terms, new)[new_of]]
     ).astype(np.int32)
-    sizes = np.bincount(numbers, minlength=len(terms))
-    used = sizes > 0
-    starts = np.concatenate([[0], np.cumsum(sizes[used])])
-    return terms[used], starts.astype(np.int64), np.argsort(numbers, kind="stable")
+    used = np.bincount(numbers, minlength=len(terms)) > 0
+    terms, numbers = terms[used], (np.cumsum(used) - 1)[numbers]
+    count = int(blocks.max(initial=-1)) + 1
+    slots = blocks * np.int64(len(terms)) + numbers
+    sizes = np.bincount(slots, minlength=count * len(terms))
+    ends = np.cumsum(sizes).reshape(count, len(terms))
+    starts = np.insert(ends, 0, np.append(0, ends[:-1, -1:]), axis=1)
+    return terms, starts.astype(np.int64), np.argsort(slots, kind="stable")
 
 
 class _Numbering:

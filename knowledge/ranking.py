@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from knowledge.postings import Array, Postings
+from knowledge.postings import BLOCK, Array, Postings
 
 # At the optimum on Spanish tax text; quality is flat around it (k1 .9-1.2, b .75-.9).
 K1: Final = 1.2
@@ -28,6 +28,7 @@ class Ranker:
         self._tag_rows = postings.tag_rows
         self._tag_names = postings.tag_names
         self._number_of_name = {name: number for number, name in enumerate(postings.names)}
+        self._frequencies = _frequencies(postings)
         self._weights = _weights(postings)
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Ranker:
 
     def frequency(self, row: int) -> int:
         """Return in how many passages a term stands."""
-        return int(self._starts[row + 1] - self._starts[row])
+        return int(self._frequencies[row])
 
     def idf(self, frequency: int) -> float:
         """Return the weight of a term's rarity; with frequency 0, of a term nobody has."""
@@ -55,9 +56,13 @@ class Ranker:
     def scores(self, terms: Iterable[tuple[int, float]]) -> Array:
         """Return every passage's score for weighted terms."""
         total = np.zeros(self.size, np.float32)
-        for row, weight in terms:
-            part = slice(self._starts[row], self._starts[row + 1])
-            total[self._rows[part]] += self._weights[part].astype(np.float32) * np.float32(weight)
+        weighted = list(terms)
+        for block, starts in enumerate(self._starts):
+            passages = total[block * BLOCK : (block + 1) * BLOCK]
+            for row, weight in weighted:
+                part = slice(starts[row], starts[row + 1])
+                scores = self._weights[part].astype(np.float32) * np.float32(weight)
+                passages[self._rows[part]] += scores
         return total
 
     def usable(self, day: date, modules: Sequence[str] = (), tags: Sequence[str] = ()) -> Array:
@@ -87,20 +92,26 @@ def best(scores: Array, count: int) -> Array:
     return order[:count]
 
 
+def _frequencies(postings: Postings) -> Array:
+    """Count in how many passages each term stands."""
+    frequencies: Array = np.diff(postings.starts, axis=1).sum(axis=0)
+    return frequencies
+
+
 def _weights(postings: Postings) -> Array:
     """Compute every posting's BM25 weight once, in slices so that memory stays flat.
 
     Half precision loses nothing measurable and halves what a worker holds.
     """
     size = len(postings)
-    frequencies = np.diff(postings.starts)
+    frequencies = _frequencies(postings)
     idf = np.log1p((size - frequencies + 0.5) / (frequencies + 0.5)).astype(np.float32)
     mean = float(postings.lengths.mean()) if size else 1.0
     norm = (K1 * (1 - B + B * postings.lengths / (mean or 1.0))).astype(np.float32)
     weights = np.empty(len(postings.rows), np.float16)
     for first in range(0, len(weights), _SLICE):
-        part = slice(first, min(first + _SLICE, len(weights)))
-        term = np.searchsorted(postings.starts, np.arange(part.start, part.stop), side="right") - 1
+        part = slice(first, first + _SLICE)
+        term_of, passage_of = postings.places(part)
         counts = postings.counts[part].astype(np.float32)
-        weights[part] = idf[term] * counts * (K1 + 1) / (counts + norm[postings.rows[part]])
+        weights[part] = idf[term_of] * counts * (K1 + 1) / (counts + norm[passage_of])
     return weights

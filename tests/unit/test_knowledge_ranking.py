@@ -101,6 +101,31 @@ def test_a_changed_index_ranks_like_one_built_afresh():
     assert changed.ids[changed.usable(TODAY, tags=["caf"])].tolist() == [10, 30]
 
 
+def test_an_index_of_many_blocks_ranks_like_one_of_one(monkeypatch):
+    words = [f"palabra{number}" for number in range(40)]
+    chance = random.Random(3)
+    entries = [
+        Entry(number, f"titulo{number}", "", " ".join(chance.choices(words, k=12)), "x")
+        for number in range(1, 101)
+    ]
+    expected = scores_by_term(index(entries))
+    for module in ("postings", "ranking"):
+        monkeypatch.setattr(f"knowledge.{module}.BLOCK", 16)
+    first = Postings.empty().changed(keep=(), add=entries[:50])
+    stored = Postings.from_bytes(first.changed(keep=range(1, 41), add=entries[40:]).to_bytes())
+    assert len(stored.starts) == 7
+    assert stored.rows.max() < 16
+    assert scores_by_term(Ranker(stored)) == expected
+
+
+def scores_by_term(ranker: Ranker) -> dict[bytes, tuple[int, list[float]]]:
+    """Return the frequency of every term, and every passage's score for it."""
+    return {
+        bytes(term): (ranker.frequency(row), ranker.scores([(row, 0.7)]).tolist())
+        for row, term in enumerate(ranker.terms)
+    }
+
+
 def test_an_index_survives_being_stored():
     postings = Postings.empty().changed(keep=(), add=ENTRIES)
     back = Postings.from_bytes(postings.to_bytes())
