@@ -68,7 +68,7 @@ class Batch:
             except Unreadable as exc:
                 if not entry.name:  # the whole submission
                     raise
-                yield self._count(Answer("document", entry.name, _unreadable(exc)))
+                yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
 
     def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
         if entry.raw.lstrip().startswith(_JSON_START):
@@ -131,8 +131,9 @@ class Batch:
         }
 
 
-def _unreadable(reason: Unreadable) -> Judged:
-    return Judged(0, "xml", {"type": None, "type_name": "", "form": "xml"}, [reason.finding], "")
+def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
+    nothing = {"type": None, "type_name": "", "form": "xml"}
+    return Judged(0, "xml", nothing, [reason.finding], "", ctx.mode)
 
 
 def open_batch(raw: bytes) -> Iterator[Entry]:

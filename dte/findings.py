@@ -15,11 +15,11 @@ SEVERITIES: tuple[Severity, ...] = ("reject", "review", "warn")
 class Fault:
     """One breach of a rule, at a place of the document, with the values that prove it.
 
-    ``severity`` and ``message`` replace the rule's own where a case is milder or worse than the rule;
+    ``severity``, ``message`` and ``fix`` replace the rule's own where a case differs from the rule;
     every other keyword is a value: it fills the ``{placeholders}`` of the message and is reported.
     """
 
-    __slots__ = ("document", "line", "message", "path", "severity", "values")
+    __slots__ = ("document", "fix", "line", "message", "path", "severity", "values")
 
     def __init__(
         self,
@@ -28,6 +28,7 @@ class Fault:
         *,
         severity: Severity | None = None,
         message: str | None = None,
+        fix: str | None = None,
         line: int | None = None,
         document: int | None = None,
         **values: Any,
@@ -35,6 +36,7 @@ class Fault:
         self.path = path
         self.severity = severity
         self.message = message
+        self.fix = fix
         self.line = line
         self.document = document
         self.values = values

@@ -10,7 +10,7 @@ from dte.document import Dte, Form
 from dte.envelope import Envelope, Summary
 from dte.findings import Finding
 from dte.json_input import read_json
-from dte.rules.registry import Context
+from dte.rules.registry import Context, Mode
 from dte.unreadable import Unreadable
 from dte.validation import judge, judge_envelope
 from dte.verdict import Recommendation, Verdict, decide, statement, summary, worst
@@ -31,6 +31,8 @@ class Judged:
     findings: list[Finding]
     digest: str
     """SHA-256 of its content: of the very bytes for XML, of the fields for JSON."""
+    mode: Mode = "emission"
+    """From which side it was judged."""
     dte: Dte | None = None
     """Kept while something still needs the document itself, such as Claude's review."""
     id: str = ""
@@ -53,7 +55,9 @@ class Judged:
             **verdict.as_dict(),
             "findings": [found.as_dict() for found in self.findings],
             "document": self.summary,
-            "valid_for_sii": statement(verdict.recommendation, self.form),
+            "valid_for_sii": statement(
+                verdict.recommendation, self.form, self.mode, [self.summary.get("type")]
+            ),
             **({"review": self.review} if self.review else {}),
         }
 
@@ -82,12 +86,13 @@ class Report:
             return self.documents[0].as_dict()
         findings = [found for judged in self.everything for found in judged.findings]
         verdict = decide(findings, "xml")
+        types = [judged.summary.get("type") for judged in self.documents]
         return {
             **self.envelope.as_dict(),
             **verdict.as_dict(),
             "errors": self._texts("errors"),
             "warnings": self._texts("warnings"),
-            "valid_for_sii": statement(verdict.recommendation, "xml"),
+            "valid_for_sii": statement(verdict.recommendation, "xml", self.envelope.mode, types),
             "documents": [
                 {"number": judged.number, **judged.as_dict()} for judged in self.documents
             ],
@@ -136,6 +141,7 @@ def _judge(dte: Dte, content: bytes, ctx: Context) -> Judged:
         summary=summary(dte),
         findings=judge(dte, ctx),
         digest=digest,
+        mode=ctx.mode,
         dte=dte,
         content=content,
     )
@@ -170,6 +176,7 @@ def close(file: XmlFile, ctx: Context) -> Judged | None:
         },
         findings=judge_envelope(file.envelope, replace(ctx, envelope=file.envelope)),
         digest=hashlib.sha256(file.raw).hexdigest(),
+        mode=ctx.mode,
     )
 
 
@@ -179,7 +186,7 @@ def judge_each(file: XmlFile, ctx: Context) -> Iterator[Judged]:
         if isinstance(attempt, Unreadable):
             if file.envelope is None:
                 raise attempt
-            yield _unreadable(attempt, file.envelope, number)
+            yield _unreadable(attempt, file.envelope, replace(ctx, number=number))
             continue
         inside = replace(ctx, envelope=file.envelope, number=number)
         if file.envelope is not None:
@@ -187,7 +194,8 @@ def judge_each(file: XmlFile, ctx: Context) -> Iterator[Judged]:
         yield _judge(attempt, attempt.xml.raw if attempt.xml else b"", inside)
 
 
-def _unreadable(reason: Unreadable, envelope: Envelope, number: int) -> Judged:
-    start, end = envelope.fragments[number - 1]
+def _unreadable(reason: Unreadable, envelope: Envelope, ctx: Context) -> Judged:
+    start, end = envelope.fragments[ctx.number - 1]
     digest = hashlib.sha256(envelope.raw[start:end]).hexdigest()
-    return Judged(number, "xml", {"type": None, "form": "xml"}, [reason.finding], digest)
+    nothing = {"type": None, "form": "xml"}
+    return Judged(ctx.number, "xml", nothing, [reason.finding], digest, ctx.mode)

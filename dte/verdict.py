@@ -7,6 +7,8 @@ from typing import Any, Literal
 from dte.document import TYPE_NAMES, Dte, Form
 from dte.findings import Finding, plain
 from dte.rules import REGISTRY
+from dte.rules.recepcion import CLAIMABLE
+from dte.rules.registry import Mode
 
 Recommendation = Literal["send", "review", "reject"]
 
@@ -42,6 +44,26 @@ _ONLY_SII = (
     "si el documento referenciado existe en el SII",
     "revocación del certificado",
 )
+
+_WORDS: dict[Mode, dict[Recommendation, str]] = {
+    "emission": {
+        "send": "No se encontraron faltas por las que el SII lo rechazaría, en lo que se pudo revisar.",
+        "review": "El SII probablemente lo recibiría, pero hay puntos que una persona debe revisar antes.",
+        "reject": "Tiene faltas por las que el SII lo rechazaría o que deben corregirse antes de usarlo.",
+    },
+    "reception": {
+        "send": "No se encontró nada que objetar, en lo que se pudo revisar.",
+        "review": "Hay puntos que una persona debe revisar antes de aceptarlo.",
+        "reject": "Tiene faltas por las que el SII lo rechazaría o por las que no conviene aceptarlo.",
+    },
+}
+# A rule's fix speaks to whoever can change the document, who is not its receiver.
+_RECEIVER = "Las correcciones le corresponden al emisor."
+_RECEIVER_MAY: dict[bool, str] = {
+    True: "Usted puede reclamar el documento en el registro del SII dentro de los 8 días desde que el "
+    "SII lo recibió, o pedirle una nota de crédito que lo anule o lo corrija.",
+    False: "Usted puede pedirle que lo anule o lo corrija.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +122,25 @@ def _line(found: Finding) -> str:
     return f"[{found.code}] {found.message}{where}"
 
 
-def statement(recommendation: Recommendation, form: Form) -> dict[str, Any]:
-    """Return ``valid_for_sii``: an answer in words, with what it rests on and what it cannot know."""
-    words = {
-        "send": "No se encontraron faltas por las que el SII lo rechazaría, en lo que se pudo revisar.",
-        "review": "El SII probablemente lo recibiría, pero hay puntos que una persona debe revisar antes.",
-        "reject": "Tiene faltas por las que el SII lo rechazaría o que deben corregirse antes de usarlo.",
-    }
+def statement(
+    recommendation: Recommendation,
+    form: Form,
+    mode: Mode = "emission",
+    types: Iterable[int | None] = (),
+) -> dict[str, Any]:
+    """Return ``valid_for_sii``: an answer in words, with what it rests on and what it cannot know.
+
+    Args:
+        recommendation: The verdict.
+        form: In which form the document came.
+        mode: To whom it speaks: who is about to send the document, or who received it.
+        types: The types of the documents, by which a receiver can claim against them or not.
+    """
+    words = [_WORDS[mode][recommendation]]
+    if mode == "reception" and recommendation != "send":
+        words += [_RECEIVER, _RECEIVER_MAY[not CLAIMABLE.isdisjoint(types)]]
     return {
-        "statement": words[recommendation],
+        "statement": " ".join(words),
         "checked": list(_CHECKED[form]),
         "not_checked": [*_UNCHECKED[form], *_ONLY_SII],
     }

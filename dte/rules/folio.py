@@ -107,19 +107,24 @@ def folio_was_not_received_before(dte: Dte, ctx: Context) -> Faults:
     if earlier is None:
         return
     severity: Severity | None = None
+    fix: str | None = None
     if ctx.mode == "reception":
         if earlier.received_same is None:  # validated to be sent, which is not having received it
             return
         problem = "ya se había recibido antes"
         severity = "warn"
+        fix = "No lo registre dos veces."
         if not earlier.received_same:
             problem += ", con otro contenido"
             severity = "review"
+            fix = "Compárelo con el que ya recibió y pregunte al emisor cuál es el que envió al SII."
     elif earlier.outcome in {"accepted", "objected"}:
         problem = "ya fue recibido por el SII"
     else:
         return
-    yield Fault(FOLIO, severity=severity, problem=problem, tipo=dte.tipo, folio=dte.folio)
+    yield Fault(
+        FOLIO, severity=severity, fix=fix, problem=problem, tipo=dte.tipo, folio=dte.folio
+    )
 
 
 @rule(

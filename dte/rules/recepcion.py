@@ -12,7 +12,7 @@ from dte.rules.registry import EVERY_FORM, RECEPTION, Context, Faults, rule
 
 CLAIM_DAYS = 8
 # Documents whose claim or acceptance the SII registers: guide of the acceptance service v1.2.
-_CLAIMABLE = frozenset({33, 34, 43})
+CLAIMABLE = frozenset({33, 34, 43})
 _RECEIVER = "Encabezado/Receptor/RUTRecep"
 
 
@@ -33,7 +33,7 @@ def _last_day_to_claim(dte: Dte, ctx: Context) -> date | None:
     sii="n/a",
     severity="warn",
     confidence="alta",
-    types=_CLAIMABLE,
+    types=CLAIMABLE,
     forms=EVERY_FORM,
     modes=RECEPTION,
     fields=("Encabezado/IdDoc/FchEmis", "TmstFirma"),
