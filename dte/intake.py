@@ -15,6 +15,7 @@ from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 from dte.document import to_moment
 from dte.json_input import is_odd, parse_json
 from dte.rules.registry import Context, Environment, History, Mode
+from dte.rut import rut_problem, tidy
 from dte.unreadable import Unreadable
 from dte.verdict import decide
 from dte.xml import MAX_BYTES
@@ -108,14 +109,16 @@ def read_options(given: Mapping[str, Any]) -> Options:
     as_of = _moment(given.get("as_of"))
     if as_of is None and given.get("as_of"):
         errors["as_of"] = ["Use una fecha y hora ISO, por ejemplo 2026-03-02T12:00:00-03:00."]
+    receiver = tidy(str(given.get("receptor") or ""))
+    if receiver and (problem := rut_problem(receiver)):
+        errors["receptor"] = [f"El RUT {problem}."]
     if errors:
         raise ValidationError(errors)
-    receiver = str(given.get("receptor") or "")
     return Options(
         mode=cast(Mode, mode),
         ai=cast(UseOfAI, ai),
         as_of=as_of,
-        receiver=receiver.replace(".", "").upper(),
+        receiver=receiver,
         environment=cast(Environment, environment),
     )
 

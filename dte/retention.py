@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from dte.models import KeyPolicy, Validation
+from dte.rut import tidy
 
 
 def erase_expired(now: datetime | None = None) -> int:
@@ -28,7 +29,7 @@ def _erase_before(validations: QuerySet[Validation], moment: datetime) -> int:
 
 def erase_taxpayer(rut: str) -> int:
     """Erase every validation in which a taxpayer is issuer or receiver; return how many."""
-    rut = rut.replace(".", "").upper()
+    rut = tidy(rut)
     return _erase(Validation.objects.filter(Q(issuer=rut) | Q(receiver=rut)))
 
 

@@ -30,6 +30,11 @@ def _check_digit_problem(rut: str) -> str:
     return ""
 
 
+def tidy(rut: str) -> str:
+    """Return a RUT as people write it, 76.192.083-9, the way documents carry it."""
+    return rut.replace(".", "").strip().upper()
+
+
 def is_well_formed(rut: str) -> bool:
     """Tell whether it has the form of a RUT, whatever its check digit."""
     return _FORM.fullmatch(rut) is not None

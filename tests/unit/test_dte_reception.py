@@ -63,3 +63,15 @@ def test_the_fix_of_a_document_received_twice_is_for_its_receiver(api_client):
     for doc, fix in ((document(33), "dos veces"), (changed, "Compárelo")):
         found = {one["code"]: one for one in receive(api_client, doc).json()["findings"]}
         assert fix in found["FOL-04"]["fix"]
+
+
+@pytest.mark.parametrize("wrong", ["x", "76192083-0", "76192083"])
+def test_a_receiver_that_is_no_rut_is_named_instead_of_doubting_the_document(api_client, wrong):
+    answer = receive(api_client, document(33), receptor=wrong)
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == ["receptor"]
+
+
+def test_a_receiver_is_understood_as_people_write_it(api_client):
+    answer = receive(api_client, document(33), receptor=" 77.120.455-4 ")
+    assert "REC-02" not in {one["code"] for one in answer.json()["findings"]}
