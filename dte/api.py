@@ -25,6 +25,7 @@ from dte.intake import (
     take_body,
     take_document,
 )
+from dte.listing import Pages, matching
 from dte.models import Validation
 from dte.stream import CONTENT_TYPE, Stream
 from usage.models import ApiKey
@@ -85,6 +86,18 @@ async def _stream(request: Request) -> StreamingHttpResponse:
     return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
 
 
+class ValidationsView(MeteredAPIView):
+    """``GET /api/dte/validations``: what the key has had validated, newest first."""
+
+    @extend_schema(**schema.LIST)
+    async def get(self, request: Request) -> Response:
+        """Return one page of the validations that the filters leave."""
+        asked = schema.ListParameters(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        response: Response = await database_sync_to_async(_page)(request, asked.validated_data)
+        return response
+
+
 class ValidationView(MeteredAPIView):
     """``/api/dte/validations/{id}``: a past answer, read again or erased."""
 
@@ -119,6 +132,12 @@ def _caller(request: Request) -> ApiKey:
 def _own(api_key: ApiKey, pk: UUID) -> Validation:
     """A validation belongs to the key that asked for it; to any other it does not exist."""
     return get_object_or_404(Validation, pk=pk, api_key=api_key)
+
+
+def _page(request: Request, asked: dict[str, Any]) -> Response:
+    pages = Pages()
+    rows = pages.paginate_queryset(matching(_caller(request), asked), request) or []
+    return pages.get_paginated_response([row.as_row() for row in rows])
 
 
 def _stored(api_key: ApiKey, pk: UUID) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.db import models
+from django.urls import reverse
 from django.utils import timezone
 
 from usage.models import ApiKey, UsageRecord
@@ -62,7 +63,11 @@ class Validation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField("fecha", default=timezone.now, editable=False)
     api_key = models.ForeignKey(
-        ApiKey, models.CASCADE, related_name="validations", verbose_name="clave de API"
+        ApiKey,
+        models.CASCADE,
+        db_index=False,  # three indexes below begin with it
+        related_name="validations",
+        verbose_name="clave de API",
     )
     usage = models.ForeignKey(
         UsageRecord,
@@ -108,11 +113,29 @@ class Validation(models.Model):
                 name="validation_answered",
             ),
             models.Index(fields=["-created_at"], name="validation_recent"),
+            models.Index(fields=["api_key", "-created_at", "-id"], name="validation_listed"),
             models.Index(fields=["batch"], name="validation_batch"),
         ]
 
     def __str__(self) -> str:
         return f"{self.summary.get('type_name', '')} N° {self.folio}".strip()
+
+    def get_absolute_url(self) -> str:
+        """Return where the API answers the whole of it."""
+        return reverse("dte-validation", args=[self.pk])
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what a list of stored answers shows of it; reads the codes, not the findings."""
+        return {
+            "id": str(self.pk),
+            "created_at": self.created_at,
+            "mode": self.mode,
+            "document": self.summary,
+            "recommendation": self.recommendation,
+            "codes": [raised.code for raised in self.codes.all()],
+            "outcome": self.outcome or None,
+            "url": self.get_absolute_url(),
+        }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the stored answer as the API shows it."""

@@ -1,14 +1,19 @@
 """What the OpenAPI page says about validation, and the one input that serializers check."""
 
+from datetime import date
 from typing import Any, Final
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
+from dte.listing import Pages
 from dte.models import Validation
+from dte.rut import is_well_formed, tidy
 
 TAGS: Final = ["Validación de DTE"]
+_DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 
 
 class FindingSerializer(serializers.Serializer[Any]):
@@ -139,6 +144,76 @@ class StoredAnswerSerializer(serializers.Serializer[Any]):
     outcome = StoredOutcomeSerializer(allow_null=True)
 
 
+class ListParameters(serializers.Serializer[Any]):
+    """What a list of stored answers may be narrowed to."""
+
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices, required=False)
+    tipo = serializers.IntegerField(
+        min_value=0, max_value=999, required=False, help_text="Tipo de documento, por ejemplo 33."
+    )
+    folio = serializers.CharField(max_length=20, required=False)
+    emisor = serializers.CharField(max_length=20, required=False, help_text="RUT del emisor.")
+    receptor = serializers.CharField(max_length=20, required=False, help_text="RUT del receptor.")
+    desde = serializers.DateField(
+        required=False, validators=_DAYS, help_text="Validados desde este día, hora de Chile."
+    )
+    hasta = serializers.DateField(
+        required=False, validators=_DAYS, help_text="Validados hasta este día, inclusive."
+    )
+    outcome = serializers.ChoiceField(
+        Validation.Outcome.choices, required=False, help_text="Lo que el SII respondió."
+    )
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
+    )
+
+    def validate_emisor(self, value: str) -> str:
+        """Take a RUT as people write it."""
+        return _rut(value)
+
+    validate_receptor = validate_emisor
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a period that ends before it begins."""
+        if "desde" in attrs and "hasta" in attrs and attrs["hasta"] < attrs["desde"]:
+            raise serializers.ValidationError({"hasta": ["Debe ser igual o posterior a «desde»."]})
+        return attrs
+
+
+def _rut(value: str) -> str:
+    rut = tidy(value)
+    if not is_well_formed(rut):  # a wrong check digit may be just what is looked for
+        raise serializers.ValidationError("Use un RUT, por ejemplo 76192083-9.")
+    return rut
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    """A stored answer in a list."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    mode = serializers.ChoiceField(Validation.Mode.choices)
+    document = SummarySerializer()
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
+    codes = serializers.ListField(
+        child=serializers.CharField(), help_text="Códigos de los hallazgos, el peor primero."
+    )
+    outcome = serializers.ChoiceField(
+        Validation.Outcome.choices,
+        allow_null=True,
+        help_text="Lo que el SII respondió, si se sabe.",
+    )
+    url = serializers.CharField(help_text="Dónde leer la respuesta completa.")
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """One page of the list."""
+
+    next = serializers.URLField(allow_null=True, help_text="Página siguiente, más antigua.")
+    previous = serializers.URLField(allow_null=True, help_text="Página anterior, más nueva.")
+    results = RowSerializer(many=True)
+
+
 class RefusalSerializer(serializers.Serializer[Any]):
     """The one error shape."""
 
@@ -251,6 +326,20 @@ BATCH: Final[dict[str, Any]] = {
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         400: _REFUSED,
         413: _REFUSED,
+    },
+}
+LIST: Final[dict[str, Any]] = {
+    "operation_id": "dte_validation_list",
+    "tags": TAGS,
+    "summary": "Lista las validaciones de la clave, la más nueva primero",
+    "parameters": [
+        ListParameters,
+        OpenApiParameter("cursor", str, description="La página: viene en `next` y `previous`."),
+    ],
+    "responses": {
+        200: PageSerializer,
+        400: OpenApiResponse(RefusalSerializer, description="Un filtro no es válido."),
+        404: OpenApiResponse(RefusalSerializer, description="No existe la página."),
     },
 }
 READ: Final[dict[str, Any]] = {

@@ -117,14 +117,14 @@ def folio_was_not_received_before(dte: Dte, ctx: Context) -> Faults:
         if not earlier.received_same:
             problem += ", con otro contenido"
             severity = "review"
-            fix = "Compárelo con el que ya recibió y pregunte al emisor cuál es el que envió al SII."
+            fix = (
+                "Compárelo con el que ya recibió y pregunte al emisor cuál es el que envió al SII."
+            )
     elif earlier.outcome in {"accepted", "objected"}:
         problem = "ya fue recibido por el SII"
     else:
         return
-    yield Fault(
-        FOLIO, severity=severity, fix=fix, problem=problem, tipo=dte.tipo, folio=dte.folio
-    )
+    yield Fault(FOLIO, severity=severity, fix=fix, problem=problem, tipo=dte.tipo, folio=dte.folio)
 
 
 @rule(
