@@ -258,6 +258,45 @@ def test_received_document_is_judged_as_received_alone_or_in_a_batch(visitor: Vi
     expect(page.locator(".verdict h2")).to_have_text(re.compile("En regla|Revisar|No aceptar"))
 
 
+def test_received_document_is_compared_with_the_visitors_company(visitor: Visitor) -> None:
+    visitor.arrive()
+    page = visitor.page
+    page.get_by_role("tab", name="Validar DTE").click()
+    rut = page.get_by_label("RUT de su empresa")
+    expect(rut).to_be_hidden()
+    page.get_by_text("Recibido de un proveedor").click()
+    sample = SAMPLES / "factura.xml"
+
+    rut.fill("761920830")
+    page.set_input_files("#file", sample)
+    expect(page.locator("#receiver-problem")).to_contain_text("dígito verificador")
+    expect(rut).to_be_focused()
+    expect(page.locator("#result")).to_be_hidden()
+
+    rut.fill("761920839")
+    with page.expect_request("**/api/dte/validate?*") as judged:
+        page.set_input_files("#file", sample)
+    assert "receptor=76192083-9" in judged.value.url
+    finding = page.locator('.finding[data-code="REC-02"]')
+    expect(finding).to_contain_text("Qué puede hacer usted")
+    expect(page.locator(".verdict-scope")).to_contain_text(
+        "Las correcciones le corresponden al emisor"
+    )
+
+    page.reload()
+    page.get_by_role("tab", name="Validar DTE").click()
+    page.get_by_text("Recibido de un proveedor").click()
+    expect(rut).to_have_value("76.192.083-9")
+    with page.expect_request("**/api/dte/validate?*") as judged:
+        page.get_by_role("button", name="factura correcta").click()
+    assert "receptor" not in judged.value.url  # a sample is nobody's
+    page.get_by_role("button", name="Validar otro documento").click()
+    page.get_by_text("Emitido por nosotros").click()
+    with page.expect_request("**/api/dte/validate?*") as judged:
+        page.set_input_files("#file", sample)
+    assert "receptor" not in judged.value.url
+
+
 def zipped(sample: str) -> bytes:
     """A ZIP with one of the samples."""
     packed = io.BytesIO()

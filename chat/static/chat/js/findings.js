@@ -98,7 +98,7 @@ function findingCard(finding, severity, actions) {
       siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
       SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity])),
     el("p", { class: "finding-message" }, message),
-    fix && el("div", { class: "finding-fix" }, el("h4", {}, actions.words.fix), el("p", {}, fix)),
+    fix && el("div", { class: "finding-fix" }, el("h4", {}, actions.words.fix(finding)), el("p", {}, fix)),
     detailsOf(finding),
     el("div", { class: "finding-actions" },
       place && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(finding) } },

@@ -4,6 +4,8 @@ import { ApiError, validateBatch, validateDocument } from "./api.js";
 import { BatchView } from "./batch.js";
 import { fromFile, fromText } from "./document.js";
 import { announce, byId, counted, el, icon } from "./dom.js";
+import { chosenMode, setUpMode } from "./mode.js";
+import { receiverParams, setUpReceiver } from "./receiver.js";
 import { ReportView } from "./report.js";
 import { wordsFor } from "./verdicts.js";
 
@@ -20,24 +22,14 @@ export function setUpValidation({ ask }) {
     file.value = "";
   });
   setUpMode();
+  setUpReceiver();
   setUpPasting(validation);
   setUpDropping(validation);
   for (const sample of document.querySelectorAll("[data-sample]")) {
-    // A sample is judged on its own day, or it would be found old ever after.
+    // A sample is judged on its own day, or it would be found old ever after, and is nobody's.
     const { sample: address, asOf } = sample.dataset;
-    sample.addEventListener("click", () => validation.take(() => readSample(address), { as_of: asOf }));
+    sample.addEventListener("click", () => validation.take(() => readSample(address), () => ({ as_of: asOf })));
   }
-}
-
-const chosenMode = () => document.querySelector("input[name=mode]:checked").value;
-
-/** The switch between documents to send and documents received, and the words that go with it. */
-function setUpMode() {
-  const show = () => {
-    for (const words of document.querySelectorAll("[data-mode]")) words.hidden = words.dataset.mode !== chosenMode();
-  };
-  byId("mode").addEventListener("change", show);
-  show();
 }
 
 function setUpPasting(validation) {
@@ -87,8 +79,14 @@ class Validation {
   }
 
   /** Validate what `read` returns; a later document cuts off an earlier one still on its way. */
-  async take(read, params = {}) {
+  async take(read, paramsOf = receiverParams) {
     this.controller.abort();
+    const params = paramsOf();
+    if (!params) {
+      this.showIntake();
+      byId("receiver").focus();
+      return;
+    }
     this.controller = new AbortController();
     const { signal } = this.controller;
     const panel = byId("panel-validate");
@@ -109,7 +107,7 @@ class Validation {
     const { bytes, contentType, kind } = taken;
     if (bytes.length > LARGEST) throw new ApiError(413, "El archivo supera los 32 MB.");
     if (kind === "zip" || bytes.length > LARGEST_ALONE) {
-      await this.showBatch(taken, params.mode, validateBatch(bytes, contentType, { mode: params.mode }, signal));
+      await this.showBatch(taken, params.mode, validateBatch(bytes, contentType, params, signal));
       return;
     }
     try {

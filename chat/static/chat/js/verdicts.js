@@ -5,10 +5,13 @@ const GRAVITY = {
   warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
 };
 
+// Findings on a received document whose fix speaks to whoever validates it; that of others, to its issuer.
+const FOR_READER = /^(REC|IA|JSN)-|^FOL-04$/;
+
 // Both in the order in which they are shown, the worst first.
 const WORDS = {
   emission: {
-    fix: "Cómo corregirlo",
+    fix: () => "Cómo corregirlo",
     verdicts: {
       reject: { title: "No enviar", group: "No enviar", detail: "Así como está, el documento no debe enviarse al SII.", icon: "stopsign" },
       review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de enviar.", icon: "alert" },
@@ -20,7 +23,7 @@ const WORDS = {
     },
   },
   reception: {
-    fix: "Qué corresponde", // what its issuer must correct, or what its receiver can do
+    fix: ({ code }) => (FOR_READER.test(code) ? "Qué puede hacer usted" : "Qué debe corregir el emisor"),
     verdicts: {
       reject: { title: "No aceptar", group: "No aceptar", detail: "Así como está, el documento no debe aceptarse.", icon: "stopsign" },
       review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de aceptar.", icon: "alert" },
@@ -33,7 +36,7 @@ const WORDS = {
   },
 };
 
-/** The words for a mode: `verdicts` and `severities` by the names the service gives them, and `fix`. */
+/** The words for a mode: `verdicts` and `severities` by the names the service gives them, and `fix`, of a finding. */
 export const wordsFor = (mode) => WORDS[mode];
 
 const SEVERITIES = Object.keys(WORDS.emission.severities);
