@@ -255,7 +255,8 @@ def test_received_document_is_judged_as_received_alone_or_in_a_batch(visitor: Vi
     with page.expect_request("**/api/dte/validate/batch?*") as judged:
         page.set_input_files("#file", files=[batch])
     assert "mode=reception" in judged.value.url
-    expect(page.locator(".verdict h2")).to_have_text(re.compile("En regla|Revisar|No aceptar"))
+    expect(page.locator(".verdict")).to_contain_text("2 documentos. No aceptar: 1, En regla: 1.")
+    expect(page.get_by_text("Archivo que no se pudo leer")).to_be_visible()
 
 
 def test_received_document_is_compared_with_the_visitors_company(visitor: Visitor) -> None:
@@ -298,10 +299,11 @@ def test_received_document_is_compared_with_the_visitors_company(visitor: Visito
 
 
 def zipped(sample: str) -> bytes:
-    """A ZIP with one of the samples."""
+    """A ZIP with one of the samples, and with a file that is no document."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(SAMPLES / sample, sample)
+        archive.writestr("leeme.txt", "no es un documento")
     return packed.getvalue()
 
 

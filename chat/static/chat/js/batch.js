@@ -8,6 +8,7 @@ export class BatchView {
   /** @param {Object} actions As documents take them. */
   constructor(name, actions) {
     this.actions = actions;
+    this.counts = {};
     this.progress = el("progress", { "aria-label": "Avance" });
     this.status = el("p", {}, "Leyendo el archivo…");
     this.head = el("div", { class: "batch-progress" }, el("h2", {}, name), this.progress, this.status);
@@ -16,7 +17,7 @@ export class BatchView {
     this.node = el("div", { class: "batch" }, this.head, Object.values(this.groups).map((group) => group.node));
   }
 
-  /** Take in one line of the answer. */
+  /** Take in one line of the answer. An envelope's own is no document, a file that cannot be read is one. */
   add(line) {
     if (line.type === "document" || line.type === "envelope") this.addDocument(line);
     if (line.type === "summary") this.finish(line);
@@ -25,15 +26,17 @@ export class BatchView {
 
   addDocument(line) {
     this.groups[line.recommendation].add(documentNode(line, this.actions));
+    if (line.type === "document") this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
     if (!line.total) return;
     this.progress.max = line.total;
     this.progress.value = line.done;
     this.status.textContent = `${formatNumber(line.done)} de ${counted(line.total, "documento", "documentos")}`;
   }
 
-  finish({ documents, recommendation, counts, codes }) {
-    const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => counts[verdict])
-      .map(([verdict, { title }]) => `${title}: ${formatNumber(counts[verdict])}`);
+  finish({ recommendation, codes }) {
+    const documents = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
+    const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => this.counts[verdict])
+      .map(([verdict, { title }]) => `${title}: ${formatNumber(this.counts[verdict])}`);
     const frequent = Object.entries(codes).slice(0, 6).flatMap(([code, count], index) =>
       [index ? ", " : " Códigos más frecuentes: ", el("span", { class: "unbroken" }, `${code} (${formatNumber(count)})`)]);
     const statement = [`${counted(documents, "documento", "documentos")}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];

@@ -19,7 +19,8 @@ export function documentsList(given, actions) {
 /** One document, folded; what is inside is drawn when it is opened. */
 export function documentNode({ number, file, document: summary, recommendation, findings, review }, actions, opened = false) {
   const { type_name: type, folio } = summary ?? {};
-  const name = [type || `Documento ${number}`, folio && `N° ${folio}`].filter(Boolean).join(" ");
+  const unread = number ? `Documento ${number}` : "Archivo que no se pudo leer";
+  const name = [type || unread, folio && `N° ${folio}`].filter(Boolean).join(" ");
   const node = el("details", { class: "document" },
     el("summary", {},
       icon("chevron"),
