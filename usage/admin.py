@@ -1,10 +1,11 @@
 """The admin of usage: keys are issued here, money is only read, limits and prices are edited."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet, Sum
+from django.contrib.admin import widgets
+from django.db.models import DateTimeField, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -20,12 +21,37 @@ def dollars(amount: Decimal) -> str:
     return number_format(amount, max(2, places), force_grouping=True)
 
 
+class LabelledDateTime(widgets.AdminSplitDateTime):
+    """The admin's date and time, each with a name for who does not see them."""
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        for part, name in zip(self.widgets, ("Fecha", "Hora"), strict=True):
+            part.attrs["aria-label"] = name
+
+
+class RevokedFilter(admin.SimpleListFilter):
+    """By whether a key was revoked."""
+
+    title = "estado"
+    parameter_name = "estado"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("en-uso", "Sin revocar"), ("revocadas", "Revocadas")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+        if self.value() not in ("en-uso", "revocadas"):
+            return queryset
+        return queryset.filter(revoked_at__isnull=self.value() == "en-uso")
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
     """Issues keys and revokes them; a key that has spent is never deleted."""
 
     list_display = ["name", "prefix", "created_at", "expires_at", "last_used_at", "active"]
-    list_filter = [("revoked_at", admin.EmptyFieldListFilter), "created_at"]
+    list_filter = [RevokedFilter, "created_at"]
+    formfield_overrides: ClassVar = {DateTimeField: {"widget": LabelledDateTime}}
     search_fields = ["name", "prefix"]
     readonly_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
     actions = ["revoke"]
@@ -139,9 +165,14 @@ def totals(records: QuerySet[UsageRecord]) -> dict[str, Any]:
 
 @admin.register(Budget)
 class BudgetAdmin(admin.ModelAdmin):
-    list_display = ["__str__", "limit_usd", "soft_percent"]
+    list_display = ["__str__", "limit", "soft_percent"]
     list_filter = ["period"]
+    list_select_related = ["api_key"]
     autocomplete_fields = ["api_key"]
+
+    @admin.display(description="límite (USD)", ordering="limit_usd")
+    def limit(self, budget: Budget) -> str:
+        return "sin límite" if budget.limit_usd is None else dollars(budget.limit_usd)
 
 
 @admin.register(BudgetWindow)
@@ -174,8 +205,8 @@ class ModelPriceAdmin(admin.ModelAdmin):
     search_fields = ["model"]
 
     def has_change_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
-        used = obj is not None and UsageRecord.objects.filter(price=obj).exists()
-        return not used and super().has_change_permission(request, obj)
+        billed = obj is not None and obj.is_billed
+        return not billed and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelPrice | None = None) -> bool:
         return obj is not None and self.has_change_permission(request, obj)

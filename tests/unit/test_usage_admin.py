@@ -2,6 +2,8 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from model_bakery import baker
 
@@ -117,3 +119,39 @@ def test_a_price_that_calls_were_billed_by_stays_as_it_is(admin_client, acme):
     assert "_save" in admin_client.get(url).content.decode()
     UsageRecord.objects.create(api_key=acme, operation="chat.reply", price=price)
     assert "_save" not in admin_client.get(url).content.decode()
+
+
+def test_whether_a_price_was_billed_is_asked_once(admin_client, django_assert_max_num_queries):
+    price = ModelPrice.objects.current("claude-sonnet-5-5", date(2026, 11, 22))
+    url = reverse("admin:usage_modelprice_change", args=[price.pk])
+    with django_assert_max_num_queries(5):
+        admin_client.get(url)
+
+
+def test_a_list_of_budgets_takes_as_many_queries_whatever_its_length(
+    admin_client, django_assert_num_queries
+):
+    def budget(number):
+        key = ApiKey.objects.issue(name=f"key {number}")[0]
+        Budget.objects.create(api_key=key, period="day", limit_usd=Decimal("2.5"))
+
+    budget(0)
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get(changelist("budget"))
+    for number in range(1, 5):
+        budget(number)
+    with django_assert_num_queries(len(one)):
+        assert "2,50<" in admin_client.get(changelist("budget")).content.decode()
+
+
+def test_keys_are_told_apart_by_whether_they_were_revoked(admin_client, acme):
+    ApiKey.objects.issue(name="gone")[0].revoke()
+    for state, names in (("en-uso", ["acme"]), ("revocadas", ["gone"]), ("", ["acme", "gone"])):
+        page = admin_client.get(changelist("apikey"), {"estado": state} if state else {})
+        assert [key.name for key in page.context["cl"].result_list] == names
+
+
+def test_every_part_of_a_moment_has_a_name(admin_client):
+    page = admin_client.get(reverse("admin:usage_apikey_add")).content.decode()
+    assert 'aria-label="Fecha"' in page
+    assert 'aria-label="Hora"' in page

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.functional import cached_property
 
 
 def _rate(label: str, **options: Any) -> "models.DecimalField[Any, Any]":
@@ -76,3 +77,8 @@ class ModelPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} desde {self.valid_from:%d-%m-%Y}"
+
+    @cached_property
+    def is_billed(self) -> bool:
+        """Whether calls were billed by it; looked up once."""
+        return self.usagerecord_set.exists()
