@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -11,11 +11,11 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from dte.models import KeyPolicy, Validation
-from dte.statistics import frequent_codes, precision
+from dte.document import TYPE_NAMES
+from dte.models import KeyPolicy, RaisedCode, Validation
+from dte.statistics import frequent_codes, precision, raised_codes
 
 _SEVERITIES = {"reject": "rechazo", "review": "revisar", "warn": "aviso"}
-_COLOURS = {"reject": "#b3261e", "review": "#8a5a00", "warn": "#5f6368", "send": "#1b6e3c"}
 
 
 class CodeFilter(admin.SimpleListFilter):
@@ -25,7 +25,7 @@ class CodeFilter(admin.SimpleListFilter):
     parameter_name = "regla"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(row["code"], f"{row['code']} ({row['times']})") for row in frequent_codes()[:25]]
+        return [(code, f"{code} ({times})") for code, times in raised_codes()]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Validation]
@@ -33,16 +33,34 @@ class CodeFilter(admin.SimpleListFilter):
         return queryset.filter(codes__code=self.value()) if self.value() else queryset
 
 
+class TypeFilter(admin.SimpleListFilter):
+    """By type of document; the types are known, and need not be looked for in a large table."""
+
+    title = "tipo"
+    parameter_name = "tipo"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(tipo), f"{tipo} {name}") for tipo, name in TYPE_NAMES.items()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Validation]
+    ) -> QuerySet[Validation]:
+        known = str(self.value() or "").isdecimal()
+        return queryset.filter(tipo=self.value()) if known else queryset
+
+
 @admin.register(Validation)
 class ValidationAdmin(admin.ModelAdmin):
     list_display = [
-        "created_at", "verdict", "tipo", "folio", "issuer", "receiver", "amount", "found", "outcome",
+        "created_at", "verdict", "found", "tipo", "folio", "issuer", "receiver", "amount", "outcome",
         "api_key",
     ]  # fmt: skip
     list_filter = [
-        "recommendation", "outcome", "mode", "tipo", CodeFilter, "api_key", "created_at",
+        "recommendation", "outcome", "mode", TypeFilter, CodeFilter, "api_key", "created_at",
     ]  # fmt: skip
     list_select_related = ["api_key"]
+    show_full_result_count = False
+    view_on_site = False  # the API's address needs a key, which a browser does not send
     search_fields = ["folio", "issuer", "receiver", "id"]
     date_hierarchy = "created_at"
     change_list_template = "admin/dte/validation/change_list.html"
@@ -53,9 +71,12 @@ class ValidationAdmin(admin.ModelAdmin):
         ]}),
         ("Hallazgos", {"fields": ["findings_and_document"]}),
         ("Respuesta del SII", {"fields": [
-            ("outcome", "outcome_at"), "outcome_codes", "outcome_detail",
+            ("outcome", "outcome_at"), "codes_of_sii", "outcome_detail",
         ]}),
     ]  # fmt: skip
+
+    class Media:
+        css = {"all": ["dte/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -64,7 +85,8 @@ class ValidationAdmin(admin.ModelAdmin):
         return False  # what was said is not rewritten; erasing is possible
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Validation]:
-        return super().get_queryset(request).defer("document")
+        rows = super().get_queryset(request).defer("document", "findings", "review")
+        return rows.prefetch_related(Prefetch("codes", RaisedCode.objects.order_by("pk")))
 
     def get_urls(self) -> list[URLPattern]:
         statistics = self.admin_site.admin_view(self.statistics)
@@ -98,16 +120,20 @@ class ValidationAdmin(admin.ModelAdmin):
 
     @admin.display(description="hallazgos")
     def found(self, validation: Validation) -> str:
-        codes = dict.fromkeys(finding["code"] for finding in validation.findings)
-        shown = ", ".join(list(codes)[:4])
+        codes = [raised.code for raised in validation.codes.all()]
+        shown = ", ".join(codes[:4])
         return f"{shown}…" if len(codes) > 4 else shown
+
+    @admin.display(description="códigos del SII")
+    def codes_of_sii(self, validation: Validation) -> str:
+        return ", ".join(validation.outcome_codes) or "-"
 
     @admin.display(description="hallazgos y documento")
     def findings_and_document(self, validation: Validation) -> SafeString:
         """Put the findings on the left and the document, if it was kept, on the right."""
         findings = format_html_join(
             "",
-            '<li style="margin:0 0 .8em">{} <strong>{}</strong> {}{}<br><span>{}</span><br>'
+            "<li>{} <strong>{}</strong> {}{}<br><span>{}</span><br>"
             "<em>→ {}</em><br><small>{}</small></li>",
             (
                 (
@@ -123,10 +149,8 @@ class ValidationAdmin(admin.ModelAdmin):
             ),
         )
         return format_html(
-            '<div style="display:flex;gap:2em;flex-wrap:wrap">'
-            '<ul style="flex:1 1 24em;list-style:none;padding:0">{}</ul>'
-            '<pre style="flex:1 1 24em;max-height:40em;overflow:auto">{}</pre></div>',
-            findings or "Sin hallazgos.",
+            '<div class="dte-beside"><ul>{}</ul><pre tabindex="0" aria-label="Documento">{}</pre></div>',
+            findings or format_html("<li>{}</li>", "Sin hallazgos."),
             _numbered(validation),
         )
 
@@ -137,9 +161,7 @@ def severity_label(severity: str) -> str:
 
 
 def _badge(kind: str, label: str) -> SafeString:
-    return format_html(
-        '<span style="color:{};font-weight:600">{}</span>', _COLOURS.get(kind, "inherit"), label
-    )
+    return format_html('<span class="dte-badge {}">{}</span>', kind, label)
 
 
 def _numbered(validation: Validation) -> SafeString:
@@ -152,9 +174,9 @@ def _numbered(validation: Validation) -> SafeString:
     marked = {finding["line"] for finding in validation.findings if finding["line"]}
     return format_html_join(
         "",
-        '<span style="{}">{} {}</span>\n',
+        "{}\n",
         (
-            ("background:#fff2cc;color:#000" if number in marked else "", f"{number:>4}", line)
+            (format_html("<mark>{}</mark>" if number in marked else "{}", f"{number:>4} {line}"),)
             for number, line in enumerate(lines, 1)
         ),
     )

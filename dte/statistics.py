@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Count, Q
 
 from dte.models import RaisedCode, Validation
@@ -22,6 +23,16 @@ def frequent_codes(limit: int = 50) -> list[dict[str, Any]]:
         .order_by("-times", "code")
     )
     return [dict(row) for row in rows[:limit]]
+
+
+def raised_codes(limit: int = 25) -> list[tuple[str, int]]:
+    """Return the codes by frequency, as of the last minutes: a page that lists rows asks each time."""
+
+    def count() -> list[tuple[str, int]]:
+        rows = RaisedCode.objects.values_list("code").annotate(times=Count("id"))
+        return list(rows.order_by("-times", "code")[:limit])
+
+    return cache.get_or_set(f"dte.raised_codes.{limit}", count, 300) or []
 
 
 def precision() -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from dte.models import KeyPolicy, RaisedCode, Validation
@@ -137,6 +139,29 @@ def test_the_admin_shows_findings_beside_the_document(api_client, api_key, admin
     listing = admin_client.get("/admin/dte/validation/?regla=XSD-01").content.decode()
     assert "76192083-9" in listing
     assert "XSD-01" in admin_client.get("/admin/dte/validation/estadisticas/").content.decode()
+
+
+def test_a_list_in_the_admin_leaves_the_findings_where_they_are(
+    api_client, admin_client, django_assert_num_queries
+):
+    validate(api_client, document(33))
+    with CaptureQueriesContext(connection) as one:
+        admin_client.get("/admin/dte/validation/")
+    queries = [query["sql"] for query in one.captured_queries]
+    assert not any('"findings"' in query for query in queries)
+    for _ in range(3):
+        validate(api_client, document(33))
+    with django_assert_num_queries(len(queries) - 1):  # the codes to filter by are remembered
+        admin_client.get("/admin/dte/validation/")
+
+
+def test_the_admin_filters_by_type_and_links_to_no_page_that_needs_a_key(api_client, admin_client):
+    answer = validate(api_client, document(33))
+    for tipo, shown in (("33", 1), ("61", 0), ("x", 1), ("9" * 30, 0)):
+        page = admin_client.get("/admin/dte/validation/", {"tipo": tipo})
+        assert len(page.context["cl"].result_list) == shown
+    page = admin_client.get(f"/admin/dte/validation/{answer['id']}/change/").content.decode()
+    assert "/admin/r/" not in page
 
 
 def test_the_claim_period_of_a_received_invoice_is_counted(api_client):
