@@ -79,6 +79,9 @@ class ConversationAdmin(ReadOnlyAdmin):
     fields = [*readonly_fields]
     inlines = [MessageInline]
 
+    class Media:
+        css = {"all": ["chat/css/admin.css"]}
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         conversations: QuerySet[Any] = super().get_queryset(request)
         counted: QuerySet[Any] = conversations.annotate(message_count=Count("messages"))
@@ -125,6 +128,9 @@ class MessageAdmin(ReadOnlyAdmin):
         "cost",
     ]
     fields = [*readonly_fields]
+
+    class Media:
+        css = {"all": ["chat/css/admin.css"]}
 
     @admin.display(description="texto")
     def excerpt(self, message: Message) -> str:

@@ -6,12 +6,18 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from knowledge import scoring
 from knowledge.models import Evaluation
+
+
+def percent(share: float) -> str:
+    """Write a share as people do here, 90,5 %; Django itself cuts figures off."""
+    return f"{number_format(round(100 * share, 1), 1)} %"
 
 
 @admin.register(Evaluation)
@@ -26,7 +32,7 @@ class EvaluationAdmin(admin.ModelAdmin):
         "refused_share",
         "falsely_refused_share",
     )
-    fields = (*list_display, "hit_3", "ndcg", "stamp", "failures")
+    fields = (*list_display, "share_3", "ndcg_3", "stamp", "failures")
     readonly_fields = fields
 
     class Media:
@@ -51,23 +57,31 @@ class EvaluationAdmin(admin.ModelAdmin):
 
     @admin.display(description="hit@1", ordering="hit_1")
     def share_1(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.hit_1:.1%}"
+        return percent(evaluation.hit_1)
 
     @admin.display(description="hit@5", ordering="hit_5")
     def share_5(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.hit_5:.1%}"
+        return percent(evaluation.hit_5)
 
     @admin.display(description="MRR", ordering="mrr")
     def mrr_3(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.mrr:.3f}"
+        return number_format(round(evaluation.mrr, 3), 3)
 
     @admin.display(description="ajenas rechazadas")
     def refused_share(self, evaluation: Evaluation) -> str:
-        return "-" if evaluation.refused is None else f"{evaluation.refused:.1%}"
+        return "-" if evaluation.refused is None else percent(evaluation.refused)
 
     @admin.display(description="propias rechazadas")
     def falsely_refused_share(self, evaluation: Evaluation) -> str:
-        return f"{evaluation.falsely_refused:.1%}"
+        return percent(evaluation.falsely_refused)
+
+    @admin.display(description="hit@3")
+    def share_3(self, evaluation: Evaluation) -> str:
+        return percent(evaluation.hit_3)
+
+    @admin.display(description="nDCG")
+    def ndcg_3(self, evaluation: Evaluation) -> str:
+        return number_format(round(evaluation.ndcg, 3), 3)
 
     @admin.display(description="las peores")
     def failures(self, evaluation: Evaluation) -> SafeString:

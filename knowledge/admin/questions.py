@@ -52,6 +52,9 @@ class QuestionAdmin(admin.ModelAdmin):
     ]
     actions = ["resolve"]
 
+    class Media:
+        css = {"all": ["knowledge/admin.css"]}
+
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         # What most people miss comes first.
         return [(F("not_found") + F("thumbs_down")).desc(), "-last_asked_at"]

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -20,11 +21,16 @@ class DocumentVersionAdmin(admin.ModelAdmin):
     list_filter = ["is_current", "module"]
     search_fields = ["title", "document__slug"]
     date_hierarchy = "created_at"
-    fields = ("document", "number", "is_current", "created_at", "created_by", "changes")
+    fields = ("of_document", "number", "is_current", "created_at", "created_by", "changes")
     readonly_fields = fields
 
     class Media:
         css = {"all": ["knowledge/admin.css"]}
+
+    @admin.display(description="documento")
+    def of_document(self, version: DocumentVersion) -> SafeString:
+        url = reverse("admin:knowledge_document_change", args=[version.document_id])
+        return format_html('<a href="{}">{}</a>', url, version.document)
 
     @admin.display(description="cambios contra la versión anterior")
     def changes(self, version: DocumentVersion) -> SafeString:

@@ -6,6 +6,8 @@ import pytest
 from django import forms
 from django.utils import formats, translation
 
+from knowledge.admin.evaluations import percent
+
 pytestmark = pytest.mark.unit
 
 
@@ -19,3 +21,8 @@ def test_dates_are_short_enough_for_a_column():
 def test_dates_are_read_as_people_type_them(typed):
     with translation.override("es-cl"):
         assert forms.DateField().clean(typed) == date(2026, 11, 2)
+
+
+def test_a_share_is_rounded_and_not_cut_off():
+    with translation.override("es-cl"):
+        assert percent(0.98858) == "98,9 %"
