@@ -126,7 +126,9 @@ async def conclude(found: Claim, response: HttpResponseBase) -> HttpResponseBase
         await finish(hop(found.give_up))
     elif isinstance(response, StreamingHttpResponse):
         source: Any = response.streaming_content
-        response.streaming_content = _recorded(found, source, _content_type(response))
+        recorded = _recorded(found, source, _content_type(response))
+        await anext(recorded)
+        response.streaming_content = recorded
     elif isinstance(response, HttpResponse):
         body = _rendered(response)
         await finish(hop(found.keep, _content_type(response), body))
@@ -149,6 +151,7 @@ async def _recorded(
     chunks: list[bytes] = []
     complete = False
     try:
+        yield b""  # begun at once: what nobody begins to read is never closed, and holds its key
         async for chunk in source:
             chunks.append(chunk)
             yield chunk

@@ -3,6 +3,7 @@
 from typing import Any
 
 from adrf.views import APIView
+from channels.db import database_sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import NotAcceptable
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 
 from usage import idempotency, limits
 from usage.idempotency import Claim, conclude, conclude_at_once
-from usage.llm.hops import finish, hop
+from usage.llm.hops import finish
 from usage.models import ApiKey
 
 
@@ -90,10 +91,15 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
         try:
             response = await super().async_dispatch(request, *args, **kwargs)
         except BaseException:  # cancelled, for the client left
-            if self.claim is not None:
-                await finish(hop(self.claim.give_up))
+            if idempotency.HEADER in request.headers:
+                # In the request's own thread, which may be claiming the key at this moment.
+                await finish(database_sync_to_async(self._give_up)())
             raise
         return response if self.claim is None else await conclude(self.claim, response)
+
+    def _give_up(self) -> None:
+        if self.claim is not None:
+            self.claim.give_up()
 
     def sync_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Serve a plain handler, and keep its answer if its key was claimed."""

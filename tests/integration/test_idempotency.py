@@ -1,10 +1,12 @@
 import asyncio
 import gc
+import threading
 from datetime import timedelta
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext
 from channels.db import database_sync_to_async as on_database
+from django.db import connection, transaction
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.response import Response
@@ -139,11 +141,25 @@ async def test_a_stream_whose_reader_left_may_be_asked_again(secret):
     chunks = aiter(response.streaming_content)
     await anext(chunks)
     del chunks, response  # as the server does; the event loop then closes what was left
+    await given_up()
+    assert (await post(secret, view=CountedStream)).body == b"data: uno\n\ndata: 2\n\n"
+
+
+async def test_a_stream_that_nobody_began_to_read_may_be_asked_again(secret):
+    request = APIRequestFactory().post(
+        "/x", {"q": 1}, format="json", headers={"X-Api-Key": secret, "Idempotency-Key": "k1"}
+    )
+    response = await CountedStream.as_view()(request)
+    del response  # the client left while the middleware looked at it
+    await given_up()
+    assert (await post(secret, view=CountedStream)).body == b"data: uno\n\ndata: 1\n\n"
+
+
+async def given_up():
     async with asyncio.timeout(20):
         while await on_database(IdempotentAnswer.objects.exists)():
             gc.collect()
             await asyncio.sleep(0.01)
-    assert (await post(secret, view=CountedStream)).body == b"data: uno\n\ndata: 2\n\n"
 
 
 async def test_a_second_request_while_the_first_is_at_work_is_refused(secret):
@@ -177,6 +193,37 @@ async def test_a_request_that_is_cancelled_gives_its_key_up(secret):
         await task
     Counted.gate = None
     assert (await post(secret)).data["asked"] == 2
+
+
+async def test_a_request_that_is_cancelled_while_it_claims_gives_its_key_up(secret):
+    begun, end = threading.Event(), threading.Event()
+
+    def hold_the_key():
+        with transaction.atomic():
+            api_key = ApiKey.objects.get()
+            IdempotentAnswer.objects.create(api_key=api_key, key="k1", fingerprint="")
+            begun.set()
+            end.wait(20)
+            transaction.set_rollback(True)
+
+    holder = asyncio.ensure_future(on_database(hold_the_key, thread_sensitive=False)())
+    await asyncio.to_thread(begun.wait, 20)
+    task = asyncio.ensure_future(post(secret))
+    async with asyncio.timeout(20):
+        while not await on_database(somebody_waits_for_a_lock)():  # noqa: ASYNC110  # by PostgreSQL
+            await asyncio.sleep(0.01)
+    task.cancel()
+    asyncio.get_running_loop().call_soon(end.set)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await holder
+    assert (await post(secret)).data["asked"] == 1
+
+
+def somebody_waits_for_a_lock():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        return cursor.fetchone()[0]
 
 
 async def test_a_failed_answer_is_not_kept(secret):
