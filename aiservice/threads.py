@@ -8,7 +8,7 @@ does for WSGI servers, which have always reused theirs.
 """
 
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext
@@ -17,6 +17,25 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 # As many as are usually busy at once; a burst of streams starts more, and lets go of them.
 IDLE_THREADS: Final = 16
+
+
+class RequestThread(ThreadPoolExecutor):
+    """One thread, which knows whether it has come to the end of its work."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "request")
+        self._steps: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run a step after those before it."""
+        step = super().submit(fn, *args, **kwargs)
+        self._steps = [*(earlier for earlier in self._steps if not earlier.done()), step]
+        return step
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to do."""
+        return all(step.done() for step in self._steps)
 
 
 class ReusedThreads:
@@ -28,16 +47,17 @@ class ReusedThreads:
 
     def __init__(self, application: Application) -> None:
         self.application = application
-        self._idle: list[ThreadPoolExecutor] = []
+        self._idle: list[RequestThread] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle one request."""
-        thread = self._idle.pop() if self._idle else ThreadPoolExecutor(1, "request")
+        thread = self._idle.pop() if self._idle else RequestThread()
         try:
             async with ThreadSensitiveContext(executor=thread):
                 await self.application(scope, receive, send)
         finally:
-            if len(self._idle) < IDLE_THREADS:
+            # A step cannot be cancelled with its request: whoever got its thread would wait for it.
+            if thread.idle and len(self._idle) < IDLE_THREADS:
                 self._idle.append(thread)
             else:
                 thread.shutdown(wait=False)

@@ -52,3 +52,32 @@ async def test_requests_at_the_same_time_do_not_wait_for_each_other(monkeypatch)
     for _ in range(3):
         await ask(app)
     assert len(set(used)) == 2  # only those that were kept
+
+
+async def test_a_thread_still_at_work_for_a_cancelled_request_is_not_lent():
+    begun, end = threading.Event(), threading.Event()
+
+    def work():
+        begun.set()
+        end.wait(20)
+
+    async def endpoint(scope, receive, send):
+        try:
+            await sync_to_async(scope["step"])()
+        except asyncio.CancelledError:
+            await sync_to_async(int)()  # cancelled too, before the thread comes to it
+            raise
+
+    app = ReusedThreads(endpoint)
+    request = asyncio.ensure_future(app({"step": work}, None, None))
+    await asyncio.to_thread(begun.wait, 20)
+    for _ in range(2):
+        request.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    try:
+        async with asyncio.timeout(10):
+            await app({"step": int}, None, None)
+    finally:
+        end.set()
