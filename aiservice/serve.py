@@ -8,7 +8,9 @@ up on the rest, which they see as any lost client: their ``finally`` blocks run.
 """
 
 import asyncio
+import contextlib
 import os
+import resource
 import sys
 import time
 from typing import Any, Final
@@ -141,6 +143,7 @@ def serve(host: str, port: int) -> None:
     Raises:
         SystemExit: The address cannot be listened on.
     """
+    allow_open_files()
     server = DrainingServer(
         get_default_application(),
         drain_seconds=settings.DRAIN_SECONDS,
@@ -150,6 +153,17 @@ def serve(host: str, port: int) -> None:
     server.run()
     if server.listen_failure:
         sys.exit(explain(host, port, server.listen_failure))
+
+
+def allow_open_files() -> None:
+    """Take the hard limit on open files for the soft one, as Go's runtime does.
+
+    A stream is two sockets, its client's and the model's, and on SQLite a connection besides: with the
+    soft limit of most shells and containers, 1,024, a few hundred streams would use all of it up.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError):  # macOS calls it unlimited, and lets nobody have that
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def start_upkeep() -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext
+from django.db import connections
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -60,4 +61,5 @@ class ReusedThreads:
             if thread.idle and len(self._idle) < IDLE_THREADS:
                 self._idle.append(thread)
             else:
+                thread.submit(connections.close_all)  # or they stay open until they are collected
                 thread.shutdown(wait=False)

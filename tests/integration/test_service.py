@@ -1,6 +1,7 @@
 """The service as it is run: `python -m aiservice.serve`, with its real application."""
 
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -65,6 +66,16 @@ def test_log_holds_no_query_string(service, authorization):
     assert httpx2.get(url, params={"query": secret}, headers=authorization).status_code == 200
     assert service.stop() == 0
     assert secret not in service.log.read_text()
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(start_service):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        service = start_service()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert resource.prlimit(service.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
 
 
 def test_busy_port_is_said_in_one_line():
