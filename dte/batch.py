@@ -5,7 +5,9 @@ find duplicates and to add up the summary.
 """
 
 import io
+import struct
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +29,20 @@ MAX_ENTRIES: Final = 2_000
 MAX_UNPACKED: Final = 64 * 1024 * 1024
 # XML of the SII shrinks to a tenth; a hundredth is a bomb.
 MAX_RATIO: Final = 100
+# What every program writes. Python unpacks the others in one piece, however much that is.
+METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# What zipfile raises for an archive that is damaged, encrypted (RuntimeError) or of another method.
+_ZIP_ERRORS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    IndexError,
+)
 
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _JSON_START: Final = (b"{", b"[")
@@ -148,8 +164,7 @@ def open_batch(raw: bytes) -> Iterator[Entry]:
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             yield from _entries(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as exc:
-        # RuntimeError is an encrypted entry, NotImplementedError an unknown compression.
+    except _ZIP_ERRORS as exc:
         raise Unreadable(
             "XML-01", reason="el ZIP está dañado, cifrado o usa otra compresión"
         ) from exc
@@ -174,6 +189,8 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Read one entry; what its header says of its size is not believed."""
+    if info.compress_type not in METHODS:
+        raise NotImplementedError
     limit = min(MAX_BYTES, max(info.compress_size, 1) * MAX_RATIO)
     with archive.open(info) as stream:
         raw = stream.read(limit + 1)

@@ -17,9 +17,9 @@ from tests.documents import AS_OF, document, to_xml
 pytestmark = [pytest.mark.unit, pytest.mark.urls("dte.urls")]
 
 
-def zipped(files, **options):
+def zipped(files, method=zipfile.ZIP_DEFLATED):
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, **options) as archive:
+    with zipfile.ZipFile(buffer, "w", method) as archive:
         for name, raw in files.items():
             archive.writestr(name, raw)
     return buffer.getvalue()
@@ -113,6 +113,9 @@ def codes(one):
     [
         (zipped({"a.xml": b" " * 20_000_000}), "XML-07"),
         (b"PK\x03\x04 not a zip", "XML-01"),
+        # A few hundred bytes of these take any amount of memory.
+        (zipped({"a.xml": b" " * 20_000_000}, zipfile.ZIP_BZIP2), "XML-01"),
+        (zipped({"a.xml": b" " * 20_000_000}, zipfile.ZIP_LZMA), "XML-01"),
         (zipped({f"{n}.xml": b"<DTE/>" for n in range(2_001)}), "XML-07"),
     ],
 )
@@ -120,6 +123,25 @@ def test_a_hostile_zip_stops_at_the_limit(bomb, code):
     with pytest.raises(Unreadable) as caught:
         list(open_batch(bomb))
     assert caught.value.finding.code == code
+
+
+INTACT = zipped({"a.xml": to_xml(document(33))})
+CENTRAL = INTACT.index(b"PK\x01\x02")
+
+
+@pytest.mark.parametrize(
+    ("place", "damage"),
+    [
+        (35, b"\xff\xff\xff\xff"),  # the compressed bytes
+        (CENTRAL + 28, b"\0\0"),  # the length of the name
+        (CENTRAL + 42, b"\xff\xff\xff\x7f"),  # where the entry is
+        (len(INTACT) - 6, b"\xff\xff\xff\x7f"),  # where the directory is
+    ],
+)
+def test_a_damaged_zip_is_said_to_be_one(place, damage):
+    with pytest.raises(Unreadable) as caught:
+        list(open_batch(INTACT[:place] + damage + INTACT[place + len(damage) :]))
+    assert caught.value.finding.code == "XML-01"
 
 
 def test_the_total_unpacked_is_bounded(monkeypatch):
