@@ -8,6 +8,7 @@ path prefix that the application believes to be mounted under.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from daphne.http_protocol import HTTPFactory, WebRequest
@@ -15,9 +16,12 @@ from django.conf import settings
 
 # A client that goes on sending is read this far, so that it can see the answer; then it is cut off.
 PATIENCE: Final = 4
-REFUSAL: Final = json.dumps(
-    {"detail": "La solicitud es demasiado grande.", "code": "request_too_large"}
-).encode()
+REFUSALS: Final[Mapping[int, dict[str, str]]] = {
+    400: {"detail": "La solicitud no es válida.", "code": "bad_request"},
+    413: {"detail": "La solicitud es demasiado grande.", "code": "request_too_large"},
+}
+FAULT: Final = {"detail": "Ocurrió un error interno.", "code": "internal_error"}
+SUBPROTOCOL_HEADER: Final = b"Sec-WebSocket-Protocol"
 ROOT_PATH_HEADER: Final = b"Daphne-Root-Path"
 
 
@@ -44,15 +48,25 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne ships no types
             self.transport.abortConnection()
 
     def process(self) -> Any:
-        """Refuse a body that was too large, hand everything else to the application."""
+        """Refuse what nobody can use, hand everything else to the application."""
         self.requestHeaders.removeHeader(ROOT_PATH_HEADER)
-        return self.refuse() if self.too_large else super().process()
+        if self.too_large:
+            return self.refuse(413)
+        offered = self.requestHeaders.getRawHeaders(SUBPROTOCOL_HEADER, [])
+        if not all(value.isascii() for value in offered):  # daphne fails on it, with a traceback
+            return self.refuse(400)
+        return super().process()
 
-    def refuse(self) -> None:
-        """Answer 413 in the shape of every other error."""
+    def basic_error(self, status: int, status_text: bytes, body: str) -> None:
+        """Refuse what daphne would refuse with a page of its own."""
+        self.refuse(status)
+
+    def refuse(self, status: int) -> None:
+        """Answer in the shape of every other error."""
+        body = json.dumps(REFUSALS.get(status, FAULT)).encode()
         headers = [(b"Content-Type", b"application/json"), (b"Connection", b"close")]
-        self.handle_reply({"type": "http.response.start", "status": 413, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": REFUSAL})
+        self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
+        self.handle_reply({"type": "http.response.body", "body": body})
 
 
 class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne ships no types

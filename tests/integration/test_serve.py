@@ -28,11 +28,12 @@ class SlowServer:
     def __init__(self, directory: Path, drain_seconds: float) -> None:
         self.port = servers.free_port()
         self.notes = directory / "notes"
+        self.log = directory / "log"
         self.notes.touch()
         arguments = [str(self.port), str(drain_seconds), str(self.notes)]
         self.process = servers.start(
             [sys.executable, "-m", "tests.integration.slow_server", *arguments],
-            log=directory / "log",
+            log=self.log,
             env=os.environ | {"MAX_REQUEST_BYTES": str(CEILING)},
         )
         servers.wait_until(self.answers, self.process)
@@ -158,6 +159,23 @@ def test_client_cannot_choose_the_path_prefix(patient, prefix):
 def test_client_that_never_stops_sending_is_cut_off(patient):
     with pytest.raises(httpx2.TransportError):
         post(patient, itertools.repeat(b"x" * CEILING))
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /measure HTTP/1.1\r\nX-Odd: \x85",
+        b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: \xff",
+    ],
+)
+def test_what_the_server_cannot_take_is_refused_in_the_shape_of_every_error(patient, request_line):
+    with socket.create_connection(("127.0.0.1", patient.port), timeout=20) as client:
+        client.sendall(request_line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code": "bad_request"' in answer
+    assert "Traceback" not in patient.log.read_text()
 
 
 def test_websocket_message_above_the_limit_closes_the_socket(patient):
