@@ -3,6 +3,8 @@
 import json
 from typing import Any, Final
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat import plugins
@@ -12,6 +14,7 @@ MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
 CONTEXT_LENGTH: Final = 8_000
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
 class UserContextField(serializers.JSONField):
     """What the caller's system knows about the user: a flat or nested JSON object, bounded."""
 

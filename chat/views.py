@@ -157,7 +157,7 @@ class SessionView(MeteredAPIView):
     @extend_schema(
         operation_id="chat_session_delete",
         summary="Borrar una conversación",
-        responses=ClearedSerializer,
+        responses={200: ClearedSerializer},
         tags=TAGS,
     )
     async def delete(self, request: Request, session_id: str) -> Response:

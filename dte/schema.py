@@ -11,6 +11,7 @@ from rest_framework import serializers
 from dte.listing import Pages
 from dte.models import Validation
 from dte.rut import is_well_formed, tidy
+from usage.schema import RefusalSerializer
 
 TAGS: Final = ["Validación de DTE"]
 _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
@@ -212,13 +213,6 @@ class PageSerializer(serializers.Serializer[Any]):
     next = serializers.URLField(allow_null=True, help_text="Página siguiente, más antigua.")
     previous = serializers.URLField(allow_null=True, help_text="Página anterior, más nueva.")
     results = RowSerializer(many=True)
-
-
-class RefusalSerializer(serializers.Serializer[Any]):
-    """The one error shape."""
-
-    detail = serializers.CharField()
-    code = serializers.CharField()
 
 
 _OPTIONS: Final = [

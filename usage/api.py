@@ -35,7 +35,7 @@ class EstimateSerializer(serializers.Serializer[Any]):
     system = serializers.CharField(
         max_length=_LONGEST, required=False, default="", allow_blank=True, trim_whitespace=False
     )
-    messages = MessageSerializer(many=True, allow_empty=False)
+    messages = serializers.ListField(child=MessageSerializer(), allow_empty=False, min_length=1)
     max_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1024)
     count = serializers.BooleanField(
         default=False, help_text="Pedir al proveedor su conteo, gratuito, en vez de la cota local."
