@@ -18,6 +18,12 @@ def permission_denied(request: HttpRequest, exception: Exception) -> JsonRespons
     return _envelope(request, 403, "permission_denied", "No tiene permiso para hacer esto.")
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:
+    """403: a form that did not come from our own page; named by ``CSRF_FAILURE_VIEW``."""
+    detail = "El formulario no viene de esta página o venció: vuelva a cargarla."
+    return _envelope(request, 403, "csrf_failed", detail)
+
+
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
     """404: no such path."""
     return _envelope(request, 404, "not_found", "No existe esta ruta.")
@@ -29,10 +35,10 @@ def server_error(request: HttpRequest) -> JsonResponse:
     return _envelope(request, 500, "internal_error", detail)
 
 
-def method_not_allowed(request: HttpRequest, *allowed: str) -> JsonResponse:
-    """405: for views that are not DRF's."""
+def method_not_allowed(request: HttpRequest, allowed: str) -> JsonResponse:
+    """405: for views that are not DRF's, which refuse with an empty body."""
     response = _envelope(
         request, 405, "method_not_allowed", f'Método "{request.method}" no permitido.'
     )
-    response.headers["Allow"] = ", ".join(allowed)
+    response.headers["Allow"] = allowed
     return response

@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
 from redis.exceptions import RedisError
@@ -22,7 +23,6 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from aiservice.errors import method_not_allowed
 from chat import plugins
 from knowledge import search
 from usage import llm
@@ -152,9 +152,8 @@ class LiveView(ProbeView):
 
 
 @csrf_exempt  # nothing is changed here, and a page about CSRF would be the wrong refusal
+@require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
     """Serve the Prometheus exposition; some gauges are measured now (aiservice/metrics.py)."""
-    if request.method not in {"GET", "HEAD"}:
-        return method_not_allowed(request, "GET", "HEAD")
     response: HttpResponse = await database_sync_to_async(ExportToDjangoView)(request)
     return response

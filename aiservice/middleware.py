@@ -11,9 +11,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django_prometheus.middleware import Metrics
+
+from aiservice.errors import method_not_allowed
 
 log = structlog.get_logger("aiservice.access")
 
@@ -46,7 +48,10 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
+        forget_no_charset(request)
         response = await self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed):
+            response = method_not_allowed(request, response.headers["Allow"])
         self._report(request, response, time.perf_counter() - started)
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
@@ -69,6 +74,18 @@ class RequestMiddleware:
             status=response.status_code,
             ms=round(seconds * 1000, 1),
         )
+
+
+def forget_no_charset(request: HttpRequest) -> None:
+    """Take a charset by which no text can be read (zlib, idna) as Django takes an unknown one: not given.
+
+    Django believes every codec that Python has, and fails where it reads a form's fields.
+    """
+    if request.encoding is not None:
+        try:
+            b"a".decode(request.encoding, "replace")
+        except (LookupError, UnicodeError):
+            request.encoding = None  # type: ignore[assignment]  # Django's own default
 
 
 class _UnderAdmin:

@@ -79,6 +79,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SESSION_COOKIE_SECURE = PRODUCTION
 CSRF_COOKIE_SECURE = PRODUCTION
+CSRF_FAILURE_VIEW = "aiservice.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 
 # --- Server ---------------------------------------------------------------------------------------
