@@ -30,7 +30,7 @@ from chat.models import Message
 from usage import llm
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.llm import Prompt, Reply, TextDelta
-from usage.llm.hops import hop
+from usage.llm.hops import finish, hop
 from usage.models import ApiKey
 
 log = structlog.get_logger(__name__)
@@ -106,12 +106,14 @@ async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Even
         # Without a reply the client left or the model failed half-way: what was said is kept.
         if reply is None and spoken:
             await _store(exchange, "".join(spoken), cut=True)
-    if rest := citations.flush():
-        spoken.append(rest)
-        yield Text(rest)
-    if reply is None or not "".join(spoken).strip():
+    rest = citations.flush()
+    text = "".join([*spoken, rest])
+    if reply is None or not text.strip():
         raise ModelUnavailable(code="empty_answer")
-    yield await _finish(exchange, "".join(spoken), reply, citations.removed)
+    done = await _finish(exchange, text, reply, citations.removed)
+    if rest:  # after the answer is stored: the client may leave at any piece
+        yield Text(rest)
+    yield done
 
 
 async def _finish(exchange: Exchange, text: str, reply: Reply, removed: int) -> Done:
@@ -146,15 +148,17 @@ async def _store(
 ) -> Message:
     citations = cite(exchange.hits, text)
     # The client may have left, and the request's own thread with it.
-    message: Message = await hop(
-        store_answer,
-        exchange,
-        text,
-        llm_used=MODEL,
-        citations=citations,
-        confidence=confidence(citations, llm_used=MODEL),
-        usage_id=usage_id,
-        cut=cut,
+    message: Message = await finish(
+        hop(
+            store_answer,
+            exchange,
+            text,
+            llm_used=MODEL,
+            citations=citations,
+            confidence=confidence(citations, llm_used=MODEL),
+            usage_id=usage_id,
+            cut=cut,
+        )
     )
     return message
 

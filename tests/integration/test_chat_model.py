@@ -1,16 +1,21 @@
 """The chat with a model: what is sent to it, what becomes of its answers, what happens when it fails."""
 
+from contextlib import aclosing
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from rest_framework.test import APIClient
 
 from chat import plugins
+from chat.events import Text
+from chat.exchange import Question
 from chat.models import Message
 from chat.prompt import MAX_TOKENS
+from chat.reply import answer
 from tests.fake_claude import FakeClaude, Script
-from usage.models import State, UsageRecord
+from usage.models import ApiKey, State, UsageRecord
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -162,6 +167,23 @@ def test_an_answer_that_hit_the_limit_says_so(api_client: APIClient, fake_claude
 
     assert body["truncated"] is True
     assert Message.objects.get(pk=body["message_id"]).cut
+
+
+def test_an_answer_whose_reader_leaves_at_its_last_piece_is_kept(
+    api_key: tuple[ApiKey, str], fake_claude: FakeClaude
+):
+    fake_claude.say("Duran seis meses [")  # what may begin a citation is held back to the end
+
+    async def leave_at_the_end() -> None:
+        question = Question(api_key[0], "s1", QUESTION, {})
+        async with aclosing(answer(question, streaming=True)) as events:
+            async for event in events:
+                if isinstance(event, Text) and event.content.endswith("["):
+                    return
+
+    async_to_sync(leave_at_the_end)()
+    kept = Message.objects.get(role=Message.Role.ASSISTANT)
+    assert (kept.content, kept.cut) == ("Duran seis meses [", False)
 
 
 def test_questions_that_were_never_answered_are_not_sent_again(
