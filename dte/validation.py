@@ -35,7 +35,12 @@ def judge(dte: Dte, ctx: Context) -> list[Finding]:
 
 def judge_envelope(envelope: Envelope, ctx: Context) -> list[Finding]:
     """Return the findings of an envelope as a whole; call it after its last document."""
-    return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx))
+    unit = REGISTRY["XSD-01"]
+    format_findings = [
+        to_finding(unit, Fault(found.path, line=found.line, field=found.path, problem=found.text))
+        for found in envelope.problems[:MAX_FINDINGS_PER_RULE]
+    ]
+    return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx) + format_findings)
 
 
 @lru_cache(maxsize=256)  # a document may claim any type

@@ -16,6 +16,7 @@ from lxml import etree
 
 from dte.document import Dte, Values, XmlSource, to_type
 from dte.envelope import Envelope
+from dte.formato.frame import frame_of_dte, frame_of_envelope, stray_attributes
 from dte.formato.outline import BOLETA_TYPES, Field, outline
 from dte.formato.reading import FOREIGN, Problem, XmlReader, local_name, source_line
 from dte.unreadable import Unreadable
@@ -194,7 +195,12 @@ def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> X
         raise Unreadable("XML-05", line=source_line(shell), root=root)
     caratulas = children(holder, "Caratula")
     reader = XmlReader(namespace=_namespace(caratulas[0]) if caratulas else "")
-    data = reader.read(caratulas[0], outline("caratula"), "SetDTE/Caratula") if caratulas else {}
+    data = {}
+    if caratulas:
+        data = reader.read(caratulas[0], outline("caratula"), "SetDTE/Caratula")
+        reader.problems += stray_attributes(
+            caratulas[0], outline("caratula"), reader, "SetDTE/Caratula/"
+        )
     envelope = Envelope(
         kind=root,
         caratula=Values(data),
@@ -202,7 +208,7 @@ def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> X
         shell=shell,
         fragments=tuple((fragment.start, fragment.end) for fragment in fragments),
         encoding=encoding,
-        problems=tuple(reader.problems),
+        problems=(*frame_of_envelope(shell, holder), *reader.problems),
     )
     return XmlFile(raw, encoding, fragments, envelope, _namespace(holder))
 
@@ -229,7 +235,11 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
     tipo = _tipo_of(body) if body is not None else 0
     kind = local_name(body.tag) if body is not None else "Documento"
     reader = XmlReader(first_line, _namespace(body) if body is not None else "")
-    data = reader.read(body, _outline_of(kind, tipo)) if body is not None else {}
+    data = {}
+    if body is not None:
+        data = reader.read(body, _outline_of(kind, tipo))
+        reader.problems += stray_attributes(body, _outline_of(kind, tipo), reader)
+        reader.problems += frame_of_dte(element, body, first_line)
     if body is not None and _namespace(body) != _namespace(element):
         reader.problems.append(Problem(kind, FOREIGN, first_line + source_line(body) - 1))
     if _too_deep(element):

@@ -15,6 +15,9 @@ Node = dict[str, Any]
 MAX_PROBLEMS = 100
 MAX_PATH = 200  # names that do not exist can be as long as their author likes
 UNKNOWN = "no existe en el formato del SII"
+REQUIRED = "es obligatorio y no viene"
+REPEATED = "viene repetido"
+UNORDERED = "está fuera de orden"
 FOREIGN = "está en otro espacio de nombres"
 STRAY_TEXT = "trae texto suelto entre sus etiquetas"
 
@@ -67,14 +70,19 @@ class XmlReader:
 
     def __init__(self, first_line: int = 1, namespace: str = "") -> None:
         self.problems: list[Problem] = []
+        self.attributes = 0
+        """How many attributes it has read."""
         self._offset = first_line - 1
         # Every field must be in the namespace of the document: in another it is another field.
         self._space = f"{{{namespace}}}" if namespace else ""
 
     def _report(self, path: str, text: str, element: etree._Element) -> None:
         if len(self.problems) < MAX_PROBLEMS:
-            line = source_line(element) + self._offset
-            self.problems.append(Problem(path[:MAX_PATH], text, line))
+            self.problems.append(Problem(path[:MAX_PATH], text, self.line_of(element)))
+
+    def line_of(self, element: etree._Element) -> int:
+        """Return the line of the file an element begins at."""
+        return source_line(element) + self._offset
 
     def read(self, element: etree._Element, field: Field, path: str = "") -> Node:
         """Return the group's fields; ``path`` is where it stands, without trailing slash."""
@@ -96,7 +104,7 @@ class XmlReader:
                 self._unknown(node, child, prefix)
                 continue
             if spec.order < last:
-                self._report(prefix + name, "está fuera de orden", child)
+                self._report(prefix + name, UNORDERED, child)
             else:
                 last = spec.order
             if not spec.simple or len(child) or name in node:
@@ -108,7 +116,7 @@ class XmlReader:
                 self._report(prefix + name, problem, child)
         for name in field.required:
             if name not in node:
-                self._report(prefix + name, "es obligatorio y no viene", element)
+                self._report(prefix + name, REQUIRED, element)
         if field.attributes:
             self._read_attributes(element, field, prefix)
         return node
@@ -125,7 +133,7 @@ class XmlReader:
         name = spec.name
         if spec.most == 1:
             if name in node:
-                self._report(prefix + name, "viene repetido", child)
+                self._report(prefix + name, REPEATED, child)
             else:
                 node[name] = self._value(child, spec, prefix + name)
             return
@@ -155,8 +163,10 @@ class XmlReader:
             value = element.get(name)
             if value is None:
                 if spec.least:
-                    self._report(f"{prefix}@{name}", "es obligatorio y no viene", element)
-            elif spec.check is not None and (problem := spec.check(value)):
+                    self._report(f"{prefix}@{name}", REQUIRED, element)
+                continue
+            self.attributes += 1
+            if spec.check is not None and (problem := spec.check(value)):
                 self._report(f"{prefix}@{name}", problem, element)
 
 
@@ -201,7 +211,7 @@ class JsonReader:
         for name in field.required:
             # What came in the wrong shape was said already.
             if obj.get(name) is None and (path or name not in XML_ONLY):
-                self._report(prefix + name, "es obligatorio y no viene")
+                self._report(prefix + name, REQUIRED)
         return node
 
     def _value(self, value: Any, spec: Field, path: str) -> Any:

@@ -111,6 +111,8 @@ _TIME = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:\d+\.?(\d*)|\.(\d+))", re.ASCII)
 _RUT = re.compile(r"\d{1,8}-[\dK]", re.ASCII)
+# NCName of XML, which an xs:ID is: it does not begin with a digit and has no blanks or colons.
+_NAME = re.compile(r"[^\W\d][\w.\u00b7-]*")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]\s*){2,}(?:=\s*){0,2}")
 _SHOWN = 40
 
@@ -263,6 +265,12 @@ def _pattern(pattern: re.Pattern[str], expected: str) -> Callable[[list[str]], C
     return make
 
 
+def _base64(text: str) -> str:
+    if _BASE64.fullmatch(text) and len("".join(text.split())) % 4 == 0:
+        return ""
+    return f"vale {_show(text)} y debe ser base64"
+
+
 _MAKERS: dict[str, Callable[[list[str]], Check]] = {
     "texto": _text,
     "codigo": _code,
@@ -275,7 +283,8 @@ _MAKERS: dict[str, Callable[[list[str]], Check]] = {
     "fecha-hora-libre": lambda _: _date_time([""]),
     "hora": _pattern(_TIME, "una hora hh:mm:ss"),
     "rut": _pattern(_RUT, "un RUT sin puntos, con guion y dígito verificador (K mayúscula)"),
-    "base64": _pattern(_BASE64, "base64"),
+    "identificador": _pattern(_NAME, "un nombre que no empiece con un dígito ni lleve espacios"),
+    "base64": lambda _: _base64,
     "monto": lambda _: _integer(["0..", "18"]),
     "monto-positivo": lambda _: _integer(["1..", "18"]),
     "valor": lambda _: _integer(["..", "18"]),

@@ -33,7 +33,10 @@ def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
             problem="no contiene Documento, Liquidacion ni Exportaciones",
         )
         return
-    yield from _faults(dte, "")
+    for fault in _faults(dte, ""):
+        if ctx.mode == "reception" and fault.path.startswith("DTE/"):
+            fault.severity = "warn"  # added to the receiver's copy; the document itself is intact
+        yield fault
 
 
 @rule(
