@@ -18,6 +18,8 @@ BOLETA_TYPES = frozenset({39, 41})
 LIQUIDACION_TYPES = frozenset({43})
 EXPORT_TYPES = frozenset({110, 111, 112})
 
+_OUTLINES = ("documento", "boleta", "liquidacion", "exportaciones")
+
 # Zones that a document has only in its XML form: they come from stamping and signing.
 XML_ONLY = frozenset({"TED", "TmstFirma"})
 
@@ -87,3 +89,13 @@ def outline_for(tipo: int) -> Field:
     if tipo in LIQUIDACION_TYPES:
         return outline("liquidacion")
     return outline("exportaciones" if tipo in EXPORT_TYPES else "documento")
+
+
+@cache
+def every_name() -> frozenset[str]:
+    """Return the names of the fields of all types."""
+    return frozenset().union(*map(_names, map(outline, _OUTLINES)))
+
+
+def _names(field: Field) -> frozenset[str]:
+    return frozenset(field.children).union(*map(_names, field.children.values()))

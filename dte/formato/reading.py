@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from dte.formato.outline import XML_ONLY, Field
+from dte.formato.outline import XML_ONLY, Field, every_name
 
 Node = dict[str, Any]
 MAX_PROBLEMS = 100
@@ -195,7 +195,7 @@ class JsonReader:
                 node[name] = text
                 continue
             if spec is None:
-                self._report(prefix + name, UNKNOWN, "JSN-03")
+                self._unknown(node, name, value, prefix)
             elif spec.most > 1:
                 rows = value if isinstance(value, list) else [value]
                 if len(rows) > spec.most:
@@ -214,12 +214,22 @@ class JsonReader:
                 self._report(prefix + name, REQUIRED)
         return node
 
+    def _unknown(self, node: Node, name: str, value: Any, prefix: str) -> None:
+        """A field of another type is kept, so that the rules can say it does not belong there."""
+        if name.startswith(("@", "#")):
+            return  # attributes and blanks, as converters from XML write them
+        self._report(prefix + name, UNKNOWN, "JSN-03")
+        if isinstance(value, str) and name in every_name():
+            node[name] = value.plain() if isinstance(value, JsonNumber) else value
+
     def _value(self, value: Any, spec: Field, path: str) -> Any:
         if spec.children:
             if isinstance(value, dict):
                 return self.read(value, spec, path)
             self._report(path, "debe ser un objeto")
             return None
+        if spec.attributes and isinstance(value, dict):
+            value = value.get("#text")
         if isinstance(value, bool) and not spec.spec.startswith(("texto", "codigo")):
             self._report(path, "trae verdadero o falso donde va un número", "JSN-04")
             return None

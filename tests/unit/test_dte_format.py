@@ -155,6 +155,76 @@ def test_json_null_is_absent_and_one_row_is_a_list():
     assert len(dte.lines) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "tipo", "changes"),
+    [
+        ("ENC-11", 43, {"Encabezado/IdDoc/IndNoRebaja": "1"}),
+        ("ENC-11", 110, {"Encabezado/IdDoc/IndNoRebaja": 1}),
+        ("ENC-13", 43, {"Encabezado/IdDoc/TipoDespacho": "1"}),
+        ("ENC-13", 112, {"Encabezado/IdDoc/IndTraslado": "1"}),
+        (
+            "REF-11",
+            43,
+            {
+                "Referencia": [
+                    {
+                        "NroLinRef": "1",
+                        "TpoDocRef": "801",
+                        "FolioRef": "1",
+                        "FchRef": "2026-03-01",
+                        "RUTOtr": "77120455-4",
+                    }
+                ]
+            },
+        ),
+    ],
+)
+def test_a_field_of_another_type_is_judged_in_json_too(code, tipo, changes):
+    raised = codes(document(tipo, changes))
+    assert {code, "JSN-03"} <= raised
+    assert code not in codes(document(tipo))
+
+
+def test_a_field_that_no_type_has_is_not_read():
+    doc = document(33, {"Comentario": "❤", "Encabezado/IdDoc/FchVenc": DELETE})
+    assert codes(doc) == {"JSN-03"}
+
+
+def test_what_a_converter_from_xml_writes_is_no_field():
+    mark = {"@algoritmo": "SHA1withRSA", "#text": "QUJD"}
+    doc = document(33, {"@ID": "F1"})
+    doc["TED"] = {
+        "@version": "1.0",
+        "DD": {
+            "RE": "76192083-9",
+            "TD": "33",
+            "F": "123",
+            "FE": "2026-03-02",
+            "RR": "77120455-4",
+            "RSR": "Panificadora",
+            "MNT": "1190",
+            "IT1": "Harina",
+            "CAF": {
+                "@version": "1.0",
+                "DA": {
+                    "RE": "76192083-9",
+                    "RS": "Molinos",
+                    "TD": "33",
+                    "FA": "2026-01-10",
+                    "RNG": {"D": "1", "H": "500"},
+                    "RSAPK": {"M": "QUJD", "E": "QUJD"},
+                    "IDK": "300",
+                },
+                "FRMA": mark,
+            },
+            "TSTED": "2026-03-02T10:15:00",
+        },
+        "FRMT": mark,
+    }
+    doc["TmstFirma"] = "2026-03-02T10:15:02"
+    assert codes({"DTE": {"@version": "1.0", "Documento": doc, "Signature": {}}}) == set()
+
+
 def test_true_is_not_a_number():
     assert "JSN-04" in codes(document(33, {"Encabezado/Totales/MntTotal": True}))
 
