@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from dte.document import Dte, Values, XmlSource, to_type
+from dte.document import LATIN_1, Dte, Values, XmlSource, to_type
 from dte.envelope import Envelope
 from dte.formato.frame import frame_of_dte, frame_of_envelope, stray_attributes
 from dte.formato.outline import BOLETA_TYPES, Field, outline
@@ -31,20 +31,9 @@ ENVELOPES = frozenset({"EnvioDTE", "EnvioBOLETA"})
 BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 
 # Every encoding whose markup is plain ASCII bytes, so that cutting the file cannot be fooled.
-_ENCODINGS = frozenset(
-    [
-        "utf-8",
-        "us-ascii",
-        "ascii",
-        "iso-8859-1",
-        "iso_8859-1",
-        "latin1",
-        "latin-1",
-        "iso-8859-15",
-        "windows-1252",
-        "cp1252",
-    ]
-)
+_ENCODINGS = LATIN_1 | {
+    "utf-8", "us-ascii", "ascii", "iso-8859-2", "iso-8859-9", "iso-8859-15", "windows-1252", "cp1252",
+}  # fmt: skip
 _DECLARATION = re.compile(
     rb"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]{0,40})["'][^>]*\?>"""
 )
@@ -263,7 +252,7 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
 
 
 def _is_odd(raw: bytes, encoding: str) -> bool:
-    odd = _ODD_LATIN if encoding.lower().startswith("iso-8859-1") else _ODD_OTHER
+    odd = _ODD_LATIN if encoding.lower() in LATIN_1 else _ODD_OTHER
     return b"&#" in raw or len(raw.translate(None, odd)) != len(raw)
 
 

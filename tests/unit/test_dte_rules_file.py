@@ -10,6 +10,7 @@ from dte.findings import plain, spell
 from dte.json_input import read_json
 from dte.report import judge_xml
 from dte.rules.registry import REGISTRY, Context, by_reader, rule
+from dte.unreadable import Unreadable
 from dte.validation import judge
 from dte.xml import read_xml
 from tests.documents import AS_OF, TYPES, codes, document, from_json, from_xml, to_xml
@@ -46,6 +47,29 @@ def test_another_encoding_is_noticed_once():
     raw = to_xml(document(33)).replace(b"ISO-8859-1", b"windows-1252")
     assert "XML-03" in raised(raw)
     assert "XML-03" not in raised(to_xml(document(33)))
+
+
+@pytest.mark.parametrize("name", [b"iso-8859-1", b"ISO8859-1", b"latin1"])
+def test_the_siis_encoding_has_several_names(name):
+    assert "XML-03" not in raised(to_xml(document(33)).replace(b"ISO-8859-1", name))
+
+
+@pytest.mark.parametrize("name", [b"ISO-8859-2", b"ISO-8859-15", b"UTF-8"])
+def test_another_encoding_of_plain_markup_is_read(name):
+    raw = signed(33, {"Detalle[1]/NmbItem": "Harina", "Encabezado/Receptor/CmnaRecep": "Talca"})
+    raw = raw.decode("iso-8859-1").encode("ascii", errors="xmlcharrefreplace")
+    assert "XML-03" in raised(raw.replace(b"ISO-8859-1", name))
+
+
+def test_an_encoding_no_parser_knows_is_refused():
+    with pytest.raises(Unreadable, match="latin-1"):
+        read_xml(to_xml(document(33)).replace(b"ISO-8859-1", b"latin-1"))
+
+
+def test_the_euro_of_iso_8859_15_is_a_character_the_sii_does_not_have():
+    raw = to_xml(document(33)).replace(b"ISO-8859-1", b"ISO-8859-15")
+    assert "XML-06" not in raised(raw)
+    assert "XML-06" in raised(raw.replace(b"Harina", b"Harina a \xa4 5"))
 
 
 def test_a_document_out_of_its_namespace_is_noticed():
