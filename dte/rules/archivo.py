@@ -167,6 +167,15 @@ def ids_are_unique(dte: Dte, ctx: Context) -> Faults:
     raw = ctx.envelope.raw if ctx.envelope and ctx.number == 1 else dte.xml.raw if dte.xml else b""
     if ctx.envelope and ctx.number > 1:
         return
-    for identifier, times in Counter(_ID.findall(raw)).items():
+    found = Counter(_ID.findall(raw))
+    if found.total() > len(found):
+        found = Counter(match[1] for match in _ID.finditer(raw) if _in_a_tag(raw, match.start()))
+    for identifier, times in found.items():
         if times > 1:
             yield Fault("", id=identifier.decode("latin-1"), times=times)
+
+
+def _in_a_tag(raw: bytes, position: int) -> bool:
+    """Tell an attribute from a text or a comment that looks like one."""
+    opening = raw.rfind(b"<", 0, position)
+    return opening > raw.rfind(b">", 0, position) and raw[opening + 1 : opening + 2] != b"!"

@@ -105,6 +105,12 @@ def test_two_elements_with_one_id_are_found():
     assert "XML-08" in raised(to_xml(document(33)).replace(b"<IdDoc>", b'<IdDoc ID="F1">'))
 
 
+def test_a_text_or_a_comment_is_no_id():
+    raw = to_xml(document(33, {"Detalle[1]/DscItem": 'pieza ID="F1", con ID="F1"'}))
+    assert "XML-08" not in raised(raw)
+    assert "XML-08" not in raised(raw.replace(b"<IdDoc>", b'<!-- ID="F1" --><IdDoc>'))
+
+
 @both_forms
 @pytest.mark.parametrize("tipo", ["30", "914", ""])
 def test_a_type_that_is_no_dte_is_rejected(tipo, form):
