@@ -11,6 +11,7 @@ from dte.taxes import WITHHOLDING_AGENT
 
 MAX_LINES = 60
 MAX_BOLETA_LINES = 1000
+SETTLEMENT = 43
 NO_SALE, TO_DEDUCT = "4", "5"
 # Where each IndExe may stand (Formato DTE v2.2 p.31-32, campo B5); the others may stand anywhere.
 _ALLOWED: dict[str, frozenset[int]] = {
@@ -124,6 +125,8 @@ def line_amounts_agree(dte: Dte, ctx: Context) -> Faults:
             expected = half_up(price) - row.amount_or_zero("DescuentoMonto")
             expected += row.amount_or_zero("RecargoMonto")
             severity = "warn"
+        if dte.tipo == SETTLEMENT and declared < ZERO:
+            expected = -expected  # a return: quantity and price carry no sign in the format
         if declared != expected and not near(declared, expected, _tolerance(dte, row)):
             yield Fault(
                 row.path("MontoItem"),
