@@ -66,12 +66,15 @@ def boleta_total_is_the_sum_of_its_lines(dte: Dte, ctx: Context) -> Faults:
         return
     sums = group_totals(dte)
     taxed = adjusted(sums.get(TAXED, ZERO), global_rows(dte, TAXED))
-    exempt_rows = global_rows(dte, EXEMPT) if dte.tipo == 39 else global_rows(dte, EXEMPT, TAXED)
-    exempt = adjusted(sums.get(EXEMPT, ZERO), exempt_rows)
+    exempt = adjusted(sums.get(EXEMPT, ZERO), global_rows(dte, EXEMPT))
+    exempt_values = exempt.values
+    # As in TOT-02: some issuers apply a row without indicator, others do not.
+    if dte.tipo == 41:
+        exempt_values += adjusted(sums.get(EXEMPT, ZERO), global_rows(dte, EXEMPT, TAXED)).values
     factor = Decimal("1.19") if dte.text("Encabezado/IdDoc/IndMntNeto") == NET_LINES else 1
     # Global rows without indicator have no taxed line to apply to in an exempt boleta.
     parts = taxed.values if dte.tipo == 39 else (ZERO,)
-    expected = [half_up(part * factor) + other for part in parts for other in exempt.values]
+    expected = [half_up(part * factor) + other for part in parts for other in exempt_values]
     tolerance = max(taxed.tolerance, exempt.tolerance)
     if not any(near(declared, value, tolerance) for value in expected):
         yield Fault(f"{TOTALS}/MntTotal", declarado=declared, calculado=expected[0])

@@ -18,3 +18,32 @@ def test_a_returned_line_of_a_settlement_is_negative(amount, found, form):
     # Quantity and price carry no sign in the format; MontoItem does in a liquidación-factura.
     doc = document(43, {"Detalle[1]/MontoItem": amount})
     assert ("DET-04" in codes(doc, form)) is found
+
+
+@both_forms
+@pytest.mark.parametrize(
+    ("total", "found"), [("1071", False), ("1190", False), ("1131", True), ("1200", True)]
+)
+def test_a_row_without_indicator_in_an_exempt_boleta_may_be_applied_or_not(total, found, form):
+    discount = {"NroLinDR": "1", "TpoMov": "D", "TpoValor": "%", "ValorDR": "10"}
+    changes = {
+        "DscRcgGlobal": [discount],
+        f"{TOTALS}/MntExe": total,
+        f"{TOTALS}/MntTotal": total,
+    }
+    raised = codes(document(41, changes), form)
+    assert ("BOL-02" in raised) is found
+    assert ("TOT-02" in raised) is found
+
+
+@both_forms
+@pytest.mark.parametrize(("amount", "found"), [("514", False), ("510", False), ("530", True)])
+def test_a_percentage_reaches_what_is_not_billable_before_or_after_the_negatives(
+    amount, found, form
+):
+    line = {"NmbItem": "Cargo", "MontoItem": "700", "IndExe": "2", "NroLinDet": "2"}
+    back = {"NmbItem": "Rebaja", "MontoItem": "200", "IndExe": "6", "NroLinDet": "3"}
+    surcharge = {"NroLinDR": "1", "TpoMov": "R", "TpoValor": "%", "ValorDR": "2", "IndExeDR": "2"}
+    changes = {"Detalle[2]": line, "Detalle[3]": back, "DscRcgGlobal": [surcharge]}
+    doc = document(33, {**changes, f"{TOTALS}/MontoNF": amount})
+    assert ("TOT-14" in codes(doc, form)) is found
