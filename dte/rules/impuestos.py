@@ -81,10 +81,13 @@ def _base(dte: Dte, row: Row) -> Adjusted:
         return Adjusted((meat if informed is None else informed, meat), tolerance)
     if code == MARGIN:
         margin = sum((line.amount_or_zero("Retenedor/MntMargComer") for line in lines), ZERO)
-        return Adjusted((margin,), tolerance)
+        return Adjusted((margin, dte.totals("MntMargenCom") or margin), tolerance)
     amount = sum((line.amount_or_zero("MontoItem") for line in lines), ZERO)
     discounted = adjusted(amount, [r for r in global_rows(dte, "") if r.text("TpoValor") == "%"])
     return Adjusted((amount, *discounted.values), tolerance)
+
+
+_NOT_POSITIVE = "El impuesto {codigo} es {declarado} y debe ser mayor que cero."
 
 
 @rule(
@@ -100,14 +103,23 @@ def _base(dte: Dte, row: Row) -> Adjusted:
     types=WITH_TAXES,
     fields=(f"{TAXES_PATH}/MontoImp",),
     given=(TAXES_PATH,),
-    note="Los impuestos específicos y los que no informan tasa sólo se revisan como positivos. Con "
-    "descuentos globales en porcentaje se acepta la base con y sin ellos.",
+    note="Los impuestos específicos y los que no informan tasa sólo se revisan como mayores que "
+    "cero; el esquema de 2026 admite un específico negativo. Con descuentos globales en porcentaje se "
+    "acepta la base con y sin ellos.",
 )
 def tax_amounts_agree(dte: Dte, ctx: Context) -> Faults:
     for row in dte.taxes:
         code, rate = row.text("TipoImp"), row.amount("TasaImp")
         declared = row.amount("MontoImp")
-        if declared is None or code in SPECIFIC or rate is None:
+        if declared is None:
+            continue
+        if code in SPECIFIC or rate is None:
+            # The variable part of the fuel taxes may be negative.
+            nothing = not declared and _base(dte, row).expected
+            if nothing or (declared < ZERO and code not in SPECIFIC):
+                yield Fault(
+                    row.path("MontoImp"), message=_NOT_POSITIVE, codigo=code, declarado=declared
+                )
             continue
         base = _base(dte, row)
         expected = [half_up(value * rate / HUNDRED) for value in base.values]

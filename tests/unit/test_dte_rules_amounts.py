@@ -36,6 +36,41 @@ def test_a_row_without_indicator_in_an_exempt_boleta_may_be_applied_or_not(total
     assert ("TOT-02" in raised) is found
 
 
+def _taxed(code, amount, **totals):
+    row = {"TipoImp": code, "MontoImp": amount, **totals}
+    return document(33, {f"{TOTALS}/ImptoReten": [row], "Detalle[1]/CodImpAdic": [code]})
+
+
+@both_forms
+@pytest.mark.parametrize(
+    ("code", "amount", "found"),
+    [
+        ("28", "100", False),
+        ("28", "0", True),
+        ("28", "-100", False),  # the variable part of the fuel taxes
+        ("24", "0", True),
+        ("24", "-315", True),
+        ("24", "315", False),
+    ],
+)
+def test_a_tax_without_rate_is_more_than_nothing(code, amount, found, form):
+    assert ("TOT-09" in codes(_taxed(code, amount), form)) is found
+
+
+def test_a_text_correction_may_list_a_tax_of_zero():
+    zero = {f"{TOTALS}/MntTotal": "0", "Detalle[1]/MontoItem": "0"}
+    doc = document(61, {f"{TOTALS}/ImptoReten": [{"TipoImp": "28", "MontoImp": "0"}], **zero})
+    assert "TOT-09" not in codes(doc)
+
+
+@both_forms
+@pytest.mark.parametrize(("amount", "found"), [("570", False), ("600", True)])
+def test_a_margin_may_be_informed_in_the_totals_only(amount, found, form):
+    doc = _taxed("14", amount, TasaImp="19")
+    doc["Encabezado"]["Totales"]["MntMargenCom"] = "3000"
+    assert ("TOT-09" in codes(doc, form)) is found
+
+
 @both_forms
 @pytest.mark.parametrize(("amount", "found"), [("514", False), ("510", False), ("530", True)])
 def test_a_percentage_reaches_what_is_not_billable_before_or_after_the_negatives(
