@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.documents import codes, document
+from tests.documents import codes, document, findings
 
 pytestmark = pytest.mark.unit
 
@@ -82,3 +82,28 @@ def test_a_percentage_reaches_what_is_not_billable_before_or_after_the_negatives
     changes = {"Detalle[2]": line, "Detalle[3]": back, "DscRcgGlobal": [surcharge]}
     doc = document(33, {**changes, f"{TOTALS}/MontoNF": amount})
     assert ("TOT-14" in codes(doc, form)) is found
+
+
+FLAT = {
+    "tipo_dte": "33",
+    "folio": 5,
+    "fecha_emision": "2026-03-02",
+    "rut_emisor": "76192083-9",
+    "rut_receptor": "77120455-4",
+    "monto_total": 1190,
+    "items": [{"nombre": "Harina", "cantidad": 2, "precio_unitario": 500, "monto": 1000}],
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, set()),
+        ({"monto_neto": 1000, "monto_iva": 190}, set()),
+        ({"monto_neto": 1100, "monto_iva": 190}, {"TOT-01", "TOT-04", "TOT-13"}),
+        ({"monto_neto": 1000}, {"TOT-13"}),
+    ],
+)
+def test_the_flat_form_may_bring_its_total_alone(more, expected):
+    raised = {found.code for found in findings({**FLAT, **more})}
+    assert {code for code in raised if code.startswith("TOT")} == expected
