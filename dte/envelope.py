@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from lxml import etree
 
+from dte.crypto import SignatureCheck
 from dte.document import Dte, Values, line_below
 from dte.formato.reading import Problem
 
@@ -60,6 +61,8 @@ class Envelope:
     encoding: str
     problems: tuple[Problem, ...] = ()
     documents: list[Summary] = field(default_factory=list)
+    signature_check: SignatureCheck | None = None
+    """What is wrong with its signature, once a rule has asked."""
 
     def line_of(self, path: str) -> int | None:
         """Return the line of ``SetDTE/Caratula/RutEnvia`` and the like."""

@@ -4,8 +4,9 @@
 fast: no database, no network.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import lru_cache
 
 import structlog
@@ -15,7 +16,7 @@ from dte.document import Dte, Form
 from dte.envelope import Envelope
 from dte.findings import SEVERITIES, Fault, Finding, plain, spell
 from dte.rules import REGISTRY
-from dte.rules.registry import Context, Level, Mode, Rule
+from dte.rules.registry import ON_ENVELOPES, Context, Level, Mode, Rule
 
 log = structlog.get_logger(__name__)
 
@@ -35,23 +36,24 @@ def judge(dte: Dte, ctx: Context) -> list[Finding]:
 
 def judge_envelope(envelope: Envelope, ctx: Context) -> list[Finding]:
     """Return the findings of an envelope as a whole; call it after its last document."""
-    unit = REGISTRY["XSD-01"]
-    format_findings = [
-        to_finding(unit, Fault(found.path, line=found.line, field=found.path, problem=found.text))
-        for found in envelope.problems[:MAX_FINDINGS_PER_RULE]
-    ]
-    return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx) + format_findings)
+    return sort(_run(plan(0, "xml", "envelope", ctx.mode), envelope, ctx))
 
 
 @lru_cache(maxsize=256)  # a document may claim any type
 def plan(tipo: int, form: Form, level: Level, mode: Mode) -> tuple[Rule, ...]:
     """Return the rules that apply; for a type nobody knows, those that apply to every type."""
-    from_type = REGISTRY.values() if level == "envelope" else _for_type(tipo)
+    from_type = _for_envelopes() if level == "envelope" else _for_type(tipo)
     return tuple(
         unit
         for unit in from_type
         if unit.level == level and form in unit.forms and mode in unit.modes
     )
+
+
+def _for_envelopes() -> Iterator[Rule]:
+    yield from REGISTRY.values()
+    for code, function in ON_ENVELOPES.items():
+        yield replace(REGISTRY[code], level="envelope", function=function)
 
 
 def _for_type(tipo: int) -> Iterable[Rule]:

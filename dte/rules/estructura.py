@@ -1,8 +1,18 @@
 """XSD and JSN: the structure, judged by our own format table while the document was read."""
 
 from dte.document import Dte
+from dte.envelope import Envelope
 from dte.findings import Fault
-from dte.rules.registry import EVERY_FORM, JSON, XML, Context, Faults, by_reader, rule
+from dte.rules.registry import (
+    EVERY_FORM,
+    JSON,
+    XML,
+    Context,
+    Faults,
+    also_on_envelopes,
+    by_reader,
+    rule,
+)
 
 
 def _faults(dte: Dte, code: str) -> Faults:
@@ -37,6 +47,12 @@ def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
         if ctx.mode == "reception" and fault.path.startswith("DTE/"):
             fault.severity = "warn"  # added to the receiver's copy; the document itself is intact
         yield fault
+
+
+@also_on_envelopes("XSD-01")
+def envelope_follows_the_format(envelope: Envelope, ctx: Context) -> Faults:
+    for problem in envelope.problems:
+        yield Fault(problem.path, line=problem.line, field=problem.path, problem=problem.text)
 
 
 @rule(

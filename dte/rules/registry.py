@@ -129,6 +129,8 @@ class Rule:
 
 
 REGISTRY: dict[str, Rule] = {}
+ON_ENVELOPES: dict[str, RuleFunction] = {}
+"""Rules about documents that an envelope can breach too, with what looks for it."""
 
 
 def rule(
@@ -196,6 +198,16 @@ def rule(
             note=note,
             function=function,
         )
+        return function
+
+    return register
+
+
+def also_on_envelopes(code: str) -> Callable[[F], F]:
+    """Register the decorated function of an Envelope as what the rule ``code`` says of envelopes."""
+
+    def register(function: F) -> F:
+        ON_ENVELOPES[code] = function
         return function
 
     return register

@@ -3,14 +3,14 @@
 import re
 from collections import Counter
 
-from dte.crypto import Certificate, read_certificate, verify_envelope
+from dte.crypto import Certificate, SignatureCheck, read_certificate, verify_envelope
 from dte.crypto import Fault as Broken
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.crypto.certificate import normal_rut
 from dte.crypto.xml import child, text
 from dte.envelope import Envelope
 from dte.findings import Fault
-from dte.rules.registry import NOTES, XML, Context, Faults, rule
+from dte.rules.registry import NOTES, XML, Context, Faults, also_on_envelopes, rule
 
 CARATULA = "SetDTE/Caratula"
 SII_RUT = "60803000-K"
@@ -101,6 +101,21 @@ def _certificate(envelope: Envelope) -> Certificate | None:
     )
 
 
+def _signature_check(envelope: Envelope) -> SignatureCheck:
+    """Return the check of the envelope's signature, made once: it reads the whole file."""
+    if envelope.signature_check is None:
+        envelope.signature_check = verify_envelope(
+            envelope.raw, envelope.fragments, envelope.encoding
+        )
+    return envelope.signature_check
+
+
+@also_on_envelopes("SIG-04")
+def key_is_the_certificates(envelope: Envelope, ctx: Context) -> Faults:
+    if Broken.KEY_MISMATCH in _signature_check(envelope).faults:
+        yield Fault("Signature/KeyInfo")
+
+
 @rule(
     "ENV-04",
     title="El RUT que envía no es el del certificado que firma el sobre.",
@@ -184,9 +199,9 @@ def envelope_is_not_too_large(envelope: Envelope, ctx: Context) -> Faults:
     "estaba vigente en TmstFirmaEnv.",
 )
 def envelope_signature_is_valid(envelope: Envelope, ctx: Context) -> Faults:
-    check = verify_envelope(envelope.raw, envelope.fragments, envelope.encoding)
+    check = _signature_check(envelope)
     for kind, reason in check.faults.items():
-        if kind is not Broken.MISSING:
+        if kind not in {Broken.MISSING, Broken.KEY_MISMATCH}:
             yield Fault("Signature", reason=reason)
     moment = envelope.caratula.moment("TmstFirmaEnv")
     if (

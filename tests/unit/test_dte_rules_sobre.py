@@ -116,3 +116,13 @@ def test_a_note_before_its_invoice_is_found(documents, fires):
 def test_a_caratula_without_resolution_is_left_to_the_format():
     raw = envelope([signed(33)]).replace(b"<NroResol>80</NroResol>", b"")
     assert "ENV-05" not in codes(raw, "ENV")
+
+
+def test_a_key_that_is_not_the_certificates_is_said_of_the_envelope_as_of_a_document():
+    # As in F60T33, the SII's own example: the signature verifies with KeyValue.
+    other = signer(name="Otra Persona")
+    raw = envelope([signed(33)], signing={"certificate": other.der})
+    assert codes(raw, "ENV") == set()
+    found = finding(raw, "SIG-04")
+    assert found.severity == "reject"
+    assert found.line == raw[: raw.rindex(b"<KeyInfo>")].count(b"\n") + 1
