@@ -13,7 +13,7 @@ from typing import Any
 from dte.document import Dte, Form, to_type
 from dte.formato.outline import outline_for
 from dte.formato.reading import JsonNumber, JsonReader
-from dte.legacy import to_sii_structure
+from dte.legacy import is_flat, to_sii_structure
 from dte.unreadable import Unreadable
 from usage.parsers import explain
 
@@ -67,11 +67,11 @@ def is_odd(raw: bytes) -> bool:
 
 
 def read_json(value: Any, *, odd_text: bool = True) -> Dte:
-    """Read a parsed document; the flat form is known by its not having an Encabezado."""
+    """Read a parsed document; the flat form is known by its fields, and by having no Encabezado."""
     if not isinstance(value, dict):
         raise Unreadable("JSN-01", path="$", reason="el documento no es un objeto")
     document, kind = _unwrap(value)
-    if "Encabezado" not in document and "Detalle" not in document:
+    if "Encabezado" not in document and "Detalle" not in document and is_flat(document):
         data, problems = to_sii_structure(document)
         return Dte(
             data, form="legacy", tipo=_tipo(data), problems=tuple(problems), odd_text=odd_text

@@ -42,6 +42,14 @@ _RUTS = frozenset({"rut_emisor", "rut_receptor"})
 _DATES = frozenset({"fecha_emision", "fecha_vencimiento"})
 
 
+_NAMES = frozenset(_HEADER) | {"items"}
+
+
+def is_flat(document: dict[str, Any]) -> bool:
+    """Tell whether an object has any field of the flat form."""
+    return not _NAMES.isdisjoint(document)
+
+
 def to_sii_structure(flat: dict[str, Any]) -> tuple[Node, list[Problem]]:
     """Return the document and what is wrong with the flat form itself (rule LEG-01)."""
     problems: list[Problem] = []

@@ -162,6 +162,13 @@ def test_a_flat_form_with_wrong_types_is_explained(change, path):
     assert {problem.code for problem in dte.problems} == {"LEG-01"}
 
 
+@pytest.mark.parametrize("value", [{}, {"DTE": {}}, {"Documento": {"TED": {}}}, {"factura": 1}])
+def test_an_object_of_neither_form_has_no_structure(value):
+    with pytest.raises(Unreadable) as refused:
+        read_json(value)
+    assert refused.value.finding.code == "JSN-01"
+
+
 def test_every_digit_of_a_number_survives():
     value = parse_json(b'{"a": 12345678901234567890.10, "b": 1E2, "c": -0}')
     assert value["a"] == "12345678901234567890.10"
