@@ -7,6 +7,7 @@ from typing import Any
 
 from dte.document import to_amount, to_date
 from dte.formato.reading import JsonNumber, Node, Problem
+from dte.rut import tidy
 
 MAX_TOTAL = 999_999_999_999
 _CODE = "LEG-01"
@@ -94,7 +95,7 @@ def _text(value: Any) -> str | None:
 
 def _normalise_rut(text: str) -> str:
     """Odoo keeps RUTs as people write them: with dots, a lower-case k, a country prefix."""
-    return text.strip().upper().removeprefix("CL").replace(".", "")
+    return tidy(text).removeprefix("CL")
 
 
 def _complaint(key: str, text: str) -> str:

@@ -189,6 +189,28 @@ def timed(client: httpx2.Client) -> Callable[[str], tuple[float, str]]:
     return ask
 
 
+@contextmanager
+def listening(claude: FakeClaude, client: httpx2.Client, count: int) -> Iterator[None]:
+    """Have so many streams under way for a second or more; at the end wait until none is read."""
+
+    def listen(number: int) -> None:
+        body = {"session_id": f"s{number}", "message": QUESTIONS[number % len(QUESTIONS)]}
+        try:
+            with client.stream("POST", "/api/chat/message/stream", json=body) as answer:
+                for _ in answer.iter_bytes():
+                    pass
+        except httpx2.TransportError:
+            return
+
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        for number in range(count):
+            pool.submit(listen, number)
+        while claude.open_streams < count:
+            time.sleep(0.02)
+        time.sleep(1)
+        yield
+
+
 def crash() -> None:
     with serving() as (claude, service, client):
         from usage.models import BudgetWindow, UsageRecord
@@ -196,23 +218,9 @@ def crash() -> None:
         claude.say("palabra " * 100)
         claude.pause = 0.05
 
-        def listen(number: int) -> None:
-            body = {"session_id": f"s{number}", "message": QUESTIONS[number % 20]}
-            try:
-                with client.stream("POST", "/api/chat/message/stream", json=body) as answer:
-                    for _ in answer.iter_bytes():
-                        pass
-            except httpx2.TransportError:
-                return
-
-        with concurrent.futures.ThreadPoolExecutor(40) as pool:
-            listeners = [pool.submit(listen, number) for number in range(40)]
-            while claude.open_streams < 40:
-                time.sleep(0.02)
-            time.sleep(1)
+        with listening(claude, client, 40):
             os.kill(service.process.pid, signal.SIGKILL)
             service.process.wait()
-            concurrent.futures.wait(listeners)
         left_open = UsageRecord.objects.filter(state="open").count()
         while claude.open_streams:
             time.sleep(0.02)
@@ -241,22 +249,8 @@ def stop() -> None:
         claude.say("palabra " * 400)
         claude.pause = 0.05
 
-        def listen(number: int) -> None:
-            body = {"session_id": f"s{number}", "message": QUESTIONS[number % 20]}
-            try:
-                with client.stream("POST", "/api/chat/message/stream", json=body) as answer:
-                    for _ in answer.iter_bytes():
-                        pass
-            except httpx2.TransportError:
-                return
-
-        with concurrent.futures.ThreadPoolExecutor(20) as pool:
-            listeners = [pool.submit(listen, number) for number in range(20)]
-            while claude.open_streams < 20:
-                time.sleep(0.02)
-            time.sleep(1)
+        with listening(claude, client, 20):
             code = servers.stop(service.process, signal.SIGTERM)
-            concurrent.futures.wait(listeners)
         while claude.open_streams:
             time.sleep(0.02)
         report(
