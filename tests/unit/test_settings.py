@@ -102,6 +102,12 @@ def test_postgres_is_pooled_and_connections_are_not_kept_per_thread(tmp_path):
     assert not config.get("CONN_MAX_AGE")
 
 
+def test_connections_to_sqlite_live_as_long_as_their_thread(tmp_path):
+    config = value("s.DATABASES['default']", tmp_path, ENVIRONMENT="development")
+
+    assert config["CONN_MAX_AGE"] is None
+
+
 def test_cache_is_local_memory_without_redis(tmp_path):
     backend = value("s.CACHES['default']['BACKEND']", tmp_path, ENVIRONMENT="development")
 

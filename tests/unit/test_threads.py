@@ -31,6 +31,12 @@ async def ask(app, seconds=0.0):
     await app({"seconds": seconds}, None, None)
 
 
+def test_the_service_lends_its_threads():
+    from aiservice.asgi import application as service
+
+    assert isinstance(service.application_mapping["http"], ReusedThreads)
+
+
 async def test_one_request_after_another_uses_the_same_thread():
     app, used = application()
     for _ in range(3):
