@@ -174,7 +174,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 # Development serves straight from the applications; production from what collectstatic gathered.
 SERVESTATIC_USE_FINDERS = not PRODUCTION
-SERVESTATIC_AUTOREFRESH = not PRODUCTION  # a script edited under a running server is served whole
+# Otherwise every request, of the API too, first looks for a file, in one more thread.
+SERVESTATIC_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
