@@ -4,11 +4,13 @@
 
 Stock daphne answers SIGTERM by dropping every open reply and orphaning its view, so that a restart
 cuts answers and leaves usage rows unsettled. This one stops accepting, lets replies end, then hangs
-up on the rest, which they see as any lost client: their ``finally`` blocks run.
+up on the rest, which they see as any lost client: their ``finally`` blocks run. A thread that never
+ends, for a database that does not answer, cannot keep the process from ending.
 """
 
 import asyncio
 import contextlib
+import faulthandler
 import os
 import resource
 import sys
@@ -41,6 +43,8 @@ OPTIONS: Final[dict[str, Any]] = {
 BACKLOG: Final = 1024
 # What a view may still take to settle its books after its client is gone.
 HANG_UP_SECONDS: Final = 5.0
+# What threads may still take after that. Python itself would wait for them without end.
+EXIT_SECONDS: Final = 10.0
 GOING_AWAY: Final = 1001  # RFC 6455 §7.4.1
 
 
@@ -50,12 +54,22 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
     Args:
         application: The ASGI application.
         drain_seconds: How long replies under way may take to end after SIGTERM or SIGINT.
+        exit_seconds: How long threads may take to end after the replies. Then the stack of each one is
+            printed on standard error, and the process leaves with code 1.
         **options: Those of daphne's server.
     """
 
-    def __init__(self, application: Any, *, drain_seconds: float, **options: Any) -> None:
+    def __init__(
+        self,
+        application: Any,
+        *,
+        drain_seconds: float,
+        exit_seconds: float = EXIT_SECONDS,
+        **options: Any,
+    ) -> None:
         super().__init__(application, **(OPTIONS | options))
         self.drain_seconds = drain_seconds
+        self.exit_seconds = exit_seconds
         self.draining = asyncio.Event()
         self.listen_failure: Failure | None = None
         self.ports: list[Any] = []
@@ -98,6 +112,7 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         await self.wait_until_idle(HANG_UP_SECONDS)
         for task in self.running().values():
             task.cancel()
+        faulthandler.dump_traceback_later(self.exit_seconds, exit=True)
 
     def running(self) -> dict[Any, asyncio.Task[None]]:
         """Return the connections whose application has not ended."""

@@ -1,6 +1,11 @@
-"""A server whose replies outlast SIGTERM, run as a process by test_serve.py: PORT DRAIN_SECONDS LOG."""
+"""A server whose replies outlast SIGTERM, run as a process by test_serve.py.
+
+Its arguments: PORT DRAIN_SECONDS EXIT_SECONDS LOG.
+"""
 
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         await measure(receive, send)
     elif scope["path"] == "/root":
         await answer(scope["root_path"], send)
+    elif scope["path"] == "/blocks":
+        threading.Thread(target=never_end).start()
+        await answer("a thread is busy", send)
     else:
         await reply(scope["path"], receive, send)
 
@@ -41,6 +49,10 @@ async def reply(path: str, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"after\n" * 100_000})
 
 
+def never_end() -> None:
+    time.sleep(600)
+
+
 async def measure(receive: Any, send: Any) -> None:
     """Answer how long the body is."""
     length, more = 0, True
@@ -63,10 +75,12 @@ def note(line: str) -> None:
 
 
 if __name__ == "__main__":
-    log = Path(sys.argv[3])
+    port, drain_seconds, exit_seconds, notes = sys.argv[1:]
+    log = Path(notes)
     server = DrainingServer(
         application,
-        drain_seconds=float(sys.argv[2]),
-        endpoints=[endpoint("127.0.0.1", int(sys.argv[1]))],
+        drain_seconds=float(drain_seconds),
+        exit_seconds=float(exit_seconds),
+        endpoints=[endpoint("127.0.0.1", int(port))],
     )
     server.run()

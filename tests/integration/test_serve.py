@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from aiservice.serve import WEBSOCKET_MESSAGE_BYTES
+from aiservice.serve import EXIT_SECONDS, WEBSOCKET_MESSAGE_BYTES
 from tests import servers
 
 pytestmark = pytest.mark.integration
@@ -25,12 +25,14 @@ CEILING = 100_000
 class SlowServer:
     """The process of slow_server.py."""
 
-    def __init__(self, directory: Path, drain_seconds: float) -> None:
+    def __init__(
+        self, directory: Path, drain_seconds: float, exit_seconds: float = EXIT_SECONDS
+    ) -> None:
         self.port = servers.free_port()
         self.notes = directory / "notes"
         self.log = directory / "log"
         self.notes.touch()
-        arguments = [str(self.port), str(drain_seconds), str(self.notes)]
+        arguments = [str(self.port), str(drain_seconds), str(exit_seconds), str(self.notes)]
         self.process = servers.start(
             [sys.executable, "-m", "tests.integration.slow_server", *arguments],
             log=self.log,
@@ -107,6 +109,13 @@ def test_sigterm_tells_websockets_that_the_server_goes_away(hurried):
 
 def test_sigterm_without_connections_ends_at_once(patient):
     assert patient.stop() == 0
+
+
+def test_sigterm_waits_for_no_thread_that_never_ends_and_says_where_it_is(tmp_path):
+    server = SlowServer(tmp_path, drain_seconds=0, exit_seconds=0.5)
+    assert httpx2.get(f"http://127.0.0.1:{server.port}/blocks").text == "a thread is busy"
+    assert server.stop() == 1
+    assert "in never_end" in server.log.read_text()
 
 
 def post(server: SlowServer, content: bytes | Iterator[bytes]) -> httpx2.Response:

@@ -80,10 +80,10 @@ def test_every_secret_comes_from_a_variable_of_the_example_and_has_no_default_th
 
 
 def test_replies_may_end_before_the_container_is_killed():
-    from aiservice import settings
+    from aiservice import serve, settings
 
     grace = int(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
-    assert grace > settings.DRAIN_SECONDS + 5
+    assert grace > settings.DRAIN_SECONDS + serve.HANG_UP_SECONDS + serve.EXIT_SECONDS
 
 
 def test_redis_has_three_sentinels_that_the_service_knows():
