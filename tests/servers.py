@@ -7,6 +7,7 @@ database named there is emptied between tests. ``DATABASE_URL`` and ``REDIS_URL`
 shell are ignored on purpose, for they may be somebody's production.
 """
 
+import contextlib
 import ctypes
 import importlib.util
 import os
@@ -315,13 +316,16 @@ def die_with_parent(signum: int) -> None:
 
 
 def stop(process: subprocess.Popen[bytes], signum: int, seconds: float = 20) -> int:
-    """End a server and return its exit code; one that ignores the signal is killed."""
-    process.send_signal(signum)
-    try:
-        return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait()
+    """End a server and return its exit code; one that ignores the signal is killed.
+
+    SIGABRT comes first: it makes Python print where every thread is, under ``PYTHONFAULTHANDLER``.
+    """
+    for number, patience in ((signum, seconds), (signal.SIGABRT, 5)):
+        process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(patience)
+    process.kill()
+    return process.wait()
 
 
 def wait_until(

@@ -26,10 +26,12 @@ class RunningService:
 
     def stop(self) -> int:
         """End it as an orchestrator does, and return its exit code."""
-        return servers.stop(self.process, signal.SIGTERM)
+        return servers.stop(self.process, signal.SIGTERM, GRACE_SECONDS)
 
 
 StartService = Callable[..., RunningService]
+# What deploy/docker-compose.yml gives a service to end by itself, whatever it is busy with.
+GRACE_SECONDS = 40
 
 
 @contextmanager
@@ -41,6 +43,7 @@ def services(directory: Path) -> Iterator[StartService]:
         port = servers.free_port()
         log = directory / f"service-{len(started)}.log"
         settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
+        settings["PYTHONFAULTHANDLER"] = "1"  # a hang is rare, and says where it is only once
         process = servers.start(
             [sys.executable, "-m", "aiservice.serve"],
             log=log,
