@@ -22,7 +22,6 @@ from dte.formato.reading import Node, Problem, local_name, source_line
 Form = Literal["xml", "json", "legacy"]
 
 SANTIAGO = ZoneInfo("America/Santiago")
-SII_NAMESPACE = "http://www.sii.cl/SiiDte"
 # The SII's encoding, by every name that XML parsers know it by.
 LATIN_1 = frozenset({"iso-8859-1", "iso_8859-1", "iso8859-1", "latin1"})
 

@@ -41,8 +41,6 @@ _ITEM = {
 _NUMERIC = frozenset({"monto_neto", "monto_exento", "monto_iva", "monto_total"})
 _RUTS = frozenset({"rut_emisor", "rut_receptor"})
 _DATES = frozenset({"fecha_emision", "fecha_vencimiento"})
-
-
 _NAMES = frozenset(_HEADER) | {"items"}
 
 

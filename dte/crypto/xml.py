@@ -2,9 +2,6 @@
 
 from lxml import etree
 
-XMLDSIG = "http://www.w3.org/2000/09/xmldsig#"
-SII = "http://www.sii.cl/SiiDte"
-
 
 def local(element: etree._Element) -> str:
     """Return the name without its namespace; ``""`` for a comment or processing instruction."""

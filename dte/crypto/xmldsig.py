@@ -34,7 +34,8 @@ from dte.crypto.signature import (
     read_signature,
     verify_value,
 )
-from dte.crypto.xml import SII, child, children, local
+from dte.crypto.xml import child, children, local
+from dte.namespaces import SII, XSI
 
 BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 _POSES = BODIES | {"Signature", "DTE", "SetDTE"}
@@ -134,7 +135,7 @@ def _verify_digest(
 
 def _why_digest_fails(signed: Canonical, digest: bytes) -> str:
     """Recognise the frequent mistake of signing a document where it stands in its envelope."""
-    xsi = {**signed.namespaces, "xsi": "http://www.w3.org/2001/XMLSchema-instance"}
+    xsi = {**signed.namespaces, "xsi": XSI}
     if digest in {signed.sha1(xsi), signed.sha1({**xsi, None: SII})}:
         return "se firmó dentro del sobre, con su xmlns:xsi, y se debe firmar por separado"
     return "DigestValue no corresponde a su contenido"

@@ -24,12 +24,19 @@ from dte.formato.reading import (
     source_line,
 )
 from dte.formato.values import compile_check
+from dte.namespaces import SII, XMLDSIG, XSI
 
-SII = "http://www.sii.cl/SiiDte"
-_XSI = "{http://www.w3.org/2001/XMLSchema-instance}"
-_SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+_XSI = f"{{{XSI}}}"
+_SIGNATURE = f"{{{XMLDSIG}}}Signature"
+# The schemas fix a decimal: 1.0, however it is written.
+_VERSIONS = frozenset({"1.0", "1", "1.00"})
 _ATTRIBUTES: Any = etree.XPath("count(descendant-or-self::*/@*)")
 _identifier = compile_check("identificador")
+
+
+def is_current(version: str) -> bool:
+    """Tell whether the version that a DTE or an envelope declares is the format's, 1.0."""
+    return version.strip() in _VERSIONS
 
 
 def stray_attributes(
@@ -92,8 +99,8 @@ def frame_of_envelope(shell: etree._Element, holder: etree._Element) -> Iterator
     yield from _wrong_namespace(shell, kind)
     if holder is not shell:
         yield from _wrong_attributes(shell, {"version"}, kind)
-        version = shell.get("version", "1.0").strip()
-        if version not in {"1.0", "1", "1.00"}:
+        version = shell.get("version", "1.0")
+        if not is_current(version):
             yield Problem(f"{kind}/@version", f"vale «{version[:40]}» y debe ser 1.0", 1)
         yield from _misplaced(shell, ("SetDTE", "Signature"), kind)
     yield from _wrong_attributes(holder, {"ID"}, "SetDTE")

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from dte.document import LATIN_1, SII_NAMESPACE, Dte
+from dte.document import LATIN_1, Dte
 from dte.findings import Fault
+from dte.namespaces import SII
 from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, rule
 
 _OUTSIDE = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
@@ -105,7 +106,7 @@ def encoding_is_iso_8859_1(dte: Dte, ctx: Context) -> Faults:
     note="Hay documentos aceptados sin él, recortados de un EnvioDTE: se valida como si lo tuviera.",
 )
 def namespace_is_siidte(dte: Dte, ctx: Context) -> Faults:
-    if dte.xml and dte.xml.namespace != SII_NAMESPACE:
+    if dte.xml and dte.xml.namespace != SII:
         yield Fault("DTE/@xmlns", namespace=dte.xml.namespace)
 
 

@@ -2,6 +2,7 @@
 
 from dte.document import Dte
 from dte.findings import Fault
+from dte.formato.frame import is_current
 from dte.rules.registry import ALL_TYPES, EVERY_FORM, XML, Context, Faults, rule
 
 TIPO = "Encabezado/IdDoc/TipoDTE"
@@ -38,5 +39,5 @@ def type_is_a_dte(dte: Dte, ctx: Context) -> Faults:
 )
 def version_is_1_0(dte: Dte, ctx: Context) -> Faults:
     version = dte.xml.element.get("version", "") if dte.xml else ""
-    if version.strip() not in {"1.0", "1", "1.00"}:
+    if not is_current(version):
         yield Fault("DTE/@version", version=version)

@@ -48,7 +48,9 @@ def test_charset_of_text_is_used(api_client):
 
 
 def test_schema_says_of_every_call_how_it_is_refused():
-    paths = SchemaGenerator().get_schema(public=True)["paths"]
+    schema = SchemaGenerator().get_schema(public=True)
+    assert schema["components"]["schemas"]["Refusal"]["required"] == ["code", "detail"]
+    paths = schema["paths"]
     operations = [operation for methods in paths.values() for operation in methods.values()]
     refusal = {"schema": {"$ref": "#/components/schemas/Refusal"}}
     assert operations
