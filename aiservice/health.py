@@ -24,7 +24,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat import plugins
-from knowledge import search
+from knowledge.searching import search
 from usage import llm
 
 # A dependency that is down leaves the service serving, unless it is the database: keys, budgets and

@@ -12,8 +12,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
-from chat import plugins, prompt
-from knowledge.search import Hit
+from chat import plugins
+from chat.answering import prompt
+from knowledge.searching.search import Hit
 from knowledge.tryout import PromptPreview
 from usage.llm import is_configured
 from usage.llm import plan as planning

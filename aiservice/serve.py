@@ -186,7 +186,7 @@ def start_upkeep() -> None:
 
     Imported here because it needs the models, and the applications are loaded only by now.
     """
-    from usage import upkeep
+    from usage.accounting import upkeep
 
     upkeep.start()
 

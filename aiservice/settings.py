@@ -278,10 +278,10 @@ CACHES = {"default": cache()}
 # --- API ------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["usage.keys.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["usage.keys.HasApiKey"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["usage.access.keys.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["usage.access.keys.HasApiKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["usage.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["usage.http.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "usage.errors.exception_handler",
     "NUM_PROXIES": TRUSTED_PROXIES,
@@ -300,7 +300,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "usage.schema.document_errors",
+        "usage.http.openapi.document_errors",
     ],
 }
 

@@ -21,15 +21,15 @@ from channels.security.websocket import OriginValidator
 from django.conf import settings
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 
+from chat.answering.exchange import Question
+from chat.engine import answer
 from chat.events import Event, Failed, guarded
-from chat.exchange import Question
-from chat.reply import answer
 from chat.views import question_from
-from usage import limits
+from usage.access import limits
+from usage.access.keys import find_key
 from usage.errors import RequestRateExceeded
-from usage.keys import find_key
+from usage.http.parsers import load_json
 from usage.models import ApiKey
-from usage.parsers import load_json
 
 log = structlog.get_logger(__name__)
 

@@ -12,11 +12,11 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from chat.answering.exchange import Question
+from chat.answering.feedback import rate
+from chat.engine import answer
 from chat.events import Done, Event, Text
-from chat.exchange import Question
-from chat.feedback import rate
 from chat.models import Conversation, Message
-from chat.reply import answer
 from chat.serializers import (
     ChatAnswerSerializer,
     ClearedSerializer,
@@ -28,8 +28,8 @@ from chat.serializers import (
     SessionSerializer,
 )
 from chat.sse import event_stream
+from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
-from usage.views import MeteredAPIView
 
 WELCOME: Final = (
     "¡Hola! Soy su asistente de facturación electrónica: DTE, SII y Odoo. "

@@ -10,12 +10,12 @@ from channels.db import database_sync_to_async
 from django.db import transaction
 
 from dte import review
-from dte.history import KeyHistory, Origin, record
+from dte.history.record import KeyHistory, Origin, record
 from dte.intake import Options, Submission, UnreadableDocument
-from dte.report import Report, judge_json, judge_xml
-from dte.unreadable import Unreadable
-from dte.xml import read_xml
-from usage.ledger import record_offline
+from dte.judging.report import Report, judge_json, judge_xml
+from dte.parsing.unreadable import Unreadable
+from dte.parsing.xml import read_xml
+from usage.accounting.ledger import record_offline
 from usage.models import ApiKey
 
 

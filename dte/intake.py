@@ -12,13 +12,13 @@ from django.utils import timezone
 from rest_framework import status
 from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
-from dte.document import to_moment
-from dte.json_input import is_odd, parse_json
+from dte.documents.document import to_moment
+from dte.documents.rut import rut_problem, tidy
+from dte.judging.verdict import decide
+from dte.parsing.json import is_odd, parse_json
+from dte.parsing.unreadable import Unreadable
+from dte.parsing.xml import MAX_BYTES
 from dte.rules.registry import Context, Environment, History, Mode
-from dte.rut import rut_problem, tidy
-from dte.unreadable import Unreadable
-from dte.verdict import decide
-from dte.xml import MAX_BYTES
 from usage.errors import Refusal, error_body
 
 UseOfAI = Literal["auto", "always", "never"]

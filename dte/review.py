@@ -15,13 +15,13 @@ import structlog
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from dte.document import TYPE_NAMES, Dte
-from dte.findings import Finding, Severity
+from dte.documents.document import TYPE_NAMES, Dte
 from dte.intake import UseOfAI
+from dte.judging.report import Judged, Report
 from dte.models import Validation
-from dte.report import Judged, Report
 from dte.rules import REGISTRY
-from dte.validation import sort
+from dte.rules.engine import sort
+from dte.rules.findings import Finding, Severity
 from usage import llm
 from usage.errors import Refusal
 from usage.models import ApiKey

@@ -8,10 +8,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
-from dte.listing import Pages
+from dte.documents.rut import is_well_formed, tidy
+from dte.history.listing import Pages
 from dte.models import Validation
-from dte.rut import is_well_formed, tidy
-from usage.schema import RefusalSerializer
+from usage.http.openapi import RefusalSerializer
 
 TAGS: Final = ["Validación de DTE"]
 _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]

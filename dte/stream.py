@@ -11,12 +11,12 @@ from uuid import uuid4
 from channels.db import database_sync_to_async
 from django.core.serializers.json import DjangoJSONEncoder
 
-from dte.batch import Answer, Batch, open_batch
-from dte.history import KeyHistory, Origin, record
+from dte.history.record import KeyHistory, Origin, record
 from dte.intake import Options, UnreadableDocument
+from dte.judging.batch import Answer, Batch, open_batch
+from dte.parsing.unreadable import Unreadable
 from dte.review import OPERATION
-from dte.unreadable import Unreadable
-from usage.ledger import record_offline
+from usage.accounting.ledger import record_offline
 from usage.models import ApiKey
 
 CONTENT_TYPE: Final = "application/x-ndjson"

@@ -7,8 +7,8 @@ from typing import Final
 from django.db.models import F, TextChoices
 from django.utils import timezone
 
-from knowledge import analysis
 from knowledge.models import Question
+from knowledge.searching import analysis
 
 MAX_TEXT: Final = 500
 

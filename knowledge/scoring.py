@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import yaml
 
-from knowledge import live, search, semantic
 from knowledge.models import Evaluation, Passage
+from knowledge.searching import live, search, semantic
 
 SHIPPED: Final = Path(__file__).parent / "evaluation"
 DEPTH: Final = 10  # documents looked at for MRR and nDCG

@@ -7,9 +7,9 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.module_loading import import_string
 
-from knowledge import search
-from knowledge.query import Query
-from knowledge.search import Candidate, Hit
+from knowledge.searching import search
+from knowledge.searching.query import Query
+from knowledge.searching.search import Candidate, Hit
 
 SHOWN = 10
 

@@ -2,21 +2,21 @@
 
 from django.urls import path
 
-from knowledge import api
+from knowledge import views
 
 urlpatterns = [
     # The address that existing clients call.
-    path("api/chat/knowledge/search", api.SearchView.as_view(), name="knowledge-search"),
-    path("api/knowledge/modules", api.ModulesView.as_view(), name="knowledge-modules"),
-    path("api/knowledge/documents", api.DocumentsView.as_view(), name="knowledge-documents"),
+    path("api/chat/knowledge/search", views.SearchView.as_view(), name="knowledge-search"),
+    path("api/knowledge/modules", views.ModulesView.as_view(), name="knowledge-modules"),
+    path("api/knowledge/documents", views.DocumentsView.as_view(), name="knowledge-documents"),
     path(
         "api/knowledge/documents/<path:slug>/sections/<str:anchor>",
-        api.SectionView.as_view(),
+        views.SectionView.as_view(),
         name="knowledge-section",
     ),
     path(
         "api/knowledge/documents/<path:slug>",
-        api.DocumentView.as_view(),
+        views.DocumentView.as_view(),
         name="knowledge-document",
     ),
 ]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from knowledge.search import Hit
+from knowledge.searching.search import Hit
 
 
 def hit(**fields: Any) -> Hit:

@@ -8,11 +8,12 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from knowledge import live, passages
+from knowledge.searching import live, passages
 from tests.fake_claude import FakeClaude
-from usage.llm import breaker, estimate, hops
+from usage import hops
+from usage.http.metered import give_connections_back
+from usage.llm import breaker, estimate
 from usage.models import ApiKey
-from usage.views import give_connections_back
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 A corpus is a folder with a ``manifest.json`` (``entries``, each with ``file``, ``format``, ``as_of``,
 ``expected_codes``, ``expected_any_of``, ``allowed_codes``, ``verdict_allowed``). It is not part of the
-project: ``DTE_CORPUS=/path pytest tests/integration/test_dte_corpus.py``, or
+project: ``DTE_CORPUS=/path pytest tests/integration/dte/test_corpus.py``, or
 ``python -m tests.corpus /path`` for the figures.
 """
 
@@ -73,11 +73,11 @@ def judge_corpus(folder: Path) -> list[Outcome]:
 
 def judge_file(folder: Path, entry: dict[str, Any]) -> tuple[frozenset[str], str]:
     """Return the codes and the recommendation for one entry."""
-    from dte.json_input import is_odd, parse_json
-    from dte.report import judge_json, judge_xml
+    from dte.judging.report import judge_json, judge_xml
+    from dte.parsing.json import is_odd, parse_json
+    from dte.parsing.unreadable import Unreadable
+    from dte.parsing.xml import read_xml
     from dte.rules.registry import Context
-    from dte.unreadable import Unreadable
-    from dte.xml import read_xml
 
     raw = (folder / entry["file"]).read_bytes()
     context = Context(as_of=datetime.fromisoformat(entry["as_of"]))

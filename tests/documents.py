@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from dte.document import Dte
-from dte.findings import Finding
+from dte.documents.document import Dte
 from dte.formato.outline import Field, outline_for
-from dte.json_input import parse_json, read_json
+from dte.parsing.json import parse_json, read_json
+from dte.parsing.xml import XmlFile, read_xml
+from dte.rules.engine import judge
+from dte.rules.findings import Finding
 from dte.rules.registry import Context
-from dte.validation import judge
-from dte.xml import XmlFile, read_xml
 
 Document = dict[str, Any]
 DELETE = None

@@ -14,8 +14,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the OpenAPI extension, the system check and the seeding of prices."""
-        import_module("usage.schema")
+        import_module("usage.http.openapi")
         checks = import_module("usage.checks")
-        prices = import_module("usage.prices")
+        prices = import_module("usage.accounting.prices")
         register(checks.check_models)
         post_migrate.connect(prices.seed, sender=self, dispatch_uid="usage.prices.seed")

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 from django.utils import timezone
 
-from usage import prices
+from usage.accounting import prices
 from usage.models import ModelPrice
 
 _SOON: Final = timedelta(days=30)
@@ -39,7 +39,7 @@ def _judge(model: str) -> list[CheckMessage]:
         return [
             Error(
                 f"The model '{model}' has no price, so no call to it could be paid for.",
-                hint="Correct ANTHROPIC_MODEL, or add its price to usage/prices.csv.",
+                hint="Correct ANTHROPIC_MODEL, or add its price to usage/accounting/prices.csv.",
                 id="usage.E001",
             )
         ]

@@ -1,7 +1,7 @@
 """Money: exact US dollars, stored as whole pico-dollars.
 
 One pico-dollar (10⁻¹² USD) a token is fine enough for every published rate, multipliers included
-(see `usage.prices`), and whole numbers add up and compare exactly on SQLite as on PostgreSQL; a
+(see `usage.accounting.prices`), and whole numbers add up and compare exactly on SQLite as on PostgreSQL; a
 decimal column would be binary floating point on SQLite.
 """
 

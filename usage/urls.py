@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from usage.api import EstimateView, UsageView
+from usage.views import EstimateView, UsageView
 
 urlpatterns = [
     path("api/usage", UsageView.as_view(), name="usage"),

@@ -1,112 +1,159 @@
-"""The base of every endpoint that costs something."""
+"""What callers may know of their own usage: an estimate before a call, and the account after it."""
 
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
 
-from adrf.views import APIView
-from channels.db import database_sync_to_async
-from django.db import connections
-from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import NotAcceptable
-from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
+from django.db.models import Sum
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
-from usage import idempotency, limits
-from usage.idempotency import Claim, conclude, conclude_at_once
-from usage.llm.hops import finish
-from usage.models import ApiKey
+from usage.accounting import budgets
+from usage.errors import ModelUnavailable
+from usage.http.metered import MeteredAPIView
+from usage.llm.appraisal import appraise
+from usage.llm.values import Prompt, Turn
+from usage.models import ApiKey, Period, UsageRecord
+from usage.models.record import TOKEN_CLASSES
 
-
-def give_connections_back() -> None:
-    """Return this thread's database connections to the pool, as the end of a request does.
-
-    Not those inside a transaction: `django.db.close_old_connections` would end it, which in a test
-    is the transaction that the whole test runs in.
-    """
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
+_LONGEST: Final = 2_000_000  # characters; more than the largest context holds
 
 
-class JsonAnyway(DefaultContentNegotiation):
-    """Answers in the first renderer's format when the caller asks for one that we do not have.
+class MessageSerializer(serializers.Serializer[Any]):
+    """One turn."""
 
-    A client of a stream sends ``Accept: text/event-stream``; DRF would refuse it with 406 before the
-    view could answer with its stream.
-    """
-
-    def select_renderer(
-        self, request: Request, renderers: Any, format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        """Return the renderer and media type of the answer."""
-        try:
-            chosen: tuple[BaseRenderer, str] = super().select_renderer(
-                request, renderers, format_suffix
-            )
-            return chosen
-        except NotAcceptable:
-            first: BaseRenderer = renderers[0]
-            return first, first.media_type
+    role = serializers.ChoiceField(choices=["user", "assistant"])
+    content = serializers.CharField(max_length=_LONGEST)
 
 
-class _Replay(Exception):  # noqa: N818  # not an error: the answer was given before
-    def __init__(self, response: HttpResponse) -> None:
-        super().__init__()
-        self.response = response
+class EstimateSerializer(serializers.Serializer[Any]):
+    """A call as it would be made."""
+
+    system = serializers.CharField(
+        max_length=_LONGEST, required=False, default="", allow_blank=True, trim_whitespace=False
+    )
+    messages = serializers.ListField(child=MessageSerializer(), allow_empty=False, min_length=1)
+    max_tokens = serializers.IntegerField(min_value=1, max_value=1_000_000, default=1024)
+    count = serializers.BooleanField(
+        default=False, help_text="Pedir al proveedor su conteo, gratuito, en vez de la cota local."
+    )
+
+    def validate_messages(self, messages: list[dict[str, str]]) -> list[dict[str, str]]:
+        """The provider answers a user, so the last word must be the user's."""
+        if messages[-1]["role"] != "user":
+            raise serializers.ValidationError("El último mensaje debe ser del usuario.")
+        return messages
 
 
-class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
-    """Needs an API key, is rate limited, and holds no database connection while its handler awaits.
+class AppraisalSerializer(serializers.Serializer[Any]):
+    """Upper bounds of a call."""
 
-    Key, permission and limit are checked in one hop into the request's thread; the connection that
-    this took goes back to the pool before the handler starts. An ``async def`` handler reaches the
-    ORM through ``channels.db.database_sync_to_async``, which gives it back after every step.
-    """
+    model = serializers.CharField()
+    input_tokens = serializers.IntegerField(help_text="Cota superior, o conteo del proveedor.")
+    counted = serializers.BooleanField()
+    max_output_tokens = serializers.IntegerField()
+    max_cost_usd = serializers.CharField(help_text="Lo más que puede costar, en dólares.")
+    allowed = serializers.BooleanField(help_text="Si hoy se dejaría pasar.")
+    reason = serializers.CharField(allow_blank=True)
 
-    content_negotiation_class = JsonAnyway
-    claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check key, permission and limit, claim the idempotency key, then let go of the database."""
-        try:
-            super().initial(request, *args, **kwargs)
-            key = request.headers.get(idempotency.HEADER)
-            if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
-                self._claim(request, request.auth, key)
-        finally:
-            give_connections_back()
+class BudgetStandingSerializer(serializers.Serializer[Any]):
+    """One limit, and what is used and held of it."""
 
-    def _claim(self, request: Request, api_key: ApiKey, key: str) -> None:
-        found = idempotency.claim(request._request, api_key, key)
-        if isinstance(found, HttpResponse):
-            raise _Replay(found)
-        self.claim = found
+    scope = serializers.ChoiceField(choices=["key", "global"])
+    window = serializers.ChoiceField(choices=Period.choices)
+    window_starts = serializers.DateField()
+    limit_usd = serializers.CharField(allow_null=True)
+    used_usd = serializers.CharField()
+    held_usd = serializers.CharField()
 
-    def handle_exception(self, exc: Exception) -> Any:
-        """Answer a repeated request with what the first one was answered."""
-        return exc.response if isinstance(exc, _Replay) else super().handle_exception(exc)
 
-    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Serve an ``async def`` handler, and keep its answer if its key was claimed."""
-        try:
-            response = await super().async_dispatch(request, *args, **kwargs)
-        except BaseException:  # cancelled, for the client left
-            if idempotency.HEADER in request.headers:
-                # In the request's own thread, which may be claiming the key at this moment.
-                await finish(database_sync_to_async(self._give_up)())
-            raise
-        return response if self.claim is None else await conclude(self.claim, response)
+class AccountSerializer(serializers.Serializer[Any]):
+    """What a key used in one window."""
 
-    def _give_up(self) -> None:
-        if self.claim is not None:
-            self.claim.give_up()
+    since = serializers.DateField()
+    calls = serializers.IntegerField()
+    cost_usd = serializers.CharField()
+    input_tokens = serializers.IntegerField()
+    cache_write_5m_tokens = serializers.IntegerField()
+    cache_write_1h_tokens = serializers.IntegerField()
+    cache_read_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cache_hit_rate = serializers.FloatField(allow_null=True)
 
-    def sync_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Serve a plain handler, and keep its answer if its key was claimed."""
-        response = super().sync_dispatch(request, *args, **kwargs)
-        return response if self.claim is None else conclude_at_once(self.claim, response)
 
-    def check_throttles(self, request: Request) -> None:
-        """Apply the rate limit; DRF's own throttles are not atomic and let a burst through."""
-        if isinstance(request.auth, ApiKey):  # a view may open itself to callers without a key
-            limits.check(request.auth, limits.client_ip(request))
+class UsageSerializer(serializers.Serializer[Any]):
+    """A key's account of today and of this month."""
+
+    day = AccountSerializer()
+    month = AccountSerializer()
+    budgets = BudgetStandingSerializer(many=True)
+
+
+class EstimateView(MeteredAPIView):
+    """What a call would cost at most, without making it."""
+
+    @extend_schema(
+        summary="Estimar el costo de una llamada, sin hacerla",
+        tags=["Uso"],
+        request=EstimateSerializer,
+        responses=AppraisalSerializer,
+    )
+    async def post(self, request: Request) -> Response:
+        """Appraise the call."""
+        form = EstimateSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        data = form.validated_data
+        prompt = Prompt(
+            system=(data["system"],) if data["system"].strip() else (),
+            turns=tuple(Turn(turn["role"], turn["content"]) for turn in data["messages"]),
+            max_tokens=data["max_tokens"],
+        )
+        appraisal = await appraise(prompt, api_key=_key(request), count=data["count"])
+        return Response(AppraisalSerializer(appraisal).data)
+
+
+class UsageView(MeteredAPIView):
+    """The caller's own account."""
+
+    @extend_schema(summary="Uso y presupuesto de la clave", tags=["Uso"], responses=UsageSerializer)
+    def get(self, request: Request) -> Response:
+        """Sum up today and this month, with every limit and what is left of it."""
+        key, now = _key(request), timezone.now()
+        return Response(
+            {
+                "day": account(key, Period.DAY, now),
+                "month": account(key, Period.MONTH, now),
+                "budgets": [
+                    line for line in budgets.standing(key.pk, now) if line["scope"] == "key"
+                ],
+            }
+        )
+
+
+def account(key: ApiKey, period: Period, now: datetime) -> dict[str, Any]:
+    """Return what a key used since the start of a window."""
+    start = period.start(now)
+    midnight = timezone.make_aware(datetime.combine(start, datetime.min.time()))
+    rows = UsageRecord.objects.filter(api_key=key, started_at__gte=midnight)
+    sums = rows.aggregate(
+        cost_usd=Sum("cost_usd", default=Decimal(0)),
+        **{name: Sum(name, default=0) for name in TOKEN_CLASSES},
+    )
+    prompt = sum(sums[name] for name in TOKEN_CLASSES if name != "output_tokens")
+    return {
+        "since": start.isoformat(),
+        "calls": rows.count(),
+        **sums,
+        "cost_usd": f"{sums['cost_usd']:f}",
+        "cache_hit_rate": round(sums["cache_read_tokens"] / prompt, 4) if prompt else None,
+    }
+
+
+def _key(request: Request) -> ApiKey:
+    if not isinstance(request.auth, ApiKey):
+        raise ModelUnavailable
+    return request.auth

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from dte.crypto.xml import local
-from dte.namespaces import XMLDSIG
+from dte.formato.namespaces import XMLDSIG
 
 _ATTRIBUTES = rb'(?:\s[^\s=]+="[^"]*")*'
 _START_TAG = re.compile(rb"<([^\s<>]+)(" + _ATTRIBUTES + rb")>")

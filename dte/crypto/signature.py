@@ -12,7 +12,7 @@ from lxml import etree
 from dte.crypto.certificate import Certificate, read_certificate
 from dte.crypto.rsa import PublicKey, decode_base64, key_from_base64
 from dte.crypto.xml import child, children, local, text
-from dte.namespaces import XMLDSIG
+from dte.formato.namespaces import XMLDSIG
 
 C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 RSA_SHA1: Final = f"{XMLDSIG}rsa-sha1"

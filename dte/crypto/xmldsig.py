@@ -35,7 +35,7 @@ from dte.crypto.signature import (
     verify_value,
 )
 from dte.crypto.xml import child, children, local
-from dte.namespaces import SII, XSI
+from dte.formato.namespaces import SII, XSI
 
 BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 _POSES = BODIES | {"Signature", "DTE", "SetDTE"}

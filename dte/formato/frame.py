@@ -9,6 +9,7 @@ from typing import Any
 
 from lxml import etree
 
+from dte.formato.namespaces import SII, XMLDSIG, XSI
 from dte.formato.outline import Field
 from dte.formato.reading import (
     FOREIGN,
@@ -24,7 +25,6 @@ from dte.formato.reading import (
     source_line,
 )
 from dte.formato.values import compile_check
-from dte.namespaces import SII, XMLDSIG, XSI
 
 _XSI = f"{{{XSI}}}"
 _SIGNATURE = f"{{{XMLDSIG}}}Signature"

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from dte.document import LATIN_1, Dte
-from dte.findings import Fault
-from dte.namespaces import SII
+from dte.documents.document import LATIN_1, Dte
+from dte.formato.namespaces import SII
+from dte.rules.findings import Fault
 from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, rule
 
 _OUTSIDE = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")

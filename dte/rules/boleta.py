@@ -3,7 +3,11 @@
 from datetime import date
 from decimal import Decimal
 
-from dte.arithmetic import (
+from dte.documents.document import Dte
+from dte.documents.envelope import Envelope
+from dte.documents.rut import GENERIC_BUYER
+from dte.formato.outline import BOLETA_TYPES
+from dte.rules.arithmetic import (
     EXEMPT,
     TAXED,
     ZERO,
@@ -14,12 +18,8 @@ from dte.arithmetic import (
     near,
     without_iva,
 )
-from dte.document import Dte
-from dte.envelope import Envelope
-from dte.findings import Fault
-from dte.formato.outline import BOLETA_TYPES
+from dte.rules.findings import Fault
 from dte.rules.registry import BOLETAS, XML, Context, Faults, rule
-from dte.rut import GENERIC_BUYER
 
 TOTALS = "Encabezado/Totales"
 SERVICE = "Encabezado/IdDoc/IndServicio"

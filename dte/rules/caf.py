@@ -9,8 +9,8 @@ from functools import lru_cache
 
 from dte.crypto import Status
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, rule
 from dte.rules.timbre import stamp_check
 

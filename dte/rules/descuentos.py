@@ -1,8 +1,8 @@
 """DRG: global discounts and surcharges."""
 
-from dte.arithmetic import EXEMPT, EXEMPT_TYPES, HUNDRED, NOT_BILLABLE, TAXED, group_of
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.arithmetic import EXEMPT, EXEMPT_TYPES, HUNDRED, NOT_BILLABLE, TAXED, group_of
+from dte.rules.findings import Fault
 from dte.rules.registry import ALL_TYPES, Context, Faults, rule
 
 WITH_GLOBAL_ROWS = ALL_TYPES - {43}

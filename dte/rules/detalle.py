@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from dte.arithmetic import CENT, HUNDRED, ZERO, half_up, line_amount, near
-from dte.document import Dte, Row
-from dte.findings import Fault, Severity
+from dte.documents.document import Dte, Row
+from dte.rules.arithmetic import CENT, HUNDRED, ZERO, half_up, line_amount, near
+from dte.rules.findings import Fault, Severity
 from dte.rules.registry import ALL_TYPES, BOLETAS, EVERY_FORM, EXPORTS, Context, Faults, rule
-from dte.taxes import WITHHOLDING_AGENT
+from dte.rules.taxes import WITHHOLDING_AGENT
 
 MAX_LINES = 60
 MAX_BOLETA_LINES = 1000

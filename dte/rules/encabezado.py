@@ -3,11 +3,11 @@
 The obligations are those of Formato DTE v2.2, table «Encabezado», p.11-19.
 """
 
-from dte.arithmetic import ZERO, near
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.documents.rut import FOREIGN_BUYER
+from dte.rules.arithmetic import ZERO, near
+from dte.rules.findings import Fault
 from dte.rules.registry import ALL_TYPES, BOLETAS, REJECTED, WARNED, Context, Faults, rule
-from dte.rut import FOREIGN_BUYER
 
 IDDOC = "Encabezado/IdDoc"
 ISSUER = "Encabezado/Emisor"

@@ -1,8 +1,8 @@
 """XSD and JSN: the structure, judged by our own format table while the document was read."""
 
-from dte.document import Dte
-from dte.envelope import Envelope
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.documents.envelope import Envelope
+from dte.rules.findings import Fault
 from dte.rules.registry import (
     EVERY_FORM,
     JSON,

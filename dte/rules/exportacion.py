@@ -3,12 +3,12 @@
 from datetime import date
 from decimal import Decimal
 
-from dte.arithmetic import CENT, ONE, ZERO, near
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.documents.rut import FOREIGN_BUYER
 from dte.formato.values import CURRENCIES
+from dte.rules.arithmetic import CENT, ONE, ZERO, near
+from dte.rules.findings import Fault
 from dte.rules.registry import EXPORTS, OBJECTED, REJECTED, WARNED, Context, Faults, rule
-from dte.rut import FOREIGN_BUYER
 
 TOTALS = "Encabezado/Totales"
 OTHER_CURRENCY = "Encabezado/OtraMoneda"

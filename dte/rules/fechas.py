@@ -2,8 +2,8 @@
 
 from datetime import date, timedelta
 
-from dte.document import Dte, day_in_chile
-from dte.findings import Fault
+from dte.documents.document import Dte, day_in_chile
+from dte.rules.findings import Fault
 from dte.rules.registry import (
     ALL_TYPES,
     BOLETAS,

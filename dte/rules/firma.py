@@ -3,8 +3,8 @@
 from dte.crypto import Fault as Broken
 from dte.crypto import SignatureCheck, verify_document
 from dte.crypto.authorities import trusted_issuers
-from dte.document import SANTIAGO, Dte
-from dte.findings import Fault
+from dte.documents.document import SANTIAGO, Dte
+from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, rule
 
 SIGNATURE = "Signature"

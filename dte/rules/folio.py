@@ -1,8 +1,8 @@
 """FOL: the folio, its range and its uniqueness."""
 
-from dte.document import Dte
-from dte.envelope import Envelope
-from dte.findings import Fault, Severity
+from dte.documents.document import Dte
+from dte.documents.envelope import Envelope
+from dte.rules.findings import Fault, Severity
 from dte.rules.registry import EVERY_FORM, XML, Context, Faults, rule
 
 FOLIO = "Encabezado/IdDoc/Folio"

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.findings import Fault
 from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
 
 TRANSFER = "Encabezado/IdDoc/IndTraslado"

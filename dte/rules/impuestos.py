@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from dte.arithmetic import HUNDRED, ZERO, Adjusted, adjusted, global_rows, half_up, near
-from dte.document import Dte, Row
-from dte.findings import Fault
+from dte.documents.document import Dte, Row
+from dte.rules.arithmetic import HUNDRED, ZERO, Adjusted, adjusted, global_rows, half_up, near
+from dte.rules.findings import Fault
 from dte.rules.registry import Context, Faults, rule
-from dte.taxes import MARGIN, SLAUGHTER, SPECIFIC, TAXES
+from dte.rules.taxes import MARGIN, SLAUGHTER, SPECIFIC, TAXES
 
 TOTALS = "Encabezado/Totales"
 TAXES_PATH = f"{TOTALS}/ImptoReten"

@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from dte.arithmetic import (
+from dte.documents.document import Dte
+from dte.rules.arithmetic import (
     HUNDRED,
     TAXED,
     ZERO,
@@ -13,10 +14,9 @@ from dte.arithmetic import (
     is_gross,
     near,
 )
-from dte.document import Dte
-from dte.findings import Fault
+from dte.rules.findings import Fault
 from dte.rules.registry import EVERY_FORM, OBJECTED, WARNED, Context, Faults, rule
-from dte.taxes import IVA_RATE, TAXED_TYPES
+from dte.rules.taxes import IVA_RATE, TAXED_TYPES
 
 TOTALS = "Encabezado/Totales"
 

@@ -1,10 +1,10 @@
 """LIQ and FCO: liquidación-factura and factura de compra, with their commissions and retentions."""
 
-from dte.arithmetic import HUNDRED, ZERO, half_up, near
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.arithmetic import HUNDRED, ZERO, half_up, near
+from dte.rules.findings import Fault
 from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
-from dte.taxes import IVA_RATE
+from dte.rules.taxes import IVA_RATE
 
 COMMISSION_TOTALS = "Encabezado/Totales/Comisiones"
 WITH_COMMISSIONS = frozenset({43, 46, 56, 61})

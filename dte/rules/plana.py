@@ -1,7 +1,7 @@
 """LEG: the flat legacy form."""
 
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.findings import Fault
 from dte.rules.registry import LEGACY, Context, Faults, rule
 
 

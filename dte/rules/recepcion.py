@@ -6,8 +6,8 @@ the SII to claim against an invoice; after that it counts as accepted, irrevocab
 
 from datetime import date, timedelta
 
-from dte.document import Dte, day_in_chile
-from dte.findings import Fault
+from dte.documents.document import Dte, day_in_chile
+from dte.rules.findings import Fault
 from dte.rules.registry import EVERY_FORM, RECEPTION, Context, Faults, rule
 
 CLAIM_DAYS = 8

@@ -5,8 +5,8 @@ Source of the codes: Formato DTE v2.2 p.41-42, zone E «Información de referenc
 
 from typing import Any
 
-from dte.document import Dte, Row
-from dte.findings import Fault
+from dte.documents.document import Dte, Row
+from dte.rules.findings import Fault
 from dte.rules.registry import (
     ALL_TYPES,
     BOLETAS,

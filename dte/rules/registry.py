@@ -24,10 +24,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
-from dte.document import Dte, Form
-from dte.envelope import Envelope
-from dte.findings import Fault, Severity, SiiSeverity
-from dte.sources import spell_out
+from dte.documents.document import Dte, Form
+from dte.documents.envelope import Envelope
+from dte.rules.findings import Fault, Severity, SiiSeverity
+from dte.rules.sources import spell_out
 
 Level = Literal["file", "document", "envelope", "history"]
 Confidence = Literal["alta", "media", "baja", "n/a"]
@@ -158,7 +158,7 @@ def rule(
         code: Family and number, such as ``TOT-13``.
         title: What is wrong, in one Spanish sentence without values.
         fix: What to do about it.
-        source: Where the rule comes from; the short names of ``dte.sources`` are written out.
+        source: Where the rule comes from; the short names of ``dte.rules.sources`` are written out.
         sii: How the SII treats the fault.
         severity: What we recommend.
         message: Sentence with ``{values}`` of the fault; the title where it needs none.

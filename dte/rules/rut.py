@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.documents.rut import GENERIC_BUYER, is_well_formed, rut_problem
+from dte.rules.findings import Fault
 from dte.rules.registry import ALL_TYPES, BOLETAS, EVERY_FORM, FULL, Context, Faults, rule
-from dte.rut import GENERIC_BUYER, is_well_formed, rut_problem
 
 ISSUER = "Encabezado/Emisor/RUTEmisor"
 RECEIVER = "Encabezado/Receptor/RUTRecep"

@@ -8,8 +8,8 @@ from dte.crypto import Fault as Broken
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.crypto.certificate import normal_rut
 from dte.crypto.xml import child, text
-from dte.envelope import Envelope
-from dte.findings import Fault
+from dte.documents.envelope import Envelope
+from dte.rules.findings import Fault
 from dte.rules.registry import NOTES, XML, Context, Faults, also_on_envelopes, rule
 
 CARATULA = "SetDTE/Caratula"

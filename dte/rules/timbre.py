@@ -2,8 +2,8 @@
 
 from dte.crypto import StampCheck, verify_stamp
 from dte.crypto.xml import child
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
+from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, rule
 
 DD = "TED/DD"

@@ -1,8 +1,8 @@
 """TIP: type and version of the document."""
 
-from dte.document import Dte
-from dte.findings import Fault
+from dte.documents.document import Dte
 from dte.formato.frame import is_current
+from dte.rules.findings import Fault
 from dte.rules.registry import ALL_TYPES, EVERY_FORM, XML, Context, Faults, rule
 
 TIPO = "Encabezado/IdDoc/TipoDTE"

@@ -6,7 +6,8 @@ Formato DTE v2.2 p.10): it objects, and the objection is mended with a credit or
 
 from decimal import Decimal
 
-from dte.arithmetic import (
+from dte.documents.document import Dte
+from dte.rules.arithmetic import (
     CENT,
     EXEMPT,
     EXEMPT_TYPES,
@@ -25,8 +26,7 @@ from dte.arithmetic import (
     unit_of,
     without_iva,
 )
-from dte.document import Dte
-from dte.findings import Fault
+from dte.rules.findings import Fault
 from dte.rules.registry import (
     ALL_TYPES,
     EVERY_FORM,
@@ -38,7 +38,7 @@ from dte.rules.registry import (
     Faults,
     rule,
 )
-from dte.taxes import TAXED_TYPES, sign_of
+from dte.rules.taxes import TAXED_TYPES, sign_of
 
 TOTALS = "Encabezado/Totales"
 

@@ -15,9 +15,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
-from knowledge import archive, ingest, tryout
+from knowledge import tryout
 from knowledge.chunks import cut
 from knowledge.frontmatter import MAX_FILE_BYTES, InvalidFileError, dump, parse
+from knowledge.loading import archive, ingest
 from knowledge.models import Document, Evaluation
 from knowledge.render import to_html
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from dte.envelope import Summary
-from dte.findings import Finding
+from dte.documents.envelope import Summary
+from dte.parsing.xml import read_xml
+from dte.rules.engine import judge, judge_envelope
+from dte.rules.findings import Finding
 from dte.rules.registry import Context
-from dte.validation import judge, judge_envelope
-from dte.xml import read_xml
 from tests.documents import AS_OF
 
 

@@ -38,7 +38,7 @@ def make(count: int) -> bytes:
 
 def judge(path: Path) -> None:
     configure(Path())
-    from dte.batch import Batch, open_batch
+    from dte.judging.batch import Batch, open_batch
     from dte.rules.registry import Context
     from tests.documents import AS_OF
     from tests.factories import signed

@@ -13,11 +13,11 @@ from tests.corpus import configure
 
 def judge(kind: str, body: bytes) -> str:
     """Return the code of the refusal, or ``answered``."""
-    from dte.json_input import parse_json, read_json
-    from dte.report import judge_xml
+    from dte.judging.report import judge_xml
+    from dte.parsing.json import parse_json, read_json
+    from dte.parsing.unreadable import Unreadable
+    from dte.parsing.xml import read_xml
     from dte.rules.registry import Context
-    from dte.unreadable import Unreadable
-    from dte.xml import read_xml
     from tests.documents import AS_OF
     from tests.hostile import XML
 

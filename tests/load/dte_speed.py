@@ -117,19 +117,19 @@ def signed_at(raw: bytes) -> datetime:
 
 
 def ours_xml(raw: bytes) -> Check:
-    from dte.report import judge_xml
+    from dte.judging.report import judge_xml
+    from dte.parsing.xml import read_xml
     from dte.rules.registry import Context
-    from dte.xml import read_xml
 
     context = Context(as_of=signed_at(raw))
     return lambda: judge_xml(read_xml(raw), context).as_dict()
 
 
 def ours_json(raw: bytes) -> Check:
-    from dte.json_input import is_odd, parse_json
-    from dte.report import judge_json
+    from dte.judging.report import judge_json
+    from dte.parsing.json import is_odd, parse_json
+    from dte.parsing.xml import read_xml
     from dte.rules.registry import Context
-    from dte.xml import read_xml
 
     dte = next(iter(read_xml(raw).documents()))
     content = {zone: value for zone, value in dte.data.items() if zone not in {"TED", "TmstFirma"}}

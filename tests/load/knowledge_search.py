@@ -52,8 +52,8 @@ def load(passages: int, *, semantic: bool) -> None:
     import numpy as np
     from django.core.management import call_command
 
-    from knowledge import embedding, ingest
-    from knowledge.semantic import DIMENSION, STORED
+    from knowledge.loading import embedding, ingest
+    from knowledge.searching.semantic import DIMENSION, STORED
     from tests.load.knowledge_corpus import documents
 
     call_command("migrate", verbosity=0)
@@ -80,8 +80,9 @@ def report(name: str, action: Callable[[], object]) -> None:
 
 def search(*, semantic: bool) -> None:
     """Search with the evaluation questions, as they are and with a slip of typing each."""
-    from knowledge import live, scoring
-    from knowledge import search as engine
+    from knowledge import scoring
+    from knowledge.searching import live
+    from knowledge.searching import search as engine
 
     before = resident()
     report("read the index", live.reload)
@@ -100,7 +101,7 @@ def search(*, semantic: bool) -> None:
 
 def figures(name: str, questions: list[str]) -> None:
     """Print the CPU time of a search per question."""
-    from knowledge import search as engine
+    from knowledge.searching import search as engine
 
     times = []
     for question in questions:

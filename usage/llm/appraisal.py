@@ -7,12 +7,12 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils import timezone
 
-from usage import budgets
+from usage.accounting import budgets
 from usage.errors import CallTooLarge, ModelUnavailable
+from usage.hops import hop
 from usage.llm import plan as planning
 from usage.llm.gateway import counted as count_by_provider
 from usage.llm.health import is_configured
-from usage.llm.hops import hop
 from usage.llm.plan import Plan
 from usage.llm.values import Prompt
 from usage.models import ApiKey, ModelPrice, Operation

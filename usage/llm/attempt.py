@@ -17,13 +17,14 @@ import structlog
 from anthropic import AsyncStream
 from django.conf import settings
 
-from usage import ledger, metrics, prices
-from usage.ledger import OpenCall, Settlement
+from usage import metrics
+from usage.accounting import ledger, prices
+from usage.accounting.ledger import OpenCall, Settlement
+from usage.hops import finish, hop
 from usage.llm import breaker, estimate, failures
 from usage.llm.client import client
 from usage.llm.failures import Failure
 from usage.llm.fanout import prefixes
-from usage.llm.hops import finish, hop
 from usage.llm.plan import Plan
 from usage.llm.reading import Reading
 from usage.llm.settling import settle_or_spool

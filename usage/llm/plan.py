@@ -8,9 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from usage import ledger, prices
+from usage.accounting import ledger, prices
+from usage.accounting.ledger import OpenCall, Reservation
 from usage.errors import CallTooLarge, ModelUnavailable
-from usage.ledger import OpenCall, Reservation
 from usage.llm import compose, estimate
 from usage.llm.values import Prompt
 from usage.models import ModelPrice, Operation

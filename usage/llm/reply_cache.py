@@ -15,8 +15,8 @@ from asgiref.sync import sync_to_async
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from usage import ledger
-from usage.llm.hops import hop
+from usage.accounting import ledger
+from usage.hops import hop
 from usage.llm.plan import Plan
 from usage.llm.values import Reply
 from usage.models import ApiKey, Outcome

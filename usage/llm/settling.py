@@ -3,9 +3,9 @@
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from usage import ledger, spool
-from usage.ledger import OpenCall, Settlement
-from usage.llm.hops import hop
+from usage.accounting import ledger, spool
+from usage.accounting.ledger import OpenCall, Settlement
+from usage.hops import hop
 
 log = structlog.get_logger(__name__)
 

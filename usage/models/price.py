@@ -22,7 +22,7 @@ class ModelPriceManager(models.Manager["ModelPrice"]):
 
 
 class ModelPrice(models.Model):
-    """A model's rates from a day on, in USD per million tokens; seeded from `usage/prices.csv`."""
+    """A model's rates from a day on, in USD per million tokens; seeded from `usage/accounting/prices.csv`."""
 
     model = models.CharField("modelo", max_length=80)
     valid_from = models.DateField("vigente desde")

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from dte.catalogue import render
+from dte.rules.catalogue import render
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from dte.retention import erase_expired, erase_taxpayer
+from dte.history.retention import erase_expired, erase_taxpayer
 
 
 class Command(BaseCommand):

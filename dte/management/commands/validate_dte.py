@@ -9,10 +9,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from dte.batch import Answer, Batch, Entry, open_batch
-from dte.document import to_moment
+from dte.documents.document import to_moment
+from dte.judging.batch import Answer, Batch, Entry, open_batch
+from dte.parsing.unreadable import Unreadable
 from dte.rules.registry import Context
-from dte.unreadable import Unreadable
 
 _MARKS = {"send": "✔ enviar", "review": "? revisar", "reject": "✘ no enviar"}
 

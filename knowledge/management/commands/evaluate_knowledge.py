@@ -7,7 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge import scoring, semantic
+from knowledge import scoring
+from knowledge.searching import semantic
 
 WORST_SHOWN = 10
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge import embedding, folder, indexing, ingest, semantic
+from knowledge.loading import embedding, folder, ingest
+from knowledge.searching import indexing, semantic
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "documents"
 POLL_SECONDS: Final = 1.0

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from usage.sweep import sweep
+from usage.accounting.sweep import sweep
 
 
 class Command(BaseCommand):

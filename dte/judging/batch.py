@@ -1,0 +1,201 @@
+"""Many documents in one request: a large envelope or a ZIP, judged one by one as they are read.
+
+Nothing here holds more than one parsed document; what is remembered of the others is a line each, to
+find duplicates and to add up the summary.
+"""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from dte.judging.report import Judged, close, judge_each, judge_json
+from dte.judging.verdict import RECOMMENDATIONS, worst
+from dte.parsing.json import is_odd, parse_json
+from dte.parsing.unreadable import Unreadable
+from dte.parsing.xml import MAX_BYTES, read_xml
+from dte.rules import REGISTRY
+from dte.rules.engine import sort, to_finding
+from dte.rules.findings import Fault, Finding
+from dte.rules.registry import Context
+
+MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
+MAX_BATCH_ELEMENTS: Final = 2_000_000
+MAX_ENTRIES: Final = 2_000
+MAX_UNPACKED: Final = 64 * 1024 * 1024
+# XML of the SII shrinks to a tenth; a hundredth is a bomb.
+MAX_RATIO: Final = 100
+# What every program writes. Python unpacks the others in one piece, however much that is.
+METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+# What zipfile raises for an archive that is damaged, encrypted (RuntimeError) or of another method.
+_ZIP_ERRORS: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    IndexError,
+)
+
+_ZIP_MAGIC: Final = b"PK\x03\x04"
+_JSON_START: Final = (b"{", b"[")
+
+
+class Entry(NamedTuple):
+    """One file of the batch."""
+
+    name: str
+    raw: bytes
+
+
+class Answer(NamedTuple):
+    """One line of the answer that is about a document or an envelope."""
+
+    kind: str
+    """``document`` or ``envelope``."""
+    file: str
+    judged: Judged
+
+
+@dataclass(slots=True)
+class Batch:
+    """The state of one batch while it is read."""
+
+    context: Context
+    counts: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    documents: int = 0
+    total: int = 0
+    """Documents known to come, as far as the files were opened."""
+    _seen: dict[tuple[str, int, str], tuple[int, str]] = field(default_factory=dict)
+
+    def judge(self, entries: Iterator[Entry]) -> Iterator[Answer]:
+        """Judge every document of every file, in order."""
+        for entry in entries:
+            try:
+                yield from self._judge_entry(entry)
+            except Unreadable as exc:
+                if not entry.name:  # the whole submission
+                    raise
+                yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
+
+    def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
+        if entry.raw.lstrip().startswith(_JSON_START):
+            self.total += 1
+            report = judge_json(
+                parse_json(entry.raw), self.context, content=entry.raw, odd_text=is_odd(entry.raw)
+            )
+            yield self._document(entry.name, report.documents[0], in_envelope=False)
+            return
+        file = read_xml(entry.raw, max_bytes=MAX_BATCH_BYTES, max_elements=MAX_BATCH_ELEMENTS)
+        self.total += len(file.fragments)
+        for judged in judge_each(file, self.context):
+            yield self._document(entry.name, judged, in_envelope=file.envelope is not None)
+        if (envelope := close(file, self.context)) is not None:
+            yield self._count(Answer("envelope", entry.name, envelope))
+
+    def _document(self, name: str, judged: Judged, *, in_envelope: bool) -> Answer:
+        self.documents += 1
+        judged.dte = None
+        judged.number = self.documents
+        if not in_envelope and (repeated := self._repeated(judged)) is not None:
+            judged.findings = sort([*judged.findings, repeated])
+        return self._count(Answer("document", name, judged))
+
+    def _repeated(self, judged: Judged) -> Finding | None:
+        """Find the same document in an earlier file; inside one envelope FOL-03 itself does."""
+        key = (
+            judged.summary["issuer"]["rut"],
+            judged.summary["type"] or 0,
+            judged.summary["folio"],
+        )
+        first = self._seen.setdefault(key, (judged.number, judged.digest))
+        if first[0] == judged.number or not all(key):
+            return None
+        same = first[1] == judged.digest
+        fault = Fault(
+            "Encabezado/IdDoc/Folio",
+            severity="warn" if same else "reject",
+            message="El documento {first} del lote es el mismo."
+            if same
+            else "El documento {first} del lote tiene el mismo emisor, tipo y folio, y otro contenido.",
+            first=first[0],
+        )
+        return to_finding(REGISTRY["FOL-03"], fault)
+
+    def _count(self, answer: Answer) -> Answer:
+        self.counts[answer.judged.verdict.recommendation] += 1
+        self.codes.update({found.code for found in answer.judged.findings})
+        return answer
+
+    def summary(self) -> dict[str, Any]:
+        """Return the last line: how it went as a whole."""
+        verdicts = [name for name in RECOMMENDATIONS if self.counts[name]]
+        return {
+            "type": "summary",
+            "documents": self.documents,
+            "recommendation": worst(verdicts),
+            "counts": {name: self.counts[name] for name in RECOMMENDATIONS},
+            "codes": dict(self.codes.most_common(20)),
+        }
+
+
+def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
+    nothing = {"type": None, "type_name": "", "form": "xml"}
+    return Judged(0, "xml", nothing, [reason.finding], "", ctx.mode)
+
+
+def open_batch(raw: bytes) -> Iterator[Entry]:
+    """Return the files of a batch, which is a ZIP or a single file.
+
+    Raises:
+        Unreadable: XML-07 when a limit is exceeded, XML-01 when the ZIP is broken; while iterating too.
+    """
+    if not raw.startswith(_ZIP_MAGIC):
+        yield Entry("", raw)
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            yield from _entries(archive)
+    except _ZIP_ERRORS as exc:
+        raise Unreadable(
+            "XML-01", reason="el ZIP está dañado, cifrado o usa otra compresión"
+        ) from exc
+
+
+def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
+    infos = [info for info in archive.infolist() if not info.is_dir()]
+    if len(infos) > MAX_ENTRIES:
+        raise Unreadable(
+            "XML-07", what=f"el ZIP trae {len(infos)} archivos y el máximo es {MAX_ENTRIES}"
+        )
+    unpacked = 0
+    for info in infos:
+        raw = _unpack(archive, info)
+        unpacked += len(raw)
+        if unpacked > MAX_UNPACKED:
+            raise Unreadable(
+                "XML-07", what=f"el ZIP descomprimido pesa más de {MAX_UNPACKED} bytes"
+            )
+        yield Entry(info.filename[:200], raw)
+
+
+def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Read one entry; what its header says of its size is not believed."""
+    if info.compress_type not in METHODS:
+        raise NotImplementedError
+    limit = min(MAX_BYTES, max(info.compress_size, 1) * MAX_RATIO)
+    with archive.open(info) as stream:
+        raw = stream.read(limit + 1)
+    if len(raw) > limit:
+        raise Unreadable(
+            "XML-07", what=f"un archivo del ZIP pesa más de {limit} bytes al descomprimirlo"
+        )
+    return raw

@@ -1,0 +1,186 @@
+"""Reading JSON: the SII's structure or the flat legacy form, strictly.
+
+Python's parser is generous: it takes NaN, keeps the last of two equal keys and turns 1.10 into a
+float. Here each of these is refused or kept as written, because a validator that repairs its input
+judges another document.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from dte.documents.document import Dte, Form, to_type
+from dte.formato.outline import outline_for
+from dte.formato.reading import JsonNumber, JsonReader
+from dte.parsing.flat import is_flat, to_sii_structure
+from dte.parsing.unreadable import Unreadable
+from usage.http.parsers import explain
+
+MAX_BYTES = 5 * 1024 * 1024
+MAX_DEPTH = 64
+MAX_TEXT = 30_000
+MAX_DIGITS = 40
+MAX_EXPONENT = 18
+
+# In UTF-8 these bytes begin the characters that ISO-8859-1 lacks; C1 controls are C2 80 to C2 9F.
+_BEYOND_LATIN_1 = bytes((0x7F, *range(0xC4, 0x100)))
+_C1_CONTROL = re.compile(rb"\xc2[\x80-\x9f]")
+# Escapes of NUL and of half a surrogate pair: no database stores the one, no encoding has the other.
+_ESCAPED_NO_TEXT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
+_WRAPPERS = ("DTE", "Documento", "Liquidacion", "Exportaciones")
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse strictly; numbers come out as :class:`JsonNumber`, with every digit.
+
+    Raises:
+        Unreadable: JSN-01 (not JSON), JSN-04 (impossible numbers), JSN-05 (repeated key) or XML-07
+            (size, depth, length of a text).
+    """
+    if len(raw) > MAX_BYTES:
+        raise Unreadable("XML-07", what=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
+    try:
+        value = _DECODER.decode(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as exc:
+        raise Unreadable("JSN-01", path="$", reason="no está en UTF-8") from exc
+    except json.JSONDecodeError as exc:
+        reason = explain(exc)
+        raise Unreadable("JSN-01", path="$", line=exc.lineno, reason=reason) from exc
+    except RecursionError as exc:
+        raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles") from exc
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        _check_depth(value)
+    if len(raw) > MAX_TEXT or _ESCAPED_NO_TEXT.search(raw):
+        _check_texts(value)
+    return value
+
+
+def is_odd(raw: bytes) -> bool:
+    """Tell whether the JSON may hold characters the SII's encoding does not have."""
+    return (
+        len(raw.translate(None, _BEYOND_LATIN_1)) != len(raw)
+        or b"\\u" in raw
+        or _C1_CONTROL.search(raw) is not None
+    )
+
+
+def read_json(value: Any, *, odd_text: bool = True) -> Dte:
+    """Read a parsed document; the flat form is known by its fields, and by having no Encabezado."""
+    if not isinstance(value, dict):
+        raise Unreadable("JSN-01", path="$", reason="el documento no es un objeto")
+    document, kind = _unwrap(value)
+    if "Encabezado" not in document and "Detalle" not in document and is_flat(document):
+        data, problems = to_sii_structure(document)
+        return Dte(
+            data, form="legacy", tipo=_tipo(data), problems=tuple(problems), odd_text=odd_text
+        )
+    header = document.get("Encabezado")
+    if not isinstance(header, dict):
+        raise Unreadable("JSN-01", path="Encabezado", reason="Encabezado falta o no es un objeto")
+    if not isinstance(document.get("Detalle", []), (list, dict)):
+        raise Unreadable("JSN-01", path="Detalle", reason="Detalle no es una lista ni un objeto")
+    tipo = _tipo(document)
+    reader = JsonReader()
+    data = reader.read(document, outline_for(tipo))
+    form: Form = "json"
+    return Dte(
+        data, form=form, tipo=tipo, kind=kind, problems=tuple(reader.problems), odd_text=odd_text
+    )
+
+
+def _unwrap(value: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Step inside ``{"DTE": {"Documento": {…}}}``, which many libraries produce."""
+    kind = "Documento"
+    for name in _WRAPPERS:
+        inner = value.get(name)
+        if isinstance(inner, dict):
+            value = inner
+            kind = name if name != "DTE" else kind
+    return value, kind
+
+
+def _tipo(document: dict[str, Any]) -> int:
+    node: Any = document
+    for name in ("Encabezado", "IdDoc", "TipoDTE"):
+        node = node.get(name) if isinstance(node, dict) else None
+    if isinstance(node, JsonNumber):
+        node = node.plain()
+    return to_type(node) if isinstance(node, str) else 0
+
+
+def _integer(text: str) -> JsonNumber:
+    if len(text) > MAX_DIGITS:
+        raise _impossible(f"tiene más de {MAX_DIGITS} dígitos")
+    return JsonNumber(text)
+
+
+def _decimal(text: str) -> JsonNumber:
+    mantissa, _, exponent = text.lower().partition("e")
+    magnitude = exponent.lstrip("+-").lstrip("0")
+    if len(magnitude) > 2 or (magnitude and int(magnitude) > MAX_EXPONENT):
+        raise _impossible(f"tiene un exponente mayor que {MAX_EXPONENT}")
+    if len(mantissa) > MAX_DIGITS:
+        raise _impossible(f"tiene más de {MAX_DIGITS} dígitos")
+    return JsonNumber(text)
+
+
+def _impossible(problem: str) -> Unreadable:
+    return Unreadable("JSN-04", path="$", field="un número", problem=problem)
+
+
+def _constant(name: str) -> Any:
+    raise Unreadable("JSN-04", path="$", field=name, problem="no es JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    obj = dict(pairs)
+    if len(obj) != len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Unreadable("JSN-05", path=repeated, key=repeated)
+    return obj
+
+
+def _check_depth(value: Any) -> None:
+    for depth, _ in enumerate(_levels(value), 1):
+        if depth > MAX_DEPTH:
+            raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles")
+
+
+def _check_texts(value: Any) -> None:
+    for level in _levels(value):
+        for node in level:
+            for text in (node, *node) if isinstance(node, dict) else (node,):
+                if isinstance(text, str):
+                    _check_text(text)
+
+
+def _check_text(text: str) -> None:
+    # A whole XML document may come as a text; it has limits of its own.
+    if len(text) > MAX_TEXT and not text.lstrip().startswith("<"):
+        raise Unreadable("XML-07", path="$", what=f"trae un texto de más de {MAX_TEXT} caracteres")
+    if _NO_TEXT.search(text):
+        raise Unreadable("JSN-01", path="$", reason="trae un carácter que no existe en Unicode")
+
+
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """Go through a value level by level, without recursion."""
+    level = [value]
+    while level:
+        yield level
+        level = [
+            item
+            for node in level
+            if isinstance(node, (dict, list))
+            for item in (node.values() if isinstance(node, dict) else node)
+        ]
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_float=_decimal,
+    parse_int=_integer,
+    parse_constant=_constant,
+)

@@ -1,0 +1,154 @@
+"""Validation over HTTP."""
+
+from typing import Any, cast
+from uuid import UUID
+
+from channels.db import database_sync_to_async
+from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import status
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dte import schema
+from dte.desk import validate
+from dte.history.listing import Pages, matching
+from dte.history.record import report_outcome
+from dte.intake import (
+    Submission,
+    parse_submission,
+    read_options,
+    take_batch,
+    take_body,
+    take_document,
+)
+from dte.judging.batch import MAX_BATCH_BYTES
+from dte.models import Validation
+from dte.stream import CONTENT_TYPE, Stream
+from usage.http.metered import MeteredAPIView
+from usage.models import ApiKey
+
+
+class LegacyValidateView(MeteredAPIView):
+    """``POST /api/ai/validate``: the path and fields that Odoo clients already use."""
+
+    @extend_schema(**schema.LEGACY)
+    async def post(self, request: Request) -> Response:
+        """Judge the document in ``dte_data``."""
+        body = parse_submission(take_body(request._request)).json
+        if not isinstance(body, dict) or "dte_data" not in body:
+            raise ValidationError({"dte_data": ["Este campo es obligatorio."]})
+        data = body["dte_data"]
+        told = body.get("history")
+        history = tuple(told) if isinstance(told, list) else ()
+        submission = Submission(json=data, history=history)
+        if isinstance(data, str) and data.lstrip().startswith("<"):
+            submission = Submission(xml=_encode(data), history=history)
+        options = read_options({**body, **request.query_params.dict()})
+        report = await validate(submission, options, _caller(request))
+        return Response(report.as_dict())
+
+
+def _encode(text: str) -> bytes:
+    """Return XML that came inside JSON as the bytes its declaration promises."""
+    declared = "iso-8859-1" if "iso-8859-1" in text[:100].lower() else "utf-8"
+    return text.encode(declared, errors="xmlcharrefreplace")
+
+
+class ValidateView(MeteredAPIView):
+    """``POST /api/dte/validate``: the document itself, as XML, as a file or as JSON."""
+
+    @extend_schema(**schema.VALIDATE)
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Judge the document in the body; line by line for a client that accepts NDJSON."""
+        if CONTENT_TYPE in request.headers.get("Accept", ""):
+            return await _stream(request)
+        options = read_options(request.query_params.dict())
+        report = await validate(take_document(request._request), options, _caller(request))
+        return Response(report.as_dict())
+
+
+class BatchView(MeteredAPIView):
+    """``POST /api/dte/validate/batch``: a large envelope or a ZIP, answered line by line."""
+
+    @extend_schema(**schema.BATCH)
+    async def post(self, request: Request) -> HttpResponseBase:
+        """Judge every document; results leave as they are ready."""
+        return await _stream(request)
+
+
+async def _stream(request: Request) -> StreamingHttpResponse:
+    options = read_options(request.query_params.dict())
+    stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, _caller(request))
+    return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
+
+
+class ValidationsView(MeteredAPIView):
+    """``GET /api/dte/validations``: what the key has had validated, newest first."""
+
+    @extend_schema(**schema.LIST)
+    async def get(self, request: Request) -> Response:
+        """Return one page of the validations that the filters leave."""
+        asked = schema.ListParameters(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        response: Response = await database_sync_to_async(_page)(request, asked.validated_data)
+        return response
+
+
+class ValidationView(MeteredAPIView):
+    """``/api/dte/validations/{id}``: a past answer, read again or erased."""
+
+    @extend_schema(**schema.READ)
+    async def get(self, request: Request, pk: UUID) -> Response:
+        """Return the stored answer."""
+        return Response(await database_sync_to_async(_stored)(_caller(request), pk))
+
+    @extend_schema(**schema.ERASE)
+    async def delete(self, request: Request, pk: UUID) -> Response:
+        """Erase the answer and everything kept of its document."""
+        await database_sync_to_async(_erase)(_caller(request), pk)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class OutcomeView(MeteredAPIView):
+    """``POST /api/dte/validations/{id}/outcome``: what the SII really answered."""
+
+    @extend_schema(**schema.OUTCOME)
+    async def post(self, request: Request, pk: UUID) -> Response:
+        """Keep the SII's answer, by which the rules' precision is measured."""
+        given = schema.OutcomeSerializer(data=parse_submission(take_body(request._request)).json)
+        given.is_valid(raise_exception=True)
+        outcome: dict[str, Any] = given.validated_data
+        return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))
+
+
+def _caller(request: Request) -> ApiKey:
+    return cast(ApiKey, request.auth)
+
+
+def _own(api_key: ApiKey, pk: UUID) -> Validation:
+    """A validation belongs to the key that asked for it; to any other it does not exist."""
+    return get_object_or_404(Validation, pk=pk, api_key=api_key)
+
+
+def _page(request: Request, asked: dict[str, Any]) -> Response:
+    pages = Pages()
+    rows = pages.paginate_queryset(matching(_caller(request), asked), request) or []
+    return pages.get_paginated_response([row.as_row() for row in rows])
+
+
+def _stored(api_key: ApiKey, pk: UUID) -> dict[str, Any]:
+    return _own(api_key, pk).as_dict()
+
+
+def _erase(api_key: ApiKey, pk: UUID) -> None:
+    _own(api_key, pk).delete()
+
+
+def _answer(api_key: ApiKey, pk: UUID, outcome: dict[str, Any]) -> dict[str, Any]:
+    validation = _own(api_key, pk)
+    report_outcome(validation, outcome["outcome"], outcome["codes"], outcome["detail"])
+    return validation.as_dict()

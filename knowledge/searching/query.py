@@ -1,0 +1,122 @@
+"""A question as the index sees it: its words, what they were taken for, how well all could match."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from knowledge.searching import analysis
+from knowledge.searching.live import Snapshot
+from knowledge.searching.ranking import K1, Ranker
+
+MAX_WORDS: Final = 48
+CORRECTED: Final = 0.8  # how much a corrected word counts against one that was found as typed
+DOUBTFUL: Final = 0.5  # how far a word counts as known that a correction only may have found
+SURE_FROM: Final = 6  # letters; shorter words are one slip away from something by chance
+
+
+@dataclass(frozen=True)
+class QueryWord:
+    """One word of a question."""
+
+    word: str
+    passages: int  # how many passages have it, or a word of its stem, or what it was taken for
+    known: float  # 1 as typed or surely corrected, 0 when nothing is near
+    corrections: tuple[str, ...] = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the word was corrected without doubt."""
+        return bool(self.corrections) and self.known == 1
+
+
+@dataclass(frozen=True)
+class Query:
+    """An analysed question."""
+
+    words: tuple[QueryWord, ...]
+    terms: tuple[tuple[int, float], ...]  # index row and weight
+    ceiling: float  # the score of a passage that said every word over and over
+
+    @property
+    def known(self) -> float:
+        """Which part of the words is known."""
+        return sum(word.known for word in self.words) / len(self.words) if self.words else 0.0
+
+    @property
+    def corrected(self) -> dict[str, tuple[str, ...]]:
+        """Words that no passage has, and what they were taken for."""
+        return {word.word: word.corrections for word in self.words if word.corrections}
+
+    def respelled(self, text: str) -> str:
+        """Return the question with its misspelt words as they are spelt, where there is no doubt.
+
+        The embedding model reads letters, and one slip of typing moves its vector a long way.
+        """
+        corrected = {word.word: word.corrections for word in self.words if word.is_sure}
+        return analysis.replace_words(text, lambda word: corrected.get(word, (word,))[0])
+
+    def relative(self, score: float) -> float:
+        """Return a passage's score as a part of the best possible one, 0 to 1."""
+        return min(1.0, score / self.ceiling) if self.ceiling else 0.0
+
+
+def analyse(text: str, snapshot: Snapshot) -> Query:
+    """Turn a question into weighted terms of an index.
+
+    A word that no passage has in any form is replaced by the nearest known ones.
+    """
+    weights: dict[int, float] = {}
+    words: list[QueryWord] = []
+    ceiling = 0.0
+    for text_word in _distinct(text):
+        word, rows, best = _look_up(text_word, snapshot.ranker) or _correct(text_word, snapshot)
+        for row in rows:
+            weight = CORRECTED if word.corrections else 1.0
+            weights[row] = max(weights.get(row, 0.0), weight)
+        words.append(word)
+        ceiling += best
+    return Query(words=tuple(words), terms=tuple(weights.items()), ceiling=ceiling * (K1 + 1))
+
+
+_Looked = tuple[QueryWord, list[int], float]  # the word, its terms, and the most it could score
+
+
+def _look_up(word: str, ranker: Ranker) -> _Looked | None:
+    """Find a word as typed; None when no passage has it in any form."""
+    found = [ranker.row_of(term) for term in analysis.terms_of(word)]
+    rows = [row for row in found if row is not None]
+    if not rows:
+        return None
+    # A form that nobody wrote counts as a very rare one: it could have been there.
+    best = sum(ranker.idf(0 if row is None else ranker.frequency(row)) for row in found)
+    return QueryWord(word, passages=max(map(ranker.frequency, rows)), known=1.0), rows, best
+
+
+def _correct(word: str, snapshot: Snapshot) -> _Looked:
+    """Take an unknown word for the nearest known ones.
+
+    Where that is doubtful it helps to find, but counts half in deciding whether the question is one
+    of ours at all. What is two edits away is, for that, also a word that every passage lacks.
+    """
+    ranker = snapshot.ranker
+    missing = 2 * ranker.idf(0)
+    near = snapshot.speller.suggest(word)
+    if not near:
+        return QueryWord(word, passages=0, known=0.0), [], missing
+    looked = [found for one in near if (found := _look_up(one.word, ranker))]
+    rows = [row for _, some, _ in looked for row in some]
+    close = near[0].distance == 1
+    return (
+        QueryWord(
+            word,
+            passages=max(one.passages for one, _, _ in looked),
+            known=1.0 if close and len(word) >= SURE_FROM else DOUBTFUL,
+            corrections=tuple(one.word for one in near),
+        ),
+        rows,
+        max(best for _, _, best in looked) if close else missing,
+    )
+
+
+def _distinct(text: str) -> list[str]:
+    every = dict.fromkeys(analysis.words(text))
+    return [word for word in every if analysis.is_content(word)][:MAX_WORDS]

@@ -1,0 +1,115 @@
+"""Redis Sentinel as deployed: the service's cache and rate limit through a failover."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+import redis
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from prometheus_client import REGISTRY
+from redis.exceptions import NoPermissionError
+
+from aiservice import settings as service_settings
+from tests import servers
+from tests.sentinel import HOST, NAME, ONCE, PASSWORDS, Topology
+from usage.access import limits
+from usage.errors import RequestRateExceeded
+from usage.models import ApiKey
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+OUTAGE_SECONDS = 30  # how long a test waits; measured: about three
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
+    topology = Topology(tmp_path_factory.mktemp("sentinel"))
+    try:
+        topology.start()
+        yield topology
+    finally:
+        topology.stop()
+
+
+@pytest.fixture
+def topology(running, monkeypatch, settings):
+    """The topology, with the cache that the settings module builds for it."""
+    hosts = [(HOST, port) for port in running.sentinel_ports]
+    monkeypatch.setattr(service_settings, "REDIS_SENTINEL_HOSTS", hosts)
+    monkeypatch.setattr(service_settings, "REDIS_MASTER_NAME", NAME)
+    monkeypatch.setattr(service_settings, "REDIS_USERNAME", "aiservice")
+    monkeypatch.setattr(service_settings, "REDIS_PASSWORD", PASSWORDS["redis_password"])
+    sentinel_password = PASSWORDS["redis_sentinel_password"]
+    monkeypatch.setattr(service_settings, "REDIS_SENTINEL_PASSWORD", sentinel_password)
+    settings.CACHES = {"default": service_settings.cache()}
+    return running
+
+
+def retry_until_redis_answers() -> int:
+    """Write until a write succeeds; return how many failed before it."""
+    failures = 0
+    deadline = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            cache.set("probe", failures)
+        except redis.RedisError:
+            failures += 1
+        else:
+            return failures
+    raise AssertionError(f"no primary after {OUTAGE_SECONDS} s, {failures} writes failed")
+
+
+def test_service_password_opens_no_administration(topology):
+    client = get_redis_connection("default")
+    with pytest.raises(NoPermissionError):
+        client.config_get("requirepass")
+
+
+@pytest.mark.parametrize("kind", ["redis_ports", "sentinel_ports"])
+def test_nothing_answers_without_a_password(topology, kind):
+    for port in getattr(topology, kind):
+        with (
+            redis.Redis(HOST, port, retry=ONCE) as client,
+            pytest.raises((redis.AuthenticationError, NoPermissionError)),
+        ):
+            client.ping()
+
+
+def admitted(key: ApiKey, attempts: int) -> int:
+    """Count how many of so many requests the rate limit lets through."""
+    count = 0
+    for _ in range(attempts):
+        with suppress(RequestRateExceeded):
+            limits.check(key, "192.0.2.1")
+            count += 1
+    return count
+
+
+def fallbacks() -> float:
+    return REGISTRY.get_sample_value("aiservice_rate_limit_fallback_total") or 0
+
+
+def test_failover_and_return_of_the_lost_node(topology, settings):
+    """The cache recovers, the rate limit holds throughout, the lost node comes back as a replica."""
+    settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 1, 10
+    settings.RATE_LIMIT_PROCESSES = 5
+    caller, other = ApiKey(pk=1), ApiKey(pk=2)
+    assert admitted(caller, 12) == 10
+    cache.set("before", "written to the old primary")
+    lost = topology.primary_port()
+    topology.kill(lost)
+    before = fallbacks()
+    assert admitted(other, 12) == 2  # this process's share, from its own memory
+    assert fallbacks() == before + 12
+    assert retry_until_redis_answers() > 0
+    before = fallbacks()
+    assert admitted(other, 12) == 10  # Redis again, where this caller has used nothing yet
+    assert fallbacks() == before
+    cache.set("after", "written to the new primary")
+    assert cache.get("after") == "written to the new primary"
+
+    topology.start_one(lost)
+    servers.wait_until(lambda: topology.follows_another(lost), topology.processes[lost])
+    assert topology.primary_port() != lost

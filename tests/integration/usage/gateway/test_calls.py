@@ -1,0 +1,344 @@
+"""Calls through the gateway and what each leaves in the ledger."""
+
+import asyncio
+from contextlib import aclosing
+from decimal import Decimal
+
+import pytest
+import redis
+from channels.db import database_sync_to_async as on_database
+
+from tests.fake_claude import Script
+from tests.integration.usage.gateway.ledger_rows import (
+    QUESTION,
+    SYSTEM,
+    collect,
+    row,
+    rows,
+    spent,
+    until,
+)
+from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
+from usage.llm import Prompt, Reply, TextDelta, Turn, ask, stream
+from usage.models import ApiKey, Outcome, State
+
+pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
+
+
+async def test_ask_returns_the_answer_and_its_exact_account(fake_claude, key):
+    fake_claude.say("Un folio es el número de un documento.")
+    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert reply.text == "Un folio es el número de un documento."
+    assert reply.stop_reason == "end_turn"
+    record = await row()
+    assert (record.id, record.cost_usd) == (reply.usage_id, reply.cost_usd)
+    assert record.cost_usd == fake_claude.billed_usd > 0
+    assert (record.state, record.outcome) == (State.SETTLED, Outcome.ANSWERED)
+    assert record.usage_complete
+    assert record.price.model == record.model == "claude-sonnet-5-5"
+    assert record.provider_request_id.startswith("req_")
+    assert record.total_tokens == reply.usage.total
+    assert await spent() == (record.cost_usd, 0)
+
+
+async def test_stream_yields_text_as_it_comes_and_the_reply_last(fake_claude, key):
+    fake_claude.say("Uno dos tres")
+    *texts, reply = await collect(QUESTION, key)
+    assert [part.text for part in texts] == ["Uno ", "dos ", "tres"]
+    assert isinstance(reply, Reply)
+    assert reply.text == "Uno dos tres"
+    assert (await row()).cost_usd == fake_claude.billed_usd
+
+
+async def test_the_second_call_reads_the_stable_prefix_from_the_cache(fake_claude, key):
+    first = await ask(QUESTION, api_key=key, operation="chat.reply")
+    other = Prompt(SYSTEM, (Turn("user", "¿Y qué es un CAF?"),), max_tokens=500)
+    second = await ask(other, api_key=key, operation="chat.reply")
+    assert first.usage.cache_write_5m_tokens > 512
+    assert second.usage.cache_read_tokens > 512
+    assert second.cost_usd < first.cost_usd
+    assert sum(record.cost_usd for record in await rows()) == fake_claude.billed_usd
+
+
+async def test_an_answer_that_follows_a_schema_comes_as_data(fake_claude, key):
+    schema = {
+        "type": "object",
+        "properties": {"verdict": {"type": "string", "enum": ["ok", "duda"]}},
+        "required": ["verdict"],
+        "additionalProperties": False,
+    }
+    prompt = Prompt(SYSTEM, QUESTION.turns, 500, schema=schema)
+    reply = await ask(prompt, api_key=key, operation="dte.review")
+    assert reply.data == {"verdict": "ok"}
+
+
+async def test_without_a_provider_key_nothing_is_asked(fake_claude, key, settings):
+    settings.ANTHROPIC_API_KEY = ""
+    with pytest.raises(ModelUnavailable):
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert not fake_claude.requests
+    assert await rows() == []
+
+
+@pytest.mark.parametrize(
+    ("script", "outcome", "error"),
+    [
+        (
+            Script(status=400, error_type="invalid_request_error"),
+            "rejected",
+            "invalid_request_error",
+        ),
+        (Script(status=401, error_type="authentication_error"), "rejected", "authentication_error"),
+        (Script(status=429, error_type="rate_limit_error"), "failed", "rate_limit_error"),
+        (Script(status=500, error_type="api_error"), "failed", "api_error"),
+        (Script(status=529, error_type="overloaded_error"), "failed", "overloaded_error"),
+        (Script(reset=True), "failed", "connection"),
+        (Script(hang=True), "timeout", "deadline"),
+    ],
+)
+async def test_a_call_that_is_not_answered_costs_nothing_and_is_settled(
+    fake_claude, key, settings, script, outcome, error
+):
+    settings.ANTHROPIC_TIMEOUT = 0.3
+    fake_claude.then(script)
+    with pytest.raises(ModelUnavailable):
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    record = await row()
+    assert (record.state, record.outcome, record.error_type) == (State.SETTLED, outcome, error)
+    assert record.usage_complete is (script.status != 200)  # whether the provider said it is free
+    assert await spent() == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("ending", "outcome"),
+    [
+        ("error", "cut"),
+        ("truncate", "cut"),
+        ("abort", "cut"),
+        ("stall", "timeout"),
+        ("pings", "timeout"),
+    ],
+)
+async def test_a_cut_stream_is_settled_with_the_input_of_its_start_and_the_output_received(
+    fake_claude, key, settings, ending, outcome
+):
+    settings.ANTHROPIC_TIMEOUT = 0.3
+    fake_claude.then(
+        Script(
+            text="Uno dos tres cuatro cinco", ending=ending, after=3, error_type="overloaded_error"
+        )
+    )
+    async with aclosing(stream(QUESTION, api_key=key, operation="chat.reply")) as parts:
+        assert [(await anext(parts)).text for _ in range(3)] == ["Uno ", "dos ", "tres "]
+        with pytest.raises(ModelUnavailable) as cut:
+            await anext(parts)
+    assert cut.value.get_codes() == "answer_cut"
+    record = await row()
+    assert record.outcome == outcome
+    assert not record.usage_complete
+    (bill,) = fake_claude.bills
+    assert record.cache_write_5m_tokens == bill.write_5m
+    assert record.output_tokens >= bill.output
+    assert record.cost_usd >= bill.usd
+    assert await spent() == (record.cost_usd, 0)
+
+
+async def test_a_client_that_leaves_stops_the_answer_and_is_settled(fake_claude, key):
+    fake_claude.hold()
+    task = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="chat.reply"))
+    await until(lambda: fake_claude.open_streams)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    record = await row()
+    assert record.outcome == Outcome.CANCELLED
+    await until(lambda: not fake_claude.open_streams)
+    assert record.cost_usd >= fake_claude.billed_usd > 0
+    assert await spent() == (record.cost_usd, 0)
+
+
+async def test_a_generator_that_is_closed_half_way_is_settled(fake_claude, key):
+    async with aclosing(stream(QUESTION, api_key=key, operation="chat.reply")) as parts:
+        assert isinstance(await anext(parts), TextDelta)
+    record = await row()
+    assert record.outcome == Outcome.CANCELLED
+    assert await spent() == (record.cost_usd, 0)
+
+
+async def test_a_retry_is_an_attempt_of_its_own(fake_claude, key, settings):
+    settings.ANTHROPIC_RETRIES = 2
+    fake_claude.then(
+        Script(status=529, error_type="overloaded_error"), Script(reset=True), Script()
+    )
+    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    records = await rows()
+    assert [record.outcome for record in records] == ["failed", "failed", "answered"]
+    assert [record.attempt for record in records] == [1, 2, 3]
+    assert len({record.call_id for record in records}) == 1
+    assert records[-1].id == reply.usage_id
+
+
+async def test_five_failures_open_the_breaker_and_then_nothing_leaves(fake_claude, key):
+    fake_claude.then(*[Script(status=500)] * 5)
+    for _ in range(8):
+        with pytest.raises(ModelUnavailable):
+            await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert len(fake_claude.requests) == 5
+
+
+async def test_a_budget_that_does_not_cover_the_call_refuses_it_with_its_numbers(
+    fake_claude, key, settings
+):
+    settings.BUDGET_KEY_DAY_USD = Decimal("0.001")
+    with pytest.raises(BudgetExceeded) as refusal:
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert refusal.value.facts["scope"] == "key"
+    assert refusal.value.facts["limit_usd"] == "0.001"
+    assert Decimal(refusal.value.facts["used_usd"]) == 0
+    assert not fake_claude.requests
+    assert await rows() == []
+
+
+async def test_near_a_limit_the_providers_own_count_decides(fake_claude, key, settings):
+    """The local bound is over the limit, the true number is not."""
+    settings.MAX_TOKENS_PER_REQUEST = 3000
+    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert reply.text
+    assert len(fake_claude.counted) == 1
+
+
+async def test_an_ordinary_call_is_not_counted_first(fake_claude, key):
+    await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert not fake_claude.counted
+
+
+async def test_a_call_over_the_limit_of_one_request_never_leaves(fake_claude, key, settings):
+    settings.MAX_TOKENS_PER_REQUEST = 600
+    with pytest.raises(CallTooLarge) as refusal:
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert refusal.value.facts["limit_tokens"] == 600
+    assert not fake_claude.requests
+
+
+async def test_thinking_comes_first_and_is_not_text(fake_claude, key):
+    fake_claude.then(Script(text="Sí.", thinking="El folio es un número correlativo."))
+    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert reply.text == "Sí."
+    assert reply.cost_usd == fake_claude.billed_usd
+
+
+async def test_thinking_that_uses_up_max_tokens_leaves_no_answer_but_is_paid(fake_claude, key):
+    fake_claude.then(Script(text="Sí.", thinking="palabra " * 600))
+    with pytest.raises(ModelUnavailable) as empty:
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    assert empty.value.get_codes() == "empty_answer"
+    record = await row()
+    assert (record.outcome, record.stop_reason) == (Outcome.EMPTY, "max_tokens")
+    assert record.cost_usd == fake_claude.billed_usd > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "free"),
+    [("", None, True), ("", "cyber", True), ("", "bio", False), ("No puedo", "cyber", False)],
+)
+async def test_a_refusal_costs_what_the_provider_bills_for_it(
+    fake_claude, key, text, category, free
+):
+    fake_claude.then(Script(text=text, stop_reason="refusal", refusal_category=category))
+    with pytest.raises(ModelRefused):
+        await ask(QUESTION, api_key=key, operation="chat.reply")
+    record = await row()
+    assert record.outcome == Outcome.REFUSED
+    assert record.cost_usd == fake_claude.billed_usd
+    assert (record.cost_usd == 0) is free
+
+
+async def test_an_identical_request_is_answered_again_at_no_cost_and_says_so(fake_claude, key):
+    first = await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    second = await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    assert (second.text, second.cached, second.cost_usd) == (first.text, True, 0)
+    assert not first.cached
+    assert len(fake_claude.requests) == 1
+    assert [(r.outcome, r.cost_usd > 0) for r in await rows()] == [
+        ("answered", True),
+        ("cached", False),
+    ]
+    assert second.usage_id != first.usage_id
+
+
+async def test_another_document_model_or_key_is_another_request(fake_claude, key, settings):
+    await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    other = Prompt(SYSTEM, (Turn("user", "¿Otro?"),), 500)
+    await ask(other, api_key=key, operation="dte.review", reuse_seconds=900)
+    settings.ANTHROPIC_MODEL = "claude-haiku-5-5"
+    await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    stranger, _ = await on_database(ApiKey.objects.issue)(name="stranger")
+    await ask(QUESTION, api_key=stranger, operation="dte.review", reuse_seconds=900)
+    assert len(fake_claude.requests) == 4
+
+
+async def test_an_answer_cut_by_max_tokens_is_not_given_again(fake_claude, key):
+    prompt = Prompt(SYSTEM, QUESTION.turns, max_tokens=3)
+    for _ in range(2):
+        reply = await ask(prompt, api_key=key, operation="dte.review", reuse_seconds=900)
+        assert reply.stop_reason == "max_tokens"
+    assert len(fake_claude.requests) == 2
+
+
+async def test_without_the_reply_cache_the_model_is_asked(fake_claude, key, monkeypatch):
+    def away(*args):
+        raise redis.ConnectionError
+
+    monkeypatch.setattr("usage.llm.reply_cache.cache.get", away)
+    monkeypatch.setattr("usage.llm.reply_cache.cache.set", away)
+    assert (await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)).text
+
+
+async def test_calls_that_start_together_write_a_cold_prefix_once(fake_claude, key):
+    prompts = [Prompt(SYSTEM, (Turn("user", f"¿{n}?"),), 100) for n in range(10)]
+    replies = await asyncio.gather(
+        *(ask(prompt, api_key=key, operation="dte.review") for prompt in prompts)
+    )
+    reading = [reply for reply in replies if reply.usage.cache_read_tokens > 512]
+    assert len(reading) == 9
+    assert sum(record.cost_usd for record in await rows()) == fake_claude.billed_usd
+
+
+async def test_the_others_do_not_wait_for_a_first_call_that_fails(fake_claude, key):
+    fake_claude.then(Script(status=500))
+    results = await asyncio.gather(
+        *(ask(QUESTION, api_key=key, operation="dte.review") for _ in range(3)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(result, Reply) for result in results) == 2
+
+
+async def test_nor_for_long_for_one_that_hangs(fake_claude, key, monkeypatch, settings):
+    monkeypatch.setattr("usage.llm.fanout.WAIT_SECONDS", 0.05)
+    settings.ANTHROPIC_TIMEOUT = 1
+    fake_claude.then(Script(hang=True))
+    hanging = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    await until(lambda: fake_claude.requests)
+    assert (await ask(QUESTION, api_key=key, operation="dte.review")).text
+    with pytest.raises(ModelUnavailable):
+        await hanging
+
+
+async def test_a_call_that_still_waits_for_its_turn_leaves_without_being_sent(fake_claude, key):
+    fake_claude.delay_start()
+    leader = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    await until(lambda: fake_claude.requests)
+    waiting = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    async with asyncio.timeout(20):
+        while len(await rows()) < 2:  # noqa: ASYNC110  # written by a ledger thread
+            await asyncio.sleep(0.01)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    fake_claude.release()
+    assert (await leader).text
+    assert len(fake_claude.requests) == 1
+    assert [(r.outcome, r.usage_complete) for r in await rows()] == [
+        ("answered", True),
+        ("cancelled", True),
+    ]

@@ -1,0 +1,28 @@
+"""Citations are readable by whoever gets the finding."""
+
+import re
+
+import pytest
+
+from dte.rules import REGISTRY
+from dte.rules.sources import SOURCES, spell_out
+
+pytestmark = pytest.mark.unit
+
+
+def test_short_names_are_written_out():
+    assert spell_out("F2.2 p.27 campo 124; LAPP REF-3-415") == (
+        "Formato DTE v2.2 del SII (2019) p.27 campo 124; "
+        "respuestas del SII publicadas por LibreDTE (app community) REF-3-415"
+    )
+
+
+def test_what_only_looks_like_one_is_left_alone():
+    assert spell_out("campo FE-1, SIFE y ODOO17") == "campo FE-1, SIFE y ODOO17"
+
+
+@pytest.mark.parametrize("code", sorted(REGISTRY))
+def test_no_rule_answers_with_a_short_name(code):
+    source = REGISTRY[code].source
+    assert source
+    assert not set(re.findall(r"[\w.]+", source)) & set(SOURCES)

@@ -1,0 +1,144 @@
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory
+
+from usage.access.keys import find_key
+from usage.http.metered import MeteredAPIView
+from usage.models import ApiKey
+
+pytestmark = [pytest.mark.unit, pytest.mark.django_db]
+
+
+class Whoami(MeteredAPIView):
+    def get(self, request):
+        return Response({"key": request.auth.name})
+
+
+def get_whoami(**headers):
+    return Whoami.as_view()(APIRequestFactory().get("/", headers=headers)).render()
+
+
+def test_a_key_is_found_by_its_secret_and_the_secret_is_stored_nowhere():
+    key, secret = ApiKey.objects.issue(name="acme")
+    assert find_key(secret) == key
+    stored = " ".join(str(v) for v in ApiKey.objects.values_list().get())
+    assert secret not in stored
+    assert secret.removeprefix(f"ai_{key.prefix}_") not in stored
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "",
+        "ai",
+        "ai_",
+        "ai__",
+        "nonsense",
+        "ai_\x00_x",
+        "ai_" + "x" * 500,
+        "Bearer ai_x_y",
+        "ai_ñ_ñ",
+    ],
+)
+def test_a_secret_of_no_key_is_refused(secret):
+    ApiKey.objects.issue(name="acme")
+    with pytest.raises(AuthenticationFailed):
+        find_key(secret)
+
+
+def test_the_right_prefix_with_another_secret_is_refused():
+    key, secret = ApiKey.objects.issue(name="acme")
+    with pytest.raises(AuthenticationFailed):
+        find_key(secret[:-1] + ("A" if secret[-1] != "A" else "B"))
+    with pytest.raises(AuthenticationFailed):
+        find_key(f"ai_{key.prefix}_")
+
+
+def test_a_revoked_key_is_refused_at_once_and_looks_like_an_unknown_one():
+    key, secret = ApiKey.objects.issue(name="acme")
+    key.revoke()
+    with pytest.raises(AuthenticationFailed) as revoked:
+        find_key(secret)
+    with pytest.raises(AuthenticationFailed) as unknown:
+        find_key("ai_unknown_secret")
+    assert str(revoked.value) == str(unknown.value)
+
+
+def test_revoking_twice_keeps_the_first_date():
+    key, _ = ApiKey.objects.issue(name="acme")
+    key.revoke()
+    first = ApiKey.objects.get().revoked_at
+    ApiKey.objects.get().revoke()
+    assert ApiKey.objects.get().revoked_at == first
+
+
+def test_an_expired_key_is_refused_with_its_own_code():
+    _, secret = ApiKey.objects.issue(name="acme", expires_at=timezone.now() - timedelta(seconds=1))
+    with pytest.raises(AuthenticationFailed) as refusal:
+        find_key(secret)
+    assert refusal.value.get_codes() == "expired_api_key"
+
+
+def test_use_is_noted_at_most_once_a_minute(django_assert_num_queries):
+    _, secret = ApiKey.objects.issue(name="acme")
+    find_key(secret)
+    with django_assert_num_queries(1):
+        find_key(secret)
+    ApiKey.objects.update(last_used_at=timezone.now() - timedelta(minutes=2))
+    find_key(secret)
+    assert (timezone.now() - ApiKey.objects.get().last_used_at).total_seconds() < 60
+
+
+def test_view_takes_the_key_as_bearer_or_header(api_key):
+    key, secret = api_key
+    assert get_whoami(Authorization=f"Bearer {secret}").data == {"key": key.name}
+    assert get_whoami(Authorization=f"bearer  {secret} ").data == {"key": key.name}
+    assert get_whoami(**{"X-Api-Key": secret}).data == {"key": key.name}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Authorization": "Bearer "}, {"Authorization": "Basic eDp5"}, {"X-Api-Key": "ai_x_y"}],
+)
+def test_view_without_a_valid_key_answers_401_and_names_the_scheme(headers):
+    response = get_whoami(**headers)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+    assert set(response.data) == {"detail", "code"}
+
+
+def test_view_answers_json_whatever_the_caller_accepts(api_key):
+    response = get_whoami(Authorization=f"Bearer {api_key[1]}", Accept="text/event-stream")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"] == "application/json"
+
+
+def test_command_prints_the_secret_as_its_last_line(capsys):
+    call_command("create_api_key", "Odoo de ACME", "--days", "30")
+    secret = capsys.readouterr().out.splitlines()[-1]
+    key = find_key(secret)
+    assert key.name == "Odoo de ACME"
+    assert timedelta(days=29) < key.expires_at - timezone.now() <= timedelta(days=30)
+
+
+@pytest.mark.parametrize("arguments", [[" "], ["x" * 101], ["acme", "--days", "0"]])
+def test_command_refuses_a_bad_name_or_term(arguments):
+    with pytest.raises(CommandError):
+        call_command("create_api_key", *arguments)
+    assert not ApiKey.objects.exists()
+
+
+def test_permission_is_the_default_and_can_be_opened_by_a_view():
+    class Open(Whoami):
+        permission_classes = [AllowAny]
+
+        def get(self, request):
+            return Response({"auth": request.auth})
+
+    assert Open.as_view()(APIRequestFactory().get("/")).data == {"auth": None}

@@ -1,0 +1,179 @@
+"""``Idempotency-Key`` on POSTs: the same key gives the same answer and one charge.
+
+The first request claims the key by inserting a row. A repetition gets the stored answer, with
+``Idempotent-Replayed: true``; 409 while the first one is still at work; 422 when it asks for something
+else. Only answers with status 200 are kept, for a day: what failed may be tried again with its key.
+"""
+
+import hashlib
+import io
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
+from rest_framework import status
+
+from usage.errors import Refusal
+from usage.hops import finish, hop
+from usage.models import ApiKey, IdempotentAnswer
+
+HEADER: Final = "Idempotency-Key"
+LONGEST_KEY: Final = 200
+KEPT: Final = timedelta(hours=24)
+
+
+class IdempotencyConflict(Refusal):
+    """The first request with this key is still at work."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_detail = "La primera solicitud con esta Idempotency-Key aún está en curso."
+    default_code = "idempotency_in_progress"
+    wait = 1.0
+
+
+class IdempotencyMismatch(Refusal):
+    """The key was used for a different request."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_detail = "La Idempotency-Key ya se usó con otra solicitud."
+    default_code = "idempotency_mismatch"
+
+
+class Claim:
+    """A key claimed by this request, to be kept with its answer or given up."""
+
+    def __init__(self, row_id: int) -> None:
+        self._row_id = row_id
+
+    def keep(self, content_type: str, body: bytes) -> None:
+        """Store the answer."""
+        IdempotentAnswer.objects.filter(pk=self._row_id).update(
+            finished_at=timezone.now(), content_type=content_type[:100], body=body
+        )
+
+    def give_up(self) -> None:
+        """Let the key be used again: there is no answer to repeat."""
+        IdempotentAnswer.objects.filter(pk=self._row_id).delete()
+
+
+def claim(request: HttpRequest, api_key: ApiKey, key: str) -> Claim | HttpResponse:
+    """Claim a key, or return the answer that it already has; synchronous.
+
+    Raises:
+        IdempotencyConflict: The first request is still at work.
+        IdempotencyMismatch: The key belongs to another request, or is not one.
+    """
+    if not key or len(key) > LONGEST_KEY or not key.isprintable():
+        raise IdempotencyMismatch(
+            f"La Idempotency-Key debe tener entre 1 y {LONGEST_KEY} caracteres visibles."
+        )
+    fingerprint = _fingerprint(request)
+    try:
+        with transaction.atomic():
+            row = IdempotentAnswer.objects.create(api_key=api_key, key=key, fingerprint=fingerprint)
+    except IntegrityError:
+        return _repeat(api_key, key, fingerprint)
+    return Claim(row.pk)
+
+
+def _repeat(api_key: ApiKey, key: str, fingerprint: str) -> Claim | HttpResponse:
+    row = IdempotentAnswer.objects.filter(api_key=api_key, key=key).first()
+    if row is None:  # given up just now
+        raise IdempotencyConflict
+    if row.fingerprint != fingerprint:
+        raise IdempotencyMismatch
+    if row.finished_at is not None:
+        response = HttpResponse(bytes(row.body), content_type=row.content_type)
+        response.headers["Idempotent-Replayed"] = "true"
+        return response
+    # Whoever claimed it and crashed does not hold it for ever; of several heirs one gets it.
+    abandoned = timezone.now() - timedelta(seconds=settings.ANTHROPIC_TOTAL_TIMEOUT + 60)
+    inherited = IdempotentAnswer.objects.filter(
+        pk=row.pk, finished_at=None, claimed_at__lt=abandoned
+    ).update(claimed_at=timezone.now())
+    if inherited:
+        return Claim(row.pk)
+    raise IdempotencyConflict
+
+
+def _fingerprint(request: HttpRequest) -> str:
+    content = f"{request.method} {request.get_full_path()}\n".encode() + _whole_body(request)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _whole_body(request: HttpRequest) -> bytes:
+    """Return the body and leave it to be read again; a batch's is larger than ``body`` may be.
+
+    The server has already refused what no endpoint takes (``MAX_REQUEST_BYTES``).
+    """
+    try:
+        return request.body
+    except RequestDataTooBig:
+        request._body = request.read()
+        request._stream = io.BytesIO(request._body)  # as Django's own ``body`` does
+        return request._body
+
+
+async def conclude(found: Claim, response: HttpResponseBase) -> HttpResponseBase:
+    """Keep a finished answer; one that streams is kept when it has come to its end."""
+    if response.status_code != status.HTTP_200_OK:
+        await finish(hop(found.give_up))
+    elif isinstance(response, StreamingHttpResponse):
+        source: Any = response.streaming_content
+        recorded = _recorded(found, source, _content_type(response))
+        await anext(recorded)
+        response.streaming_content = recorded
+    elif isinstance(response, HttpResponse):
+        body = _rendered(response)
+        await finish(hop(found.keep, _content_type(response), body))
+    return response
+
+
+def conclude_at_once(found: Claim, response: HttpResponse) -> HttpResponse:
+    """Keep the answer of a synchronous view."""
+    if response.status_code == status.HTTP_200_OK:
+        body = _rendered(response)
+        found.keep(_content_type(response), body)
+    else:
+        found.give_up()
+    return response
+
+
+async def _recorded(
+    found: Claim, source: AsyncIterator[bytes], content_type: str
+) -> AsyncIterator[bytes]:
+    chunks: list[bytes] = []
+    complete = False
+    try:
+        yield b""  # begun at once: what nobody begins to read is never closed, and holds its key
+        async for chunk in source:
+            chunks.append(chunk)
+            yield chunk
+        complete = True
+    finally:
+        if complete:
+            await finish(hop(found.keep, content_type, b"".join(chunks)))
+        else:
+            await finish(hop(found.give_up))
+
+
+def _rendered(response: HttpResponse) -> bytes:
+    if not getattr(response, "is_rendered", True):
+        response.render()  # type: ignore[attr-defined]  # a DRF response, still unrendered
+    return response.content
+
+
+def _content_type(response: HttpResponseBase) -> str:
+    return response.headers.get("Content-Type", "application/json")
+
+
+def forget_old() -> int:
+    """Delete what has been kept long enough."""
+    deleted, _ = IdempotentAnswer.objects.filter(claimed_at__lt=timezone.now() - KEPT).delete()
+    return deleted

@@ -1,0 +1,113 @@
+"""The base of every endpoint that costs something."""
+
+from typing import Any
+
+from adrf.views import APIView
+from channels.db import database_sync_to_async
+from django.db import connections
+from django.http import HttpRequest, HttpResponse
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from usage.access import limits
+from usage.hops import finish
+from usage.http import idempotency
+from usage.http.idempotency import Claim, conclude, conclude_at_once
+from usage.models import ApiKey
+
+
+def give_connections_back() -> None:
+    """Return this thread's database connections to the pool, as the end of a request does.
+
+    Not those inside a transaction: `django.db.close_old_connections` would end it, which in a test
+    is the transaction that the whole test runs in.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+
+
+class JsonAnyway(DefaultContentNegotiation):
+    """Answers in the first renderer's format when the caller asks for one that we do not have.
+
+    A client of a stream sends ``Accept: text/event-stream``; DRF would refuse it with 406 before the
+    view could answer with its stream.
+    """
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer and media type of the answer."""
+        try:
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(
+                request, renderers, format_suffix
+            )
+            return chosen
+        except NotAcceptable:
+            first: BaseRenderer = renderers[0]
+            return first, first.media_type
+
+
+class _Replay(Exception):  # noqa: N818  # not an error: the answer was given before
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.response = response
+
+
+class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
+    """Needs an API key, is rate limited, and holds no database connection while its handler awaits.
+
+    Key, permission and limit are checked in one hop into the request's thread; the connection that
+    this took goes back to the pool before the handler starts. An ``async def`` handler reaches the
+    ORM through ``channels.db.database_sync_to_async``, which gives it back after every step.
+    """
+
+    content_negotiation_class = JsonAnyway
+    claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check key, permission and limit, claim the idempotency key, then let go of the database."""
+        try:
+            super().initial(request, *args, **kwargs)
+            key = request.headers.get(idempotency.HEADER)
+            if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
+                self._claim(request, request.auth, key)
+        finally:
+            give_connections_back()
+
+    def _claim(self, request: Request, api_key: ApiKey, key: str) -> None:
+        found = idempotency.claim(request._request, api_key, key)
+        if isinstance(found, HttpResponse):
+            raise _Replay(found)
+        self.claim = found
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Answer a repeated request with what the first one was answered."""
+        return exc.response if isinstance(exc, _Replay) else super().handle_exception(exc)
+
+    async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Serve an ``async def`` handler, and keep its answer if its key was claimed."""
+        try:
+            response = await super().async_dispatch(request, *args, **kwargs)
+        except BaseException:  # cancelled, for the client left
+            if idempotency.HEADER in request.headers:
+                # In the request's own thread, which may be claiming the key at this moment.
+                await finish(database_sync_to_async(self._give_up)())
+            raise
+        return response if self.claim is None else await conclude(self.claim, response)
+
+    def _give_up(self) -> None:
+        if self.claim is not None:
+            self.claim.give_up()
+
+    def sync_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Serve a plain handler, and keep its answer if its key was claimed."""
+        response = super().sync_dispatch(request, *args, **kwargs)
+        return response if self.claim is None else conclude_at_once(self.claim, response)
+
+    def check_throttles(self, request: Request) -> None:
+        """Apply the rate limit; DRF's own throttles are not atomic and let a burst through."""
+        if isinstance(request.auth, ApiKey):  # a view may open itself to callers without a key
+            limits.check(request.auth, limits.client_ip(request))
