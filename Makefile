@@ -4,12 +4,13 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# The lock decides what is installed, and pip nothing. Quiet: errors only, not what pip thinks of its configuration.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --requirement
 PACKAGES := aiservice chat dte knowledge usage
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test lint format clean
+.PHONY: help run serve test lint format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +39,8 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	$(BIN)/ruff format --check .
 	$(DEVELOPMENT) $(BIN)/mypy $(PACKAGES) tests manage.py
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
+	$(BIN)/deptry tests --exclude '^$$' --ignore DEP002,DEP004
 	$(BIN)/pre-commit validate-config
 	$(DEVELOPMENT) $(BIN)/python manage.py check --fail-level WARNING
 	$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run
@@ -56,6 +59,17 @@ format: $(VENV)/.dev  ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Pins stay as they are while they satisfy pyproject.toml; for newer ones: make lock UPGRADE=--upgrade.
+# Each pin names its extras, so that even a pip that resolves finds nothing to look for.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	--annotation-style line --custom-compile-command "make lock" $(UPGRADE)
+
+lock: $(BIN)/uv  ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade: with newer versions)
+	@$(COMPILE) pyproject.toml --output-file requirements/base.txt >/dev/null
+	@$(COMPILE) --group semantic --no-deps --output-file requirements/semantic.txt >/dev/null
+	@$(COMPILE) pyproject.toml --group semantic --group test --group lint \
+		--constraint requirements/base.txt --output-file requirements/dev.txt >/dev/null
+
 clean:  ## remove what was built; var/ (your database) stays
 	rm -rf $(VENV) htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,13 +83,31 @@ $(BIN)/python:
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
+# An environment made from another lock is made anew: it may hold what no lock names any more.
+define renew
+	@for stamp in base dev; do \
+		if [ -e $(VENV)/.$$stamp ] && [ requirements/$$stamp.txt -nt $(VENV)/.$$stamp ]; then \
+			echo "The lock has changed: clearing $(VENV)"; $(BIN)/python -m venv --clear $(VENV) || exit 1; fi; done
+endef
+
+define check
+	@found=$$($(BIN)/python -m pip check --disable-pip-version-check 2>&1) || { echo "$$found" >&2; exit 1; }
+endef
+
 $(VENV)/.base: requirements/base.txt requirements/semantic.txt | $(BIN)/python
+	$(renew)
 	@echo "Installing $<: a minute or two, once"
-	@$(PIP) -r $<
-	@$(PIP) --no-deps -r requirements/semantic.txt || echo "Searching by words alone: no search by meaning here."
+	@$(INSTALL) $<
+	@$(INSTALL) requirements/semantic.txt || echo "Searching by words alone: no search by meaning here."
+	$(check)
 	@touch $@
 
+$(BIN)/uv:
+	@$(MAKE) --no-print-directory $(VENV)/.dev
+
 $(VENV)/.dev: requirements/dev.txt | $(BIN)/python
+	$(renew)
 	@echo "Installing $<: a minute or two, once"
-	@$(PIP) -r $<
+	@$(INSTALL) $<
+	$(check)
 	@touch $(VENV)/.base $@
