@@ -223,7 +223,7 @@ django.setup()
 from django.conf import settings
 from usage.models import ApiKey
 from tests.integration.usage.test_ledger import reservation
-from usage import ledger
+from usage.accounting import ledger
 for _ in range(40):
     ledger.reserve(reservation(ApiKey.objects.get()))
 os.kill(os.getpid(), signal.SIGKILL)
