@@ -6,20 +6,14 @@ know; settings name it.
 
 from collections.abc import Sequence
 from decimal import ROUND_UP, Decimal
-from uuid import uuid4
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
-from django.utils import timezone
 
 from chat import plugins
 from chat.answering import prompt
 from knowledge.searching.search import Hit
 from knowledge.tryout import PromptPreview
-from usage.llm import is_configured
-from usage.llm import plan as planning
-from usage.llm.gateway import counted
-from usage.models import ModelPrice, Operation
+from usage import llm
 
 
 def preview(question: str, hits: Sequence[Hit]) -> PromptPreview:
@@ -31,24 +25,14 @@ def preview(question: str, hits: Sequence[Hit]) -> PromptPreview:
     """
     specialist = plugins.choose(question)
     request = prompt.build(specialist, [], prompt.user_turn(question, hits, {}))
-    plan = planning.plan(
-        request,
-        model=settings.ANTHROPIC_MODEL,
-        api_key_id=0,  # nobody's: a plan that is never reserved
-        operation=Operation.CHAT_REPLY,
-        call_id=uuid4(),
-        request_id="",
-    )
-    if is_configured():
-        plan = async_to_sync(counted)(plan)
-    price = ModelPrice.objects.current(plan.model, timezone.localdate())
+    appraisal = async_to_sync(llm.appraise)(request, api_key=None, count=True)
     parts = [*request.system, *(turn.text for turn in request.turns)]
     return PromptPreview(
         text="\n\n――――――――――\n\n".join(parts),
-        model=plan.model,
-        tokens=plan.input_bound,
-        counted=plan.counted,
-        cost_usd=_cents_of_cents(plan.cost_bound(price)) if price else None,
+        model=appraisal.model,
+        tokens=appraisal.input_tokens,
+        counted=appraisal.counted,
+        cost_usd=_cents_of_cents(appraisal.max_cost_usd),
     )
 
 

@@ -17,7 +17,6 @@ from chat.answering import offline, prompt
 from chat.answering.citations import CitationFilter, cite
 from chat.answering.confidence import confidence
 from chat.answering.exchange import (
-    OPERATION,
     Exchange,
     Question,
     forget_history,
@@ -31,7 +30,7 @@ from usage import llm
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.hops import finish, hop
 from usage.llm import Prompt, Reply, TextDelta
-from usage.models import ApiKey
+from usage.models import ApiKey, Operation
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +93,7 @@ async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Even
     spoken: list[str] = []
     reply: Reply | None = None
     try:
-        parts = call(request, api_key=exchange.question.api_key, operation=OPERATION)
+        parts = call(request, api_key=exchange.question.api_key, operation=Operation.CHAT_REPLY)
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Reply):
@@ -135,7 +134,7 @@ async def _finish(exchange: Exchange, text: str, reply: Reply, removed: int) -> 
 
 
 async def _whole(
-    request: Prompt, *, api_key: ApiKey, operation: str
+    request: Prompt, *, api_key: ApiKey, operation: Operation
 ) -> AsyncGenerator[TextDelta | Reply, None]:
     """Ask for the answer in one piece, in the shape of a stream."""
     reply = await llm.ask(request, api_key=api_key, operation=operation)

@@ -24,11 +24,11 @@ from dte.rules.engine import sort
 from dte.rules.findings import Finding, Severity
 from usage import llm
 from usage.errors import Refusal
-from usage.models import ApiKey
+from usage.models import ApiKey, Operation
 
 log = structlog.get_logger(__name__)
 
-OPERATION: Final = "dte.review"
+OPERATION: Final = Operation.DTE_REVIEW
 MAX_TOKENS: Final = 2_000
 MAX_LINES: Final = 80
 REUSE_SECONDS: Final = (

@@ -10,9 +10,8 @@ from rest_framework.test import APIClient
 
 from knowledge.searching import live, passages
 from tests.fake_claude import FakeClaude
-from usage import hops
+from usage import hops, llm
 from usage.http.metered import give_connections_back
-from usage.llm import breaker, estimate
 from usage.models import ApiKey
 
 
@@ -27,6 +26,12 @@ def no_index() -> None:
     """Start every test without the search index of the test before."""
     live.forget()
     passages.forget()
+
+
+@pytest.fixture(autouse=True)
+def no_experience_with_the_provider() -> None:
+    """Start every test with closed breakers and nothing learnt of the model."""
+    llm.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -67,8 +72,6 @@ def caf_authority(settings: Settings, tmp_path: Path) -> None:
 @pytest.fixture
 def fake_claude(settings: Settings) -> Iterator[FakeClaude]:
     """Anthropic's API on this machine; the service is configured to use it."""
-    breaker.reset()
-    estimate.density.forget()
     server = FakeClaude()
     settings.ANTHROPIC_BASE_URL, settings.ANTHROPIC_API_KEY = server.url, "sk-ant-test"
     yield server

@@ -14,8 +14,7 @@ from rest_framework.response import Response
 from usage.accounting import budgets
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
-from usage.llm.appraisal import appraise
-from usage.llm.values import Prompt, Turn
+from usage.llm import Prompt, Turn, appraise
 from usage.models import ApiKey, Period, UsageRecord
 from usage.models.record import TOKEN_CLASSES
 

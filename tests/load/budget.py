@@ -15,7 +15,6 @@ CALLS, ROOM = 200, 50
 async def run(key: Any, claude: Any) -> list[str]:
     """Let all of them ask before any is answered, so that nothing is settled in between."""
     from usage.errors import BudgetExceeded
-    from usage.llm.client import aclose
 
     refused = 0
 
@@ -36,22 +35,19 @@ async def run(key: Any, claude: Any) -> list[str]:
             await asyncio.sleep(0.02)
     claude.release()
     outcomes = await asyncio.gather(*calls)
-    await aclose()
     return list(outcomes)
 
 
 async def ask_once(key: Any) -> None:
     from usage.llm import Prompt, Turn, ask
+    from usage.models import Operation
 
     prompt = Prompt((), (Turn("user", "¿Qué es un folio?"),), max_tokens=100)
-    await ask(prompt, api_key=key, operation="chat.reply")
+    await ask(prompt, api_key=key, operation=Operation.CHAT_REPLY)
 
 
 async def first(key: Any) -> None:
-    from usage.llm.client import aclose
-
     await ask_once(key)
-    await aclose()
 
 
 def measure(database: str) -> None:

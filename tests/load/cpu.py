@@ -22,6 +22,7 @@ STREAM = "palabra " * 50
 async def measure(key: Any, *, streaming: bool, rounds: int) -> float:
     """Return CPU seconds per call."""
     from usage.llm import Prompt, Turn, ask, stream
+    from usage.models import Operation
 
     system = ("Eres un experto en facturación electrónica chilena. " * 60,)
     started = time.process_time()
@@ -29,26 +30,32 @@ async def measure(key: Any, *, streaming: bool, rounds: int) -> float:
         question = (STREAM if streaming else PLAIN) + f" {number}"  # the provider echoes it
         prompt = Prompt(system, (Turn("user", question),), max_tokens=400)
         if streaming:
-            async with aclosing(stream(prompt, api_key=key, operation="chat.reply")) as parts:
+            async with aclosing(
+                stream(prompt, api_key=key, operation=Operation.CHAT_REPLY)
+            ) as parts:
                 async for _ in parts:
                     pass
         else:
-            await ask(prompt, api_key=key, operation="chat.reply")
+            await ask(prompt, api_key=key, operation=Operation.CHAT_REPLY)
     return (time.process_time() - started) / rounds
 
 
 async def bare(*, streaming: bool, rounds: int) -> float:
     """Return CPU seconds per call of the SDK alone: no ledger, no budgets, no breaker."""
-    from usage.llm.client import client
+    from usage.llm import runtime
 
     started = time.process_time()
     for number in range(rounds):
         question = (STREAM if streaming else PLAIN) + f" {number}"
-        events = await client().messages.create(
-            model="claude-sonnet-5-5",
-            max_tokens=400,
-            messages=[{"role": "user", "content": question}],
-            stream=True,
+        events = (
+            await runtime.current()
+            .clients.get()
+            .messages.create(
+                model="claude-sonnet-5-5",
+                max_tokens=400,
+                messages=[{"role": "user", "content": question}],
+                stream=True,
+            )
         )
         async for _ in events:
             pass
@@ -56,8 +63,6 @@ async def bare(*, streaming: bool, rounds: int) -> float:
 
 
 async def run(key: Any) -> None:
-    from usage.llm.client import aclose
-
     await measure(key, streaming=True, rounds=10)  # imports, connections, learnt density
     for name, streaming in (("plain call", False), ("stream of 50 pieces", True)):
         ours, sdk = [], []
@@ -69,14 +74,10 @@ async def run(key: Any) -> None:
             cpu_per_call=f"{min(ours) * 1000:.2f} ms",
             of_which_the_sdk_alone=f"{min(sdk) * 1000:.2f} ms",
         )
-    await aclose()
 
 
 async def profiled(key: Any) -> None:
-    from usage.llm.client import aclose
-
     await measure(key, streaming=True, rounds=ROUNDS)
-    await aclose()
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ LEAVING = 60
 async def one(number: int, key: Any, *, leaves: bool) -> None:
     from usage.errors import ModelUnavailable
     from usage.llm import Prompt, Turn, ask, stream
+    from usage.models import Operation
 
     prompt = Prompt(
         ("Eres un experto en facturación electrónica chilena. " * 60,),
@@ -44,13 +45,17 @@ async def one(number: int, key: Any, *, leaves: bool) -> None:
     )
     try:
         if leaves:
-            async with aclosing(stream(prompt, api_key=key, operation="chat.reply")) as parts:
+            async with aclosing(
+                stream(prompt, api_key=key, operation=Operation.CHAT_REPLY)
+            ) as parts:
                 for _ in range(random.randint(1, 40)):
                     await anext(parts)
         elif number % 2:
-            await ask(prompt, api_key=key, operation="dte.review")
+            await ask(prompt, api_key=key, operation=Operation.DTE_REVIEW)
         else:
-            async with aclosing(stream(prompt, api_key=key, operation="chat.reply")) as parts:
+            async with aclosing(
+                stream(prompt, api_key=key, operation=Operation.CHAT_REPLY)
+            ) as parts:
                 async for _ in parts:
                     pass
     except ModelUnavailable:
@@ -60,7 +65,6 @@ async def one(number: int, key: Any, *, leaves: bool) -> None:
 async def run(claude: FakeClaude) -> None:
     from channels.db import database_sync_to_async
 
-    from usage.llm.client import aclose
     from usage.models import ApiKey
 
     claude.say(ANSWER)
@@ -76,7 +80,6 @@ async def run(claude: FakeClaude) -> None:
             await one(number, key, leaves=number in leaving)
 
     await asyncio.gather(*(limited(number) for number in range(CALLS)))
-    await aclose()
 
 
 def main() -> None:

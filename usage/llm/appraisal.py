@@ -10,12 +10,13 @@ from django.utils import timezone
 from usage.accounting import budgets
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.hops import hop
+from usage.llm import counting
 from usage.llm import plan as planning
-from usage.llm.gateway import counted as count_by_provider
 from usage.llm.health import is_configured
 from usage.llm.plan import Plan
+from usage.llm.reservation import price_of
 from usage.llm.values import Prompt
-from usage.models import ApiKey, ModelPrice, Operation
+from usage.models import ApiKey, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,12 @@ class Appraisal:
     reason: str
 
 
-async def appraise(prompt: Prompt, *, api_key: ApiKey, count: bool) -> Appraisal:
+async def appraise(prompt: Prompt, *, api_key: ApiKey | None, count: bool) -> Appraisal:
     """Appraise a call.
 
     Args:
         prompt: What would be asked.
-        api_key: Who would pay.
+        api_key: Who would pay; without one, no budget is looked at.
         count: Ask the provider for its count (free) instead of relying on the local bound alone.
 
     Raises:
@@ -45,24 +46,26 @@ async def appraise(prompt: Prompt, *, api_key: ApiKey, count: bool) -> Appraisal
     plan = planning.plan(
         prompt,
         model=settings.ANTHROPIC_MODEL,
-        api_key_id=api_key.pk,
+        api_key_id=api_key.pk if api_key else None,
         operation=Operation.CHAT_REPLY,
         call_id=uuid4(),
         request_id="",
     )
     if count and is_configured():
-        plan = await count_by_provider(plan)
+        plan = await counting.counted(plan)
     return await hop(_judge, plan)
 
 
 def _judge(plan: Plan) -> Appraisal:
-    price = ModelPrice.objects.current(plan.model, timezone.localdate())
+    price = price_of(plan)
     if price is None:
         raise ModelUnavailable(code="model_unpriced")
     bound = plan.cost_bound(price)
+    reason = ""
     try:
         plan.check(price, bound)
-        reason = budgets.first_without_room(plan.api_key_id, bound, timezone.now())
+        if plan.api_key_id is not None:
+            reason = budgets.first_without_room(plan.api_key_id, bound, timezone.now())
     except CallTooLarge as refusal:
         reason = str(refusal.detail)
     return Appraisal(

@@ -21,12 +21,11 @@ from usage import metrics
 from usage.accounting import ledger, prices
 from usage.accounting.ledger import OpenCall, Settlement
 from usage.hops import finish, hop
-from usage.llm import breaker, estimate, failures
-from usage.llm.client import client
+from usage.llm import failures, runtime
 from usage.llm.failures import Failure
-from usage.llm.fanout import prefixes
 from usage.llm.plan import Plan
 from usage.llm.reading import Reading
+from usage.llm.reservation import reserve
 from usage.llm.settling import settle_or_spool
 from usage.llm.values import TextDelta
 from usage.models import ModelPrice, Outcome
@@ -74,7 +73,7 @@ class Attempt:
         self.reading = Reading(one_hour_cache=plan.one_hour_cache)
         self.spoke = False  # text was handed on: the attempt cannot be repeated unnoticed
         self.account: Account | None = None
-        self._breaker = breaker.of(plan.model)
+        self._breaker = runtime.current().breakers.of(plan.model)
         self._failure: Failure | None = None
         self._cancelled = False
         self._sent = False
@@ -93,7 +92,7 @@ class Attempt:
         """
         try:
             # Shielded: a reservation that commits while its caller leaves must still be settled.
-            self._reserving = asyncio.ensure_future(hop(self.plan.reserve, self.number))
+            self._reserving = asyncio.ensure_future(hop(reserve, self.plan, self.number))
             await asyncio.shield(self._reserving)
             self._opening = asyncio.ensure_future(self._open())
             await asyncio.shield(self._opening)
@@ -125,9 +124,14 @@ class Attempt:
 
     async def _open(self) -> None:
         """Send the request and read on until the provider has said what the input costs."""
-        async with prefixes().turn(self.plan), asyncio.timeout(settings.ANTHROPIC_TIMEOUT):
+        prefixes = runtime.current().prefixes(asyncio.get_running_loop())
+        async with prefixes.turn(self.plan), asyncio.timeout(settings.ANTHROPIC_TIMEOUT):
             self._sent = True
-            self._events = await client().messages.create(**self.plan.arguments, stream=True)
+            self._events = (
+                await runtime.current()
+                .clients.get()
+                .messages.create(**self.plan.arguments, stream=True)
+            )
             while not self.reading.began:
                 event = await anext(self._events, None)
                 if event is None:
@@ -251,16 +255,13 @@ class Attempt:
         )
 
     def _usage(self) -> tuple[TokenUsage, bool]:
-        reading = self.reading
+        reading, density = self.reading, runtime.current().density
         if reading.finished:
             usage = reading.usage
-            estimate.density.learn(self.plan.model, reading.received_bytes, usage.output_tokens)
+            density.learn(self.plan.model, reading.received_bytes, usage.output_tokens)
             return usage, True
         if reading.began:
-            return (
-                estimate.cut_short(self.plan.model, reading.usage, reading.received_bytes),
-                False,
-            )
+            return density.cut_short(self.plan.model, reading.usage, reading.received_bytes), False
         unknown = self._sent if self._failure is None else self._failure.billed
         return TokenUsage(), not unknown
 

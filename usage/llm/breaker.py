@@ -108,22 +108,19 @@ class Breaker:
         metrics.BREAKER.labels(model=self.model).set(state.value)
 
 
-_breakers: dict[str, Breaker] = {}
+class Breakers:
+    """The breakers of a process, made as their models are called."""
 
+    def __init__(self) -> None:
+        self._of: dict[str, Breaker] = {}
 
-def of(model: str) -> Breaker:
-    """Return the breaker of a model."""
-    found = _breakers.get(model)
-    if found is None:
-        found = _breakers.setdefault(model, Breaker(model))
-    return found
+    def of(self, model: str) -> Breaker:
+        """Return the breaker of a model."""
+        found = self._of.get(model)
+        if found is None:
+            found = self._of.setdefault(model, Breaker(model))
+        return found
 
-
-def states() -> dict[str, str]:
-    """Return the state of every model that was called by this process."""
-    return {model: breaker.state.name.lower() for model, breaker in _breakers.items()}
-
-
-def reset() -> None:
-    """Forget everything, as a new process would."""
-    _breakers.clear()
+    def states(self) -> dict[str, str]:
+        """Return the state of every model that was called."""
+        return {model: breaker.state.name.lower() for model, breaker in self._of.items()}

@@ -1,4 +1,4 @@
-"""The SDK's client: one per process and event loop."""
+"""The SDK's client: one for each event loop."""
 
 import asyncio
 from typing import Final
@@ -11,24 +11,29 @@ from django.conf import settings
 CONNECT_SECONDS: Final = 5.0
 
 _Configuration = tuple[str, str, float]
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[_Configuration, AsyncAnthropic]] = (
-    WeakKeyDictionary()
-)
 
 
-def client() -> AsyncAnthropic:
-    """Return the client of the running loop; it holds the connections that calls share."""
-    loop = asyncio.get_running_loop()
-    configuration = (
-        settings.ANTHROPIC_BASE_URL,
-        settings.ANTHROPIC_API_KEY,
-        settings.ANTHROPIC_TIMEOUT,
-    )
-    known = _clients.get(loop)
-    if known is None or known[0] != configuration:
-        known = (configuration, _connect(*configuration))
-        _clients[loop] = known
-    return known[1]
+class Clients:
+    """The clients of a process; each holds the connections that the calls of its loop share."""
+
+    def __init__(self) -> None:
+        self._of: WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[_Configuration, AsyncAnthropic]
+        ] = WeakKeyDictionary()
+
+    def get(self) -> AsyncAnthropic:
+        """Return the client of the running loop, a new one if the settings changed."""
+        loop = asyncio.get_running_loop()
+        configuration = (
+            settings.ANTHROPIC_BASE_URL,
+            settings.ANTHROPIC_API_KEY,
+            settings.ANTHROPIC_TIMEOUT,
+        )
+        known = self._of.get(loop)
+        if known is None or known[0] != configuration:
+            known = (configuration, _connect(*configuration))
+            self._of[loop] = known
+        return known[1]
 
 
 def _connect(base_url: str, api_key: str, timeout: float) -> AsyncAnthropic:
@@ -40,10 +45,3 @@ def _connect(base_url: str, api_key: str, timeout: float) -> AsyncAnthropic:
         max_retries=0,
         timeout=httpx2.Timeout(timeout, connect=min(CONNECT_SECONDS, timeout)),
     )
-
-
-async def aclose() -> None:
-    """Close the running loop's client, if it has one."""
-    known = _clients.pop(asyncio.get_running_loop(), None)
-    if known is not None:
-        await known[1].close()

@@ -57,15 +57,7 @@ class Density:
         margin = 1.0 if len(samples) >= _ENOUGH else _FEW
         return math.ceil(received_bytes * max(samples) * margin) + _UNDERWAY
 
-    def forget(self) -> None:
-        """Start anew, as a new process does."""
-        self._samples.clear()
-
-
-density = Density()
-
-
-def cut_short(model: str, usage: TokenUsage, received_bytes: int) -> TokenUsage:
-    """Return the usage of an answer that was cut, from the last report and from what arrived."""
-    received = density.tokens(model, received_bytes)
-    return replace(usage, output_tokens=max(usage.output_tokens, received))
+    def cut_short(self, model: str, usage: TokenUsage, received_bytes: int) -> TokenUsage:
+        """Return the usage of an answer that was cut, from the last report and from what arrived."""
+        received = self.tokens(model, received_bytes)
+        return replace(usage, output_tokens=max(usage.output_tokens, received))

@@ -11,7 +11,6 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from usage.llm.plan import Plan
 
@@ -49,14 +48,6 @@ class Prefixes:
     def _forget_cold(self, now: float) -> None:
         if len(self._warm_until) > 1000:
             self._warm_until = {k: until for k, until in self._warm_until.items() if until > now}
-
-
-_known: WeakKeyDictionary[asyncio.AbstractEventLoop, Prefixes] = WeakKeyDictionary()
-
-
-def prefixes() -> Prefixes:
-    """Return what the running loop knows."""
-    return _known.setdefault(asyncio.get_running_loop(), Prefixes())
 
 
 async def _wait(leader: asyncio.Event) -> None:

@@ -6,17 +6,16 @@ import random
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
-from usage.llm import breaker, compose, failures, reply_cache
+from usage.llm import counting, failures, reply_cache, runtime
 from usage.llm import plan as planning
 from usage.llm.attempt import Attempt, AttemptError
-from usage.llm.client import client
 from usage.llm.failures import LONGEST_WAIT, Failure
 from usage.llm.health import is_configured
 from usage.llm.plan import Plan
@@ -25,16 +24,16 @@ from usage.models import ApiKey, Operation
 
 log = structlog.get_logger(__name__)
 
-COUNT_SECONDS: Final = 2.0  # the free count may delay a call by this much at most
 
-
-async def ask(prompt: Prompt, *, api_key: ApiKey, operation: str, reuse_seconds: int = 0) -> Reply:
+async def ask(
+    prompt: Prompt, *, api_key: ApiKey, operation: Operation, reuse_seconds: int = 0
+) -> Reply:
     """Ask the model and return its whole answer.
 
     Args:
         prompt: What to ask.
         api_key: Whose budget pays.
-        operation: One of `usage.models.Operation`.
+        operation: What the answer is for.
         reuse_seconds: How long the same request of the same key may be given the same answer, at no
             cost; 0 to ask every time.
 
@@ -63,7 +62,7 @@ async def ask(prompt: Prompt, *, api_key: ApiKey, operation: str, reuse_seconds:
 
 
 async def stream(
-    prompt: Prompt, *, api_key: ApiKey, operation: str
+    prompt: Prompt, *, api_key: ApiKey, operation: Operation
 ) -> AsyncGenerator[TextDelta | Reply, None]:
     """Ask the model and yield its answer as it comes, the `Reply` last.
 
@@ -90,13 +89,15 @@ async def stream(
     raise _unavailable(failure)
 
 
-def _plan(prompt: Prompt, model: str, api_key: ApiKey, operation: str, call_id: uuid.UUID) -> Plan:
+def _plan(
+    prompt: Prompt, model: str, api_key: ApiKey, operation: Operation, call_id: uuid.UUID
+) -> Plan:
     context = structlog.contextvars.get_contextvars()
     return planning.plan(
         prompt,
         model=model,
         api_key_id=api_key.pk,
-        operation=Operation(operation),
+        operation=operation,
         call_id=call_id,
         request_id=str(context.get("request_id", "")),
     )
@@ -115,7 +116,7 @@ async def _call(plan: Plan, prompt: Prompt) -> AsyncGenerator[TextDelta | Reply,
             if plan.counted:
                 raise
             # The local bound is coarse; near a limit the provider's own count decides.
-            plan = await counted(plan)
+            plan = await counting.counted(plan)
             if not plan.counted:
                 raise
             async with aclosing(_call(plan, prompt)) as parts:
@@ -143,7 +144,7 @@ async def _call(plan: Plan, prompt: Prompt) -> AsyncGenerator[TextDelta | Reply,
 
 
 def _enter(plan: Plan) -> None:
-    wait = breaker.of(plan.model).wait_seconds()
+    wait = runtime.current().breakers.of(plan.model).wait_seconds()
     if wait > 0:
         raise AttemptError(failures.suspended(wait))
 
@@ -151,20 +152,6 @@ def _enter(plan: Plan) -> None:
 def _pause(failure: Failure, number: int) -> float:
     backoff = 0.5 * 2 ** (number - 1) * random.uniform(0.75, 1)  # noqa: S311  # not a secret
     return min(LONGEST_WAIT, failure.retry_after or backoff)
-
-
-async def counted(plan: Plan) -> Plan:
-    """Return the plan with the provider's free count, or as it is if that cannot be had quickly."""
-    if breaker.of(plan.model).state is not breaker.BreakerState.CLOSED:
-        return plan
-    try:
-        count = await client().messages.count_tokens(
-            **compose.countable(plan.arguments), timeout=COUNT_SECONDS
-        )
-    except failures.EXPECTED as exc:
-        log.warning("count_failed", error=failures.classify(exc).type)
-        return plan
-    return plan.refined(count.input_tokens)
 
 
 def _reply(attempt: Attempt, prompt: Prompt) -> Reply:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
-from usage.llm import breaker
+from usage.llm import runtime
 
 
 def is_configured() -> bool:
@@ -12,11 +12,16 @@ def is_configured() -> bool:
     return bool(settings.ANTHROPIC_API_KEY)
 
 
+def breaker_states() -> dict[str, str]:
+    """Return the state of every model that was called by this process."""
+    return runtime.current().breakers.states()
+
+
 def status() -> dict[str, Any]:
     """Return the provider's state for the health page."""
     if not is_configured():
         return {"status": "not_configured", "fallback": "offline"}
-    states = breaker.states()
+    states = breaker_states()
     usable = states.get(settings.ANTHROPIC_MODEL, "closed") == "closed"
     return {
         "status": "ok" if usable else "degraded",

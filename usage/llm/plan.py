@@ -6,11 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import timezone
 
-from usage.accounting import ledger, prices
-from usage.accounting.ledger import OpenCall, Reservation
-from usage.errors import CallTooLarge, ModelUnavailable
+from usage.accounting import prices
+from usage.errors import CallTooLarge
 from usage.llm import compose, estimate
 from usage.llm.values import Prompt
 from usage.models import ModelPrice, Operation
@@ -21,7 +19,7 @@ class Plan:
     """A request, ready to be reserved and sent."""
 
     arguments: dict[str, Any]
-    api_key_id: int
+    api_key_id: int | None  # None: a plan that is only looked at
     operation: Operation
     call_id: UUID
     request_id: str
@@ -42,32 +40,6 @@ class Plan:
     def one_hour_cache(self) -> bool:
         """Whether any of the input may be billed as a one-hour cache write."""
         return "system" in self.arguments and settings.PROMPT_CACHE_TTL == "1h"
-
-    def reserve(self, attempt: int) -> OpenCall:
-        """Check the call's size and reserve its upper bound; synchronous, for one database hop.
-
-        Raises:
-            CallTooLarge: The call is over a limit of the model or of a single request.
-            BudgetExceeded: It does not fit into what is left.
-            ModelUnavailable: The model has no price.
-        """
-        price = ModelPrice.objects.current(self.model, timezone.localdate())
-        if price is None:
-            raise ModelUnavailable(code="model_unpriced")
-        bound = self.cost_bound(price)
-        self.check(price, bound)
-        return ledger.reserve(
-            Reservation(
-                api_key_id=self.api_key_id,
-                operation=self.operation,
-                model=self.model,
-                price=price,
-                held_usd=bound,
-                call_id=self.call_id,
-                attempt=attempt,
-                request_id=self.request_id,
-            )
-        )
 
     def cost_bound(self, price: ModelPrice) -> Decimal:
         """Return the most that the call may cost."""
@@ -114,7 +86,7 @@ def plan(
     prompt: Prompt,
     *,
     model: str,
-    api_key_id: int,
+    api_key_id: int | None,
     operation: Operation,
     call_id: UUID,
     request_id: str,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fake_claude.protocol import blocks, tokens
 from usage.llm import Prompt, Turn, compose, failures
-from usage.llm.estimate import Density, cut_short, density, input_bound
+from usage.llm.estimate import Density, input_bound
 from usage.llm.reading import Reading
 from usage.models import Outcome
 from usage.money import UsdField, from_pico, to_pico
@@ -119,10 +119,10 @@ def test_the_density_of_an_answer_is_learnt_from_complete_ones():
 
 
 def test_a_cut_answer_has_at_least_the_output_that_was_reported():
-    density.forget()
+    density = Density()
     usage = TokenUsage(output_tokens=40)
-    assert cut_short(MODEL, usage, 10).output_tokens == 40
-    assert cut_short(MODEL, usage, 1000).output_tokens >= 500
+    assert density.cut_short(MODEL, usage, 10).output_tokens == 40
+    assert density.cut_short(MODEL, usage, 1000).output_tokens >= 500
 
 
 def event(**fields):

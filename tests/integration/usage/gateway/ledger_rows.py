@@ -6,7 +6,7 @@ from contextlib import aclosing
 from channels.db import database_sync_to_async as on_database
 
 from usage.llm import Prompt, Turn, stream
-from usage.models import BudgetWindow, UsageRecord
+from usage.models import BudgetWindow, Operation, UsageRecord
 
 SYSTEM = ("Responde en español sobre documentos tributarios electrónicos. " * 80,)
 QUESTION = Prompt(SYSTEM, (Turn("user", "¿Qué es un folio?"),), max_tokens=500)
@@ -38,5 +38,5 @@ async def spent():
 
 
 async def collect(prompt, key):
-    async with aclosing(stream(prompt, api_key=key, operation="chat.reply")) as parts:
+    async with aclosing(stream(prompt, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
         return [part async for part in parts]

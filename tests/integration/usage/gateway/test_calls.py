@@ -20,14 +20,14 @@ from tests.integration.usage.gateway.ledger_rows import (
 )
 from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
 from usage.llm import Prompt, Reply, TextDelta, Turn, ask, stream
-from usage.models import ApiKey, Outcome, State
+from usage.models import ApiKey, Operation, Outcome, State
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 
 async def test_ask_returns_the_answer_and_its_exact_account(fake_claude, key):
     fake_claude.say("Un folio es el número de un documento.")
-    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    reply = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert reply.text == "Un folio es el número de un documento."
     assert reply.stop_reason == "end_turn"
     record = await row()
@@ -51,9 +51,9 @@ async def test_stream_yields_text_as_it_comes_and_the_reply_last(fake_claude, ke
 
 
 async def test_the_second_call_reads_the_stable_prefix_from_the_cache(fake_claude, key):
-    first = await ask(QUESTION, api_key=key, operation="chat.reply")
+    first = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     other = Prompt(SYSTEM, (Turn("user", "¿Y qué es un CAF?"),), max_tokens=500)
-    second = await ask(other, api_key=key, operation="chat.reply")
+    second = await ask(other, api_key=key, operation=Operation.CHAT_REPLY)
     assert first.usage.cache_write_5m_tokens > 512
     assert second.usage.cache_read_tokens > 512
     assert second.cost_usd < first.cost_usd
@@ -68,14 +68,14 @@ async def test_an_answer_that_follows_a_schema_comes_as_data(fake_claude, key):
         "additionalProperties": False,
     }
     prompt = Prompt(SYSTEM, QUESTION.turns, 500, schema=schema)
-    reply = await ask(prompt, api_key=key, operation="dte.review")
+    reply = await ask(prompt, api_key=key, operation=Operation.DTE_REVIEW)
     assert reply.data == {"verdict": "ok"}
 
 
 async def test_without_a_provider_key_nothing_is_asked(fake_claude, key, settings):
     settings.ANTHROPIC_API_KEY = ""
     with pytest.raises(ModelUnavailable):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert not fake_claude.requests
     assert await rows() == []
 
@@ -102,7 +102,7 @@ async def test_a_call_that_is_not_answered_costs_nothing_and_is_settled(
     settings.ANTHROPIC_TIMEOUT = 0.3
     fake_claude.then(script)
     with pytest.raises(ModelUnavailable):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     record = await row()
     assert (record.state, record.outcome, record.error_type) == (State.SETTLED, outcome, error)
     assert record.usage_complete is (script.status != 200)  # whether the provider said it is free
@@ -128,7 +128,7 @@ async def test_a_cut_stream_is_settled_with_the_input_of_its_start_and_the_outpu
             text="Uno dos tres cuatro cinco", ending=ending, after=3, error_type="overloaded_error"
         )
     )
-    async with aclosing(stream(QUESTION, api_key=key, operation="chat.reply")) as parts:
+    async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
         assert [(await anext(parts)).text for _ in range(3)] == ["Uno ", "dos ", "tres "]
         with pytest.raises(ModelUnavailable) as cut:
             await anext(parts)
@@ -145,7 +145,7 @@ async def test_a_cut_stream_is_settled_with_the_input_of_its_start_and_the_outpu
 
 async def test_a_client_that_leaves_stops_the_answer_and_is_settled(fake_claude, key):
     fake_claude.hold()
-    task = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="chat.reply"))
+    task = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY))
     await until(lambda: fake_claude.open_streams)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_stops_the_answer_and_is_settled(fake_claude,
 
 
 async def test_a_generator_that_is_closed_half_way_is_settled(fake_claude, key):
-    async with aclosing(stream(QUESTION, api_key=key, operation="chat.reply")) as parts:
+    async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
         assert isinstance(await anext(parts), TextDelta)
     record = await row()
     assert record.outcome == Outcome.CANCELLED
@@ -170,7 +170,7 @@ async def test_a_retry_is_an_attempt_of_its_own(fake_claude, key, settings):
     fake_claude.then(
         Script(status=529, error_type="overloaded_error"), Script(reset=True), Script()
     )
-    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    reply = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     records = await rows()
     assert [record.outcome for record in records] == ["failed", "failed", "answered"]
     assert [record.attempt for record in records] == [1, 2, 3]
@@ -182,7 +182,7 @@ async def test_five_failures_open_the_breaker_and_then_nothing_leaves(fake_claud
     fake_claude.then(*[Script(status=500)] * 5)
     for _ in range(8):
         with pytest.raises(ModelUnavailable):
-            await ask(QUESTION, api_key=key, operation="chat.reply")
+            await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert len(fake_claude.requests) == 5
 
 
@@ -191,7 +191,7 @@ async def test_a_budget_that_does_not_cover_the_call_refuses_it_with_its_numbers
 ):
     settings.BUDGET_KEY_DAY_USD = Decimal("0.001")
     with pytest.raises(BudgetExceeded) as refusal:
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts["scope"] == "key"
     assert refusal.value.facts["limit_usd"] == "0.001"
     assert Decimal(refusal.value.facts["used_usd"]) == 0
@@ -202,27 +202,27 @@ async def test_a_budget_that_does_not_cover_the_call_refuses_it_with_its_numbers
 async def test_near_a_limit_the_providers_own_count_decides(fake_claude, key, settings):
     """The local bound is over the limit, the true number is not."""
     settings.MAX_TOKENS_PER_REQUEST = 3000
-    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    reply = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert reply.text
     assert len(fake_claude.counted) == 1
 
 
 async def test_an_ordinary_call_is_not_counted_first(fake_claude, key):
-    await ask(QUESTION, api_key=key, operation="chat.reply")
+    await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert not fake_claude.counted
 
 
 async def test_a_call_over_the_limit_of_one_request_never_leaves(fake_claude, key, settings):
     settings.MAX_TOKENS_PER_REQUEST = 600
     with pytest.raises(CallTooLarge) as refusal:
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts["limit_tokens"] == 600
     assert not fake_claude.requests
 
 
 async def test_thinking_comes_first_and_is_not_text(fake_claude, key):
     fake_claude.then(Script(text="Sí.", thinking="El folio es un número correlativo."))
-    reply = await ask(QUESTION, api_key=key, operation="chat.reply")
+    reply = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert reply.text == "Sí."
     assert reply.cost_usd == fake_claude.billed_usd
 
@@ -230,7 +230,7 @@ async def test_thinking_comes_first_and_is_not_text(fake_claude, key):
 async def test_thinking_that_uses_up_max_tokens_leaves_no_answer_but_is_paid(fake_claude, key):
     fake_claude.then(Script(text="Sí.", thinking="palabra " * 600))
     with pytest.raises(ModelUnavailable) as empty:
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert empty.value.get_codes() == "empty_answer"
     record = await row()
     assert (record.outcome, record.stop_reason) == (Outcome.EMPTY, "max_tokens")
@@ -246,7 +246,7 @@ async def test_a_refusal_costs_what_the_provider_bills_for_it(
 ):
     fake_claude.then(Script(text=text, stop_reason="refusal", refusal_category=category))
     with pytest.raises(ModelRefused):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     record = await row()
     assert record.outcome == Outcome.REFUSED
     assert record.cost_usd == fake_claude.billed_usd
@@ -254,8 +254,8 @@ async def test_a_refusal_costs_what_the_provider_bills_for_it(
 
 
 async def test_an_identical_request_is_answered_again_at_no_cost_and_says_so(fake_claude, key):
-    first = await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
-    second = await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    first = await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
+    second = await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     assert (second.text, second.cached, second.cost_usd) == (first.text, True, 0)
     assert not first.cached
     assert len(fake_claude.requests) == 1
@@ -267,20 +267,20 @@ async def test_an_identical_request_is_answered_again_at_no_cost_and_says_so(fak
 
 
 async def test_another_document_model_or_key_is_another_request(fake_claude, key, settings):
-    await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     other = Prompt(SYSTEM, (Turn("user", "¿Otro?"),), 500)
-    await ask(other, api_key=key, operation="dte.review", reuse_seconds=900)
+    await ask(other, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     settings.ANTHROPIC_MODEL = "claude-haiku-5-5"
-    await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)
+    await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     stranger, _ = await on_database(ApiKey.objects.issue)(name="stranger")
-    await ask(QUESTION, api_key=stranger, operation="dte.review", reuse_seconds=900)
+    await ask(QUESTION, api_key=stranger, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     assert len(fake_claude.requests) == 4
 
 
 async def test_an_answer_cut_by_max_tokens_is_not_given_again(fake_claude, key):
     prompt = Prompt(SYSTEM, QUESTION.turns, max_tokens=3)
     for _ in range(2):
-        reply = await ask(prompt, api_key=key, operation="dte.review", reuse_seconds=900)
+        reply = await ask(prompt, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
         assert reply.stop_reason == "max_tokens"
     assert len(fake_claude.requests) == 2
 
@@ -291,13 +291,15 @@ async def test_without_the_reply_cache_the_model_is_asked(fake_claude, key, monk
 
     monkeypatch.setattr("usage.llm.reply_cache.cache.get", away)
     monkeypatch.setattr("usage.llm.reply_cache.cache.set", away)
-    assert (await ask(QUESTION, api_key=key, operation="dte.review", reuse_seconds=900)).text
+    assert (
+        await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
+    ).text
 
 
 async def test_calls_that_start_together_write_a_cold_prefix_once(fake_claude, key):
     prompts = [Prompt(SYSTEM, (Turn("user", f"¿{n}?"),), 100) for n in range(10)]
     replies = await asyncio.gather(
-        *(ask(prompt, api_key=key, operation="dte.review") for prompt in prompts)
+        *(ask(prompt, api_key=key, operation=Operation.DTE_REVIEW) for prompt in prompts)
     )
     reading = [reply for reply in replies if reply.usage.cache_read_tokens > 512]
     assert len(reading) == 9
@@ -307,7 +309,7 @@ async def test_calls_that_start_together_write_a_cold_prefix_once(fake_claude, k
 async def test_the_others_do_not_wait_for_a_first_call_that_fails(fake_claude, key):
     fake_claude.then(Script(status=500))
     results = await asyncio.gather(
-        *(ask(QUESTION, api_key=key, operation="dte.review") for _ in range(3)),
+        *(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW) for _ in range(3)),
         return_exceptions=True,
     )
     assert sum(isinstance(result, Reply) for result in results) == 2
@@ -317,18 +319,18 @@ async def test_nor_for_long_for_one_that_hangs(fake_claude, key, monkeypatch, se
     monkeypatch.setattr("usage.llm.fanout.WAIT_SECONDS", 0.05)
     settings.ANTHROPIC_TIMEOUT = 1
     fake_claude.then(Script(hang=True))
-    hanging = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    hanging = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
     await until(lambda: fake_claude.requests)
-    assert (await ask(QUESTION, api_key=key, operation="dte.review")).text
+    assert (await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW)).text
     with pytest.raises(ModelUnavailable):
         await hanging
 
 
 async def test_a_call_that_still_waits_for_its_turn_leaves_without_being_sent(fake_claude, key):
     fake_claude.delay_start()
-    leader = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    leader = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
     await until(lambda: fake_claude.requests)
-    waiting = asyncio.ensure_future(ask(QUESTION, api_key=key, operation="dte.review"))
+    waiting = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
     async with asyncio.timeout(20):
         while len(await rows()) < 2:  # noqa: ASYNC110  # written by a ledger thread
             await asyncio.sleep(0.01)

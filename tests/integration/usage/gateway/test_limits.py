@@ -7,7 +7,8 @@ import pytest
 from tests.fake_claude import Script
 from tests.integration.usage.gateway.ledger_rows import QUESTION, SYSTEM, row, rows, until
 from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
-from usage.llm import Prompt, Turn, ask, breaker_states, client, status
+from usage.llm import Prompt, Turn, ask, breaker_states, runtime, status
+from usage.models import Operation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -23,7 +24,7 @@ async def test_more_output_than_the_model_can_give_is_refused(fake_claude, key, 
     settings.MAX_TOKENS_PER_REQUEST = 10_000_000
     prompt = Prompt((), QUESTION.turns, max_tokens=128_001)
     with pytest.raises(CallTooLarge) as refusal:
-        await ask(prompt, api_key=key, operation="chat.reply")
+        await ask(prompt, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts == {
         "exceeds": "max_tokens",
         "estimated_tokens": 128_001,
@@ -38,7 +39,7 @@ async def test_more_than_the_models_context_is_refused(fake_claude, key, setting
     settings.MAX_ESTIMATED_COST_PER_REQUEST = None
     prompt = Prompt((), (Turn("user", "palabra " * 550_000),), max_tokens=100)
     with pytest.raises(CallTooLarge) as refusal:
-        await ask(prompt, api_key=key, operation="chat.reply")
+        await ask(prompt, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts["exceeds"] == "context"
     assert not fake_claude.requests
 
@@ -48,7 +49,7 @@ async def test_a_call_dearer_than_one_may_be_is_refused_with_both_numbers(
 ):
     settings.MAX_ESTIMATED_COST_PER_REQUEST = Decimal("0.004")
     with pytest.raises(CallTooLarge) as refusal:
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts["limit_usd"] == "0.004"
     assert Decimal(refusal.value.facts["estimated_cost_usd"]) > Decimal("0.004")
     assert not fake_claude.requests
@@ -58,20 +59,20 @@ async def test_while_the_provider_is_suspected_it_is_not_asked_to_count(fake_cla
     settings.BREAKER_FAILURES, settings.BREAKER_SECONDS = 1, 0.01
     fake_claude.then(Script(status=500))
     with pytest.raises(ModelUnavailable):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     await until(lambda: breaker_states()["claude-sonnet-5-5"] == "half_open")
     settings.BUDGET_KEY_DAY_USD = Decimal("0.000001")
     with pytest.raises(BudgetExceeded):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert not fake_claude.counted
 
 
 async def test_a_prefix_too_short_for_the_cache_is_reported(fake_claude, key, caplog):
     short = Prompt(("Responde breve.",), QUESTION.turns, 100)
-    await ask(short, api_key=key, operation="chat.reply")
+    await ask(short, api_key=key, operation=Operation.CHAT_REPLY)
     assert "prefix_not_cached" in caplog.text
     caplog.clear()
-    await ask(QUESTION, api_key=key, operation="chat.reply")
+    await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert "prefix_not_cached" not in caplog.text
 
 
@@ -80,7 +81,7 @@ async def test_an_answer_cut_before_it_follows_its_schema_is_no_answer_but_is_pa
 ):
     prompt = Prompt(SYSTEM, QUESTION.turns, max_tokens=5, schema=SCHEMA)
     with pytest.raises(ModelUnavailable) as refusal:
-        await ask(prompt, api_key=key, operation="dte.review")
+        await ask(prompt, api_key=key, operation=Operation.DTE_REVIEW)
     assert refusal.value.get_codes() == "invalid_answer"
     assert (await row()).cost_usd == fake_claude.billed_usd > 0
 
@@ -88,26 +89,17 @@ async def test_an_answer_cut_before_it_follows_its_schema_is_no_answer_but_is_pa
 async def test_a_stream_that_ends_before_it_begins_is_not_charged(fake_claude, key):
     fake_claude.then(Script(empty=True))
     with pytest.raises(ModelUnavailable):
-        await ask(QUESTION, api_key=key, operation="chat.reply")
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     record = await row()
     assert (record.outcome, record.error_type, record.cost_usd) == ("cut", "truncated", 0)
     assert not record.usage_complete
 
 
-async def test_a_client_that_was_closed_is_replaced(fake_claude, key):
-    await ask(QUESTION, api_key=key, operation="chat.reply")
-    first = client.client()
-    await client.aclose()
-    await client.aclose()  # nothing left to close
-    await ask(QUESTION, api_key=key, operation="chat.reply")
-    assert client.client() is not first
-
-
 async def test_a_changed_configuration_takes_a_new_client(fake_claude, settings):
-    first = client.client()
-    assert client.client() is first
+    first = runtime.current().clients.get()
+    assert runtime.current().clients.get() is first
     settings.ANTHROPIC_API_KEY = "sk-ant-other"
-    assert client.client() is not first
+    assert runtime.current().clients.get() is not first
 
 
 def test_without_a_key_the_state_says_so(settings):
