@@ -1,42 +1,33 @@
-"""All settings, read once from the environment.
+"""All settings, read once from the environment; aiservice/environment.py says how values are read.
 
-Any variable ``NAME`` may instead be given as ``NAME_FILE``, the path of a file that holds the value
-(Docker and Kubernetes secrets). ``ENVIRONMENT`` is ``production`` unless set: a process that was
+``ENVIRONMENT`` is ``production`` unless set: a process that was
 configured by nobody refuses to start rather than starting insecurely. docs/settings.md lists every
 variable.
 """
 
-from decimal import Decimal
+import os
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
+from aiservice.environment import Environment
 from aiservice.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
 
-env = environ.FileAwareEnv()
+env = Environment(os.environ)
 
-
-def secret(name: str, default: str = "") -> str:
-    """Read a secret; files written by editors and orchestrators often end in a newline."""
-    return str(env.str(name, default=default)).strip()
-
-
-ENVIRONMENT = env.str("ENVIRONMENT", default="production")
-if ENVIRONMENT not in {"production", "development"}:
-    raise ImproperlyConfigured("ENVIRONMENT must be 'production' or 'development'.")
+ENVIRONMENT = env.choice("ENVIRONMENT", "production", "development", default="production")
 PRODUCTION = ENVIRONMENT == "production"
-STATE_DIR = Path(env.str("STATE_DIR", default=str(BASE_DIR / "var")))
+STATE_DIR = env.directory("STATE_DIR", default=BASE_DIR / "var")
 
 # --- Security -------------------------------------------------------------------------------------
 
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
+DEBUG = env.flag("DEBUG", default=False)
+ALLOWED_HOSTS = env.served_names("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
 
 
 def development_secret_key() -> str:
@@ -49,7 +40,7 @@ def development_secret_key() -> str:
     return path.read_text()
 
 
-SECRET_KEY = secret("SECRET_KEY") or ("" if PRODUCTION else development_secret_key())
+SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else development_secret_key())
 
 if PRODUCTION:
     if DEBUG:
@@ -67,14 +58,14 @@ if PRODUCTION:
         raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts served, without wildcards.")
 
 # Reverse proxies in front of the service. 0: the peer address is the client, X-Forwarded-* is ignored.
-TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
+CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=PRODUCTION)
+SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
 # Machines call these, often from inside the cluster: a redirect would hide a misconfigured client
 # that has already sent its key in clear, and probes do not follow it.
 SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(health|ready|live|metrics)$"]
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31_536_000 if PRODUCTION else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = PRODUCTION
 SECURE_HSTS_PRELOAD = PRODUCTION
 SESSION_COOKIE_SECURE = PRODUCTION
@@ -84,12 +75,12 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- Server ---------------------------------------------------------------------------------------
 
-HOST = env.str("HOST", default="127.0.0.1")
-PORT = env.int("PORT", default=8000)
+HOST = env.host("HOST", default="127.0.0.1")
+PORT = env.integer("PORT", default=8000, low=1, high=65_535)
 # How long replies under way may take to end after SIGTERM.
-DRAIN_SECONDS = env.float("DRAIN_SECONDS", default=20)
+DRAIN_SECONDS = env.seconds("DRAIN_SECONDS", default=20)
 # No endpoint takes more: what the server stores of a request before any code of ours sees it.
-MAX_REQUEST_BYTES = env.int("MAX_REQUEST_BYTES", default=40 * 1024 * 1024)
+MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", default=40 * 1024 * 1024, low=1)
 
 # --- Applications ---------------------------------------------------------------------------------
 
@@ -190,11 +181,12 @@ STORAGES = {
 
 def database() -> dict[str, Any]:
     """Build ``DATABASES['default']`` from ``DATABASE_URL``; SQLite in ``STATE_DIR`` without it."""
-    config: dict[str, Any] = env.db_url_config(
-        secret("DATABASE_URL") or f"sqlite:///{STATE_DIR / 'aiservice.sqlite3'}"
-    )
+    config = env.database("DATABASE_URL") or {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": STATE_DIR / "aiservice.sqlite3",
+    }
     if config["ENGINE"].endswith("sqlite3"):
-        if PRODUCTION and not env.bool("ALLOW_SQLITE", default=False):
+        if PRODUCTION and not env.flag("ALLOW_SQLITE", default=False):
             raise ImproperlyConfigured(
                 "Production needs DATABASE_URL=postgres://…; ALLOW_SQLITE=true accepts SQLite "
                 "knowingly, for a single process on a single host."
@@ -212,10 +204,11 @@ def database() -> dict[str, Any]:
         }
     else:
         # Under ASGI every request would open a connection of its own: a pool instead of CONN_MAX_AGE.
+        largest = env.integer("DATABASE_POOL_MAX", default=10, low=1)
         config.setdefault("OPTIONS", {})["pool"] = {
-            "min_size": env.int("DATABASE_POOL_MIN", default=2),
-            "max_size": env.int("DATABASE_POOL_MAX", default=10),
-            "timeout": env.float("DATABASE_POOL_TIMEOUT", default=5),
+            "min_size": env.integer("DATABASE_POOL_MIN", default=min(2, largest), high=largest),
+            "max_size": largest,
+            "timeout": env.seconds("DATABASE_POOL_TIMEOUT", default=5, low=0.01),
         }
     return config
 
@@ -225,18 +218,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache and Redis ------------------------------------------------------------------------------
 
-REDIS_URL = secret("REDIS_URL")
-REDIS_SENTINEL_HOSTS: list[tuple[str, int]] = [
-    (host.rpartition(":")[0] or host, int(host.rpartition(":")[2]) if ":" in host else 26379)
-    for host in env.list("REDIS_SENTINEL_HOSTS", default=[])
-]
-REDIS_MASTER_NAME = env.str("REDIS_MASTER_NAME", default="mymaster")
-REDIS_USERNAME = env.str("REDIS_USERNAME", default="") or None
-REDIS_PASSWORD = secret("REDIS_PASSWORD") or None
-REDIS_SENTINEL_PASSWORD = secret("REDIS_SENTINEL_PASSWORD") or None
-REDIS_DB = env.int("REDIS_DB", default=0)
-REDIS_SOCKET_TIMEOUT = env.float("REDIS_SOCKET_TIMEOUT", default=0.5)
-REDIS_MAX_CONNECTIONS = env.int("REDIS_MAX_CONNECTIONS", default=500)
+REDIS_URL = env.url("REDIS_URL", "redis", "rediss", "unix")
+REDIS_SENTINEL_HOSTS = env.addresses("REDIS_SENTINEL_HOSTS", port=26379)
+REDIS_MASTER_NAME = env.text("REDIS_MASTER_NAME", default="mymaster")
+REDIS_USERNAME = env.text("REDIS_USERNAME") or None
+REDIS_PASSWORD = env.text("REDIS_PASSWORD") or None
+REDIS_SENTINEL_PASSWORD = env.text("REDIS_SENTINEL_PASSWORD") or None
+REDIS_DB = env.integer("REDIS_DB", default=0)
+REDIS_SOCKET_TIMEOUT = env.seconds("REDIS_SOCKET_TIMEOUT", default=0.5, low=0.01)
+REDIS_MAX_CONNECTIONS = env.integer("REDIS_MAX_CONNECTIONS", default=500, low=1)
 
 
 def cache() -> dict[str, Any]:
@@ -305,73 +295,68 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Requests per minute for one API key from one address, and how many may arrive at once.
-RATE_LIMIT_PER_MINUTE = env.int("RATE_LIMIT_PER_MINUTE", default=60)
-RATE_LIMIT_BURST = env.int("RATE_LIMIT_BURST", default=20)
+RATE_LIMIT_PER_MINUTE = env.integer("RATE_LIMIT_PER_MINUTE", default=60)
+RATE_LIMIT_BURST = env.integer("RATE_LIMIT_BURST", default=20, low=1)
 # Processes that share the limit; each takes its part of it while Redis does not answer.
-RATE_LIMIT_PROCESSES = env.int("RATE_LIMIT_PROCESSES", default=1)
+RATE_LIMIT_PROCESSES = env.integer("RATE_LIMIT_PROCESSES", default=1, low=1)
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024, low=1)
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE
 
 # --- Tax documents --------------------------------------------------------------------------------
 
 # Public keys that sign folio authorisations (CAF), as IDK:/path.pem, beside the SII's own 100 and 300.
-DTE_CAF_AUTHORITY_KEYS = env.list("DTE_CAF_AUTHORITY_KEYS", default=[])
+DTE_CAF_AUTHORITY_KEYS = env.words("DTE_CAF_AUTHORITY_KEYS")
 # PEM file with the certificate authorities whose signers are trusted; empty: judged by name only.
-DTE_TRUSTED_CERTIFICATES = env.str("DTE_TRUSTED_CERTIFICATES", default="")
+DTE_TRUSTED_CERTIFICATES = env.text("DTE_TRUSTED_CERTIFICATES")
 # The SII environment that documents are meant for (produccion, certificacion); empty: not judged.
-DTE_ENVIRONMENT = env.str("DTE_ENVIRONMENT", default="")
+DTE_ENVIRONMENT = env.choice("DTE_ENVIRONMENT", "produccion", "certificacion")
 # Days that validations are kept, unless the policy of an API key says otherwise.
-DTE_RETENTION_DAYS = env.int("DTE_RETENTION_DAYS", default=365)
+DTE_RETENTION_DAYS = env.integer("DTE_RETENTION_DAYS", default=365, low=1)
 
 # --- Claude ---------------------------------------------------------------------------------------
 
-ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")  # empty: the service answers offline
-ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", default="https://api.anthropic.com")
-ANTHROPIC_MODEL = env.str("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
+ANTHROPIC_API_KEY = env.text("ANTHROPIC_API_KEY")  # empty: the service answers offline
+ANTHROPIC_BASE_URL = env.url(
+    "ANTHROPIC_BASE_URL", "https", "http", default="https://api.anthropic.com"
+)
+ANTHROPIC_MODEL = env.text("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
 # Asked in this order while the model itself cannot be.
-ANTHROPIC_FALLBACK_MODELS = env.list("ANTHROPIC_FALLBACK_MODELS", default=[])
-ANTHROPIC_TIMEOUT = env.float("ANTHROPIC_TIMEOUT", default=60)  # seconds without any content
-ANTHROPIC_TOTAL_TIMEOUT = env.float("ANTHROPIC_TOTAL_TIMEOUT", default=300)  # seconds for one call
-ANTHROPIC_RETRIES = env.int(
-    "ANTHROPIC_RETRIES", default=2
-)  # of a call that has not begun to answer
+ANTHROPIC_FALLBACK_MODELS = env.words("ANTHROPIC_FALLBACK_MODELS")
+# Seconds without any content, and seconds for one call.
+ANTHROPIC_TIMEOUT = env.seconds("ANTHROPIC_TIMEOUT", default=60, low=0.01)
+ANTHROPIC_TOTAL_TIMEOUT = env.seconds("ANTHROPIC_TOTAL_TIMEOUT", default=300, low=0.01)
+# Further attempts of a call that has not begun to answer.
+ANTHROPIC_RETRIES = env.integer("ANTHROPIC_RETRIES", default=2)
 # "us" keeps inference in the United States, for a tenth more.
-ANTHROPIC_INFERENCE_GEO = env.str("ANTHROPIC_INFERENCE_GEO", default="")
+ANTHROPIC_INFERENCE_GEO = env.choice("ANTHROPIC_INFERENCE_GEO", "us", "global")
 # How long Anthropic keeps the stable prefix of a prompt: "5m", or "1h" at a dearer write.
-PROMPT_CACHE_TTL = env.str("PROMPT_CACHE_TTL", default="5m")
+PROMPT_CACHE_TTL = env.choice("PROMPT_CACHE_TTL", "5m", "1h", default="5m")
 # Consecutive failures of the provider that open the breaker, and the seconds it then stays open.
-BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
-BREAKER_SECONDS = env.float("BREAKER_SECONDS", default=30)
+BREAKER_FAILURES = env.integer("BREAKER_FAILURES", default=5, low=1)
+BREAKER_SECONDS = env.seconds("BREAKER_SECONDS", default=30)
 
 # --- Money ----------------------------------------------------------------------------------------
 
-
-def dollars(text: str) -> Decimal | None:
-    """Read an amount in USD; empty means no limit."""
-    try:
-        return Decimal(text) if text.strip() else None
-    except ArithmeticError as exc:
-        raise ImproperlyConfigured(f"'{text}' is not an amount of dollars, such as 12.50.") from exc
-
-
 # One request may not ask for more than this, whatever its budget.
-MAX_TOKENS_PER_REQUEST = env.int("MAX_TOKENS_PER_REQUEST", default=100_000)
-MAX_ESTIMATED_COST_PER_REQUEST = dollars(env.str("MAX_ESTIMATED_COST_PER_REQUEST", default="1.00"))
+MAX_TOKENS_PER_REQUEST = env.integer("MAX_TOKENS_PER_REQUEST", default=100_000, low=1)
+MAX_ESTIMATED_COST_PER_REQUEST = env.dollars("MAX_ESTIMATED_COST_PER_REQUEST", default="1.00")
 # Budgets where the admin has set none: each key's own, and all keys together.
-BUDGET_KEY_DAY_USD = dollars(env.str("BUDGET_KEY_DAY_USD", default="10"))
-BUDGET_KEY_MONTH_USD = dollars(env.str("BUDGET_KEY_MONTH_USD", default="100"))
-BUDGET_GLOBAL_DAY_USD = dollars(env.str("BUDGET_GLOBAL_DAY_USD", default="50"))
-BUDGET_GLOBAL_MONTH_USD = dollars(env.str("BUDGET_GLOBAL_MONTH_USD", default="500"))
+BUDGET_KEY_DAY_USD = env.dollars("BUDGET_KEY_DAY_USD", default="10")
+BUDGET_KEY_MONTH_USD = env.dollars("BUDGET_KEY_MONTH_USD", default="100")
+BUDGET_GLOBAL_DAY_USD = env.dollars("BUDGET_GLOBAL_DAY_USD", default="50")
+BUDGET_GLOBAL_MONTH_USD = env.dollars("BUDGET_GLOBAL_MONTH_USD", default="500")
 
 # --- Knowledge ------------------------------------------------------------------------------------
 
 # Reorder what was found by meaning, where the optional package is installed (pip extra: semantic).
-KNOWLEDGE_SEMANTIC = env.bool("KNOWLEDGE_SEMANTIC", default=True)
+KNOWLEDGE_SEMANTIC = env.flag("KNOWLEDGE_SEMANTIC", default=True)
 # What builds the model's prompt for the admin's 'try a question' page: (question, hits) -> preview.
 KNOWLEDGE_PROMPT_PREVIEW = "aiservice.preview.preview"
 
 # --- Logs -----------------------------------------------------------------------------------------
 
 LOGGING_CONFIG = "aiservice.logs.configure"
-LOGGING = logging_config(level=env.str("LOG_LEVEL", default="INFO"))
+LOGGING = logging_config(
+    level=env.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", default="INFO")
+)

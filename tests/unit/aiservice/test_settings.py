@@ -2,11 +2,15 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from tests.unit.aiservice.test_settings_reference import variables
 
 pytestmark = pytest.mark.unit
 
@@ -119,9 +123,65 @@ def test_cache_follows_the_sentinels(tmp_path):
         "s.CACHES['default']",
         tmp_path,
         ENVIRONMENT="development",
-        REDIS_SENTINEL_HOSTS="s1:26379,s2:26380,s3",
+        REDIS_SENTINEL_HOSTS="s1:26379, s2:26380,s3",
         REDIS_MASTER_NAME="aiservice",
     )
 
     assert config["LOCATION"] == "redis://aiservice/0"
     assert config["OPTIONS"]["SENTINELS"] == [["s1", 26379], ["s2", 26380], ["s3", 26379]]
+
+
+ODD = ["?!", "-1", "nan", "a b c", "$", "redis://[", "\U0001f4a5"]
+MONEY = {name for name in variables() if name.endswith(("_USD", "_COST_PER_REQUEST"))}
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Execute the settings in this process, with nothing else in the environment."""
+
+    def execute(**variables: str) -> dict[str, object]:
+        base = {"STATE_DIR": str(tmp_path), "ENVIRONMENT": "development"}
+        monkeypatch.setattr(os, "environ", base | variables)
+        module = runpy.run_path(str(ROOT / "aiservice" / "settings.py"))
+        module["LOGGING"] = module["LOGGING"]["root"]
+        return {name: value for name, value in module.items() if name.isupper()}
+
+    return execute
+
+
+def refusal(read, **variables: str) -> str:
+    try:
+        read(**variables)
+    except ImproperlyConfigured as exc:
+        return str(exc)
+    return ""
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("name", sorted(variables()))
+def test_any_value_of_any_variable_is_read_or_refused_by_its_name(read, name, text):
+    sentence = refusal(read, **{name: text})
+    assert not sentence or sentence.startswith(f"{name} takes ")
+
+
+@pytest.mark.parametrize("name", sorted(set(variables()) - {"STATE_DIR", "ENVIRONMENT"}))
+def test_empty_value_is_the_default_and_no_limit_for_money(read, name):
+    assert read(**{name: " \n"}) == read() | ({name: None} if name in MONEY else {})
+
+
+@pytest.mark.parametrize(
+    ("command", "ending"),
+    [(["manage.py", "check"], 1), (["-m", "aiservice.serve"], 1)],
+    ids=["manage.py", "serve"],
+)
+def test_refusal_is_one_sentence(command, ending, tmp_path):
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=ROOT,
+        env={**PRODUCTION, "PATH": os.environ["PATH"], "STATE_DIR": str(tmp_path), "PORT": "http"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ending
+    assert done.stderr == "PORT takes a whole number from 1 to 65535, not 'http'.\n"

@@ -30,9 +30,11 @@ def variables() -> dict[str, object]:
 
 
 def reads_environment(function: ast.expr) -> bool:
-    if isinstance(function, ast.Attribute):
-        return isinstance(function.value, ast.Name) and function.value.id == "env"
-    return isinstance(function, ast.Name) and function.id == "secret"
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "env"
+    )
 
 
 def test_reference_lists_exactly_what_the_settings_read():
