@@ -16,6 +16,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PORT)
+	@echo "Starting: a few seconds"
 	@$(BIN)/python manage.py quickstart
 
 serve: $(VENV)/.base  ## serve in production mode, configured by the environment (docs/settings.md)
@@ -80,7 +81,7 @@ $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed; name yours: make PYTHON=/path/to/python3" >&2; exit 1; fi
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11; name a newer one: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@echo "Creating $(VENV) with $$($(PYTHON) --version): some seconds"
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 # An environment made from another lock is made anew: it may hold what no lock names any more.
@@ -98,6 +99,7 @@ $(VENV)/.base: requirements/base.txt requirements/semantic.txt | $(BIN)/python
 	$(renew)
 	@echo "Installing $<: a minute or two, once"
 	@$(INSTALL) $<
+	@echo "Installing requirements/semantic.txt, 91 MB for search by meaning: a minute, once"
 	@$(INSTALL) requirements/semantic.txt || echo "Searching by words alone: no search by meaning here."
 	$(check)
 	@touch $@

@@ -11,8 +11,10 @@ ends, for a database that does not answer, cannot keep the process from ending.
 import asyncio
 import contextlib
 import faulthandler
+import logging
 import os
 import resource
+import signal
 import sys
 import time
 from typing import Any, Final
@@ -21,6 +23,7 @@ from channels.routing import get_default_application
 from daphne.server import Server  # first: it installs the asyncio reactor that the next line finds
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from twisted.internet import defer
 from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
@@ -46,6 +49,8 @@ HANG_UP_SECONDS: Final = 5.0
 # What threads may still take after that. Python itself would wait for them without end.
 EXIT_SECONDS: Final = 10.0
 GOING_AWAY: Final = 1001  # RFC 6455 §7.4.1
+
+logger = logging.getLogger(__name__)
 
 
 class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
@@ -102,6 +107,13 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
     async def drain(self) -> None:
         """Stop accepting, let replies end, then hang up on what is left."""
         self.draining.set()
+        signal.signal(signal.SIGINT, leave)
+        if open_replies := len(self.running()):
+            logger.info(
+                "draining: %d open, which may take %g s more; Ctrl-C again ends at once",
+                open_replies,
+                self.drain_seconds,
+            )
         for port in self.ports:
             port.stopListening()
         for protocol in self.running():
@@ -132,6 +144,11 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
             if not self.running() and not any(transport.connected for transport in self.flushing):
                 return
             await asyncio.sleep(0.05)
+
+
+def leave(*_: object) -> None:
+    """End at once, at the second Ctrl-C; the next start settles what this leaves open."""
+    os._exit(128 + signal.SIGINT)
 
 
 def hang_up(protocol: Any) -> None:
@@ -204,8 +221,15 @@ def explain(host: str, port: int, failure: Failure) -> str:
 
 
 def main() -> None:
-    """Serve on the address that the environment names."""
-    serve(settings.HOST, settings.PORT)
+    """Serve on the address that the environment names.
+
+    Raises:
+        SystemExit: A setting cannot be used; its sentence says which one and what it takes.
+    """
+    try:
+        serve(settings.HOST, settings.PORT)
+    except ImproperlyConfigured as exc:
+        sys.exit(str(exc))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Its arguments: PORT DRAIN_SECONDS EXIT_SECONDS LOG.
 """
 
+import logging
 import sys
 import threading
 import time
@@ -77,6 +78,7 @@ def note(line: str) -> None:
 if __name__ == "__main__":
     port, drain_seconds, exit_seconds, notes = sys.argv[1:]
     log = Path(notes)
+    logging.basicConfig(level=logging.INFO)
     server = DrainingServer(
         application,
         drain_seconds=float(drain_seconds),

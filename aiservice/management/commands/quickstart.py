@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shlex
 import socket
 import sys
 from argparse import ArgumentParser
@@ -46,6 +47,10 @@ class Command(BaseCommand):
             raise CommandError("quickstart is for development; see docs/operations.md.")
         if not prepare_only:
             require_free_address(settings.HOST, settings.PORT)
+        self.stdout.write(
+            "Preparing database and knowledge: seconds; at the first start up to a minute"
+        )
+        self.stdout.flush()
         call_command("migrate", verbosity=0)
         self.stdout.write("Knowledge ", ending="")
         with quiet("knowledge"):
@@ -113,9 +118,19 @@ def base_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def manage_command() -> str:
+    """Return what to type in another shell, with the variables that decide on the database."""
+    variables = ""
+    if settings.STATE_DIR != settings.BASE_DIR / "var":
+        variables += f"STATE_DIR={shlex.quote(str(settings.STATE_DIR))} "
+    if settings.DATABASES["default"]["NAME"] != settings.STATE_DIR / "aiservice.sqlite3":
+        variables += "DATABASE_URL=… "  # it may hold a password
+    return f"{variables}{shlex.quote(sys.executable)} manage.py"
+
+
 def guide(credentials: Credentials, url: str) -> str:
     """Say what to try next."""
-    manage = f"{sys.executable} manage.py"
+    manage = manage_command()
     if credentials.key:
         key = f"export KEY={credentials.key}    # shown once, stored hashed"
     else:

@@ -1,8 +1,11 @@
 """What `make run` prepares and says, and that it says it once."""
 
 import io
+import os
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,8 @@ from aiservice.management.commands.quickstart import base_url
 from knowledge.models import Document
 from usage.access.keys import find_key
 from usage.models import ApiKey
+
+ROOT = Path(__file__).parents[3]
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
@@ -50,6 +55,49 @@ def test_second_start_makes_nothing_and_says_how_to_get_new_secrets():
     assert get_user_model().objects.count() == 1
     assert "manage.py create_api_key" in output
     assert "manage.py changepassword admin" in output
+
+
+def test_printed_command_works_as_printed_wherever_the_state_is(tmp_path):
+    environment = {
+        "PATH": os.environ["PATH"],
+        "STATE_DIR": str(tmp_path / "a b#c?%20"),
+        "PORT": "8123",
+    }
+    for _ in range(2):
+        output = run([sys.executable, "manage.py", "quickstart", "--prepare-only"], environment)
+    assert "http://127.0.0.1:8123/" in output
+    command = found(r"another one: (.+ create_api_key NAME)", output)
+    # As it would be typed into another shell, which knows nothing of the first one's variables.
+    assert "ai_" in run(["sh", "-c", command], {"PATH": os.environ["PATH"]})
+
+
+def run(command: list[str], environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"no database at all. " * 100, "file is not a database"), (None, "no such table")],
+    ids=["other file", "empty"],
+)
+def test_database_that_is_none_is_said_in_one_line(tmp_path, content, reason):
+    path = tmp_path / "file"
+    path.write_bytes(content or b"")
+    done = subprocess.run(
+        [sys.executable, "manage.py", "create_api_key", "NAME"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"The database cannot be used: {reason}")
 
 
 def test_a_lost_key_is_not_stored_in_clear():

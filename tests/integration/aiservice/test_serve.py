@@ -111,6 +111,14 @@ def test_sigterm_without_connections_ends_at_once(patient):
     assert patient.stop() == 0
 
 
+def test_ctrl_c_says_that_it_drains_and_a_second_one_ends_at_once(patient):
+    with patient.open("/hangs"):
+        patient.process.send_signal(signal.SIGINT)
+        servers.wait_until(lambda: "draining: 1 open" in patient.log.read_text(), patient.process)
+        patient.process.send_signal(signal.SIGINT)
+        assert patient.process.wait(5) == 130
+
+
 def test_sigterm_waits_for_no_thread_that_never_ends_and_says_where_it_is(tmp_path):
     server = SlowServer(tmp_path, drain_seconds=0, exit_seconds=0.5)
     assert httpx2.get(f"http://127.0.0.1:{server.port}/blocks").text == "a thread is busy"
