@@ -3,8 +3,10 @@
 from django.urls import path
 
 from dte import views
+from dte.ordenes.views import MatchOrderView
 
 urlpatterns = [
+    path("api/ai/reception/match_po", MatchOrderView.as_view(), name="dte-match-po"),
     path("api/ai/validate", views.LegacyValidateView.as_view(), name="dte-validate-legacy"),
     path("api/dte/validate", views.ValidateView.as_view(), name="dte-validate"),
     path("api/dte/validations", views.ValidationsView.as_view(), name="dte-validations"),

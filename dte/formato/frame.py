@@ -9,7 +9,6 @@ from typing import Any
 
 from lxml import etree
 
-from dte.formato.elements import local_name, source_line
 from dte.formato.namespaces import SII, XMLDSIG, XSI
 from dte.formato.outline import Field
 from dte.formato.reading import (
@@ -22,6 +21,8 @@ from dte.formato.reading import (
     UNORDERED,
     Problem,
     XmlReader,
+    local_name,
+    source_line,
 )
 from dte.formato.values import compile_check
 

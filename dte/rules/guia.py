@@ -4,9 +4,7 @@ from datetime import date
 
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import OBJECTED, WARNED, Context, Faults, family, rule
-
-family("GUI", "Guía de despacho")
+from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
 
 TRANSFER = "Encabezado/IdDoc/IndTraslado"
 EXPORT_GUIDE = "Encabezado/Emisor/GuiaExport"

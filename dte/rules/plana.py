@@ -2,15 +2,13 @@
 
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import LEGACY, Context, Faults, family, rule
-
-family("LEG", "Forma plana")
+from dte.rules.registry import LEGACY, Context, Faults, rule
 
 
 @rule(
     "LEG-01",
     title="La forma plana no trae los datos mínimos o su tipo es incorrecto.",
-    message="{campo} {problema}.",
+    message="{field} {problem}.",
     fix="Incluya tipo_dte, rut_emisor, rut_receptor, monto_total, fecha_emision e items.",
     source="Validación de entrada del servicio anterior",
     sii="n/a",
@@ -20,7 +18,7 @@ family("LEG", "Forma plana")
 )
 def flat_form_is_complete(dte: Dte, ctx: Context) -> Faults:
     for problem in dte.problems:
-        yield Fault(problem.path, campo=problem.path, problema=problem.text)
+        yield Fault(problem.path, field=problem.path, problem=problem.text)
 
 
 @rule(

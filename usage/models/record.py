@@ -26,6 +26,7 @@ class Operation(models.TextChoices):
 
     CHAT_REPLY = "chat.reply", "respuesta de chat"
     DTE_REVIEW = "dte.review", "revisión de DTE"
+    ORDER_MATCH = "dte.match_po", "calce con orden de compra"
     CACHE_WARM = "cache.warm", "precalentamiento de caché"
 
 

@@ -1,0 +1,83 @@
+"""Reception over HTTP: which purchase order a received document bills."""
+
+from typing import Any, Final, cast
+
+from channels.db import database_sync_to_async
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dte.intake import parse_submission, take_body
+from dte.ordenes.choice import choose
+from dte.ordenes.matching import match
+from dte.ordenes.reading import read_request
+from usage import llm
+from usage.accounting.ledger import record_offline
+from usage.http.metered import MeteredAPIView
+from usage.http.openapi import RefusalSerializer
+from usage.models import ApiKey, Operation
+
+TAGS: Final = ["Recepción"]
+
+
+class MatchRequestSerializer(serializers.Serializer[Any]):
+    """What is asked; fields under the names that Odoo uses."""
+
+    dte_data = serializers.DictField(
+        help_text="El documento recibido: partner_vat, partner_name, total_amount, date, reference, lines."
+    )
+    pending_pos = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="Las órdenes abiertas: id, name, partner_name, amount_total, date_order, lines.",
+    )
+    company_id = serializers.IntegerField(required=False)
+
+
+class LineMatchSerializer(serializers.Serializer[Any]):
+    """A line of the document and the line of the order it bills; positions count from 0."""
+
+    dte_line = serializers.IntegerField(help_text="Posición en dte_data.lines, desde 0.")
+    po_line = serializers.IntegerField(help_text="Posición en las líneas de la orden, desde 0.")
+    confidence = serializers.IntegerField(min_value=0, max_value=100)
+    po_line_id = serializers.JSONField(help_text="El id de la línea de la orden, si lo trae.")
+    dte_name = serializers.CharField()
+    po_name = serializers.CharField()
+
+
+class MatchSerializer(serializers.Serializer[Any]):
+    """The answer."""
+
+    matched_po_id = serializers.JSONField(help_text="Uno de los id dados, o null.")
+    confidence = serializers.IntegerField(
+        min_value=0, max_value=100, help_text="Desde 90, segura; bajo 50 no se propone orden."
+    )
+    reasoning = serializers.CharField()
+    line_matches = LineMatchSerializer(many=True)
+
+
+class MatchOrderView(MeteredAPIView):
+    """``POST /api/ai/reception/match_po``: the path and fields that Odoo clients already use."""
+
+    @extend_schema(
+        operation_id="match_purchase_order",
+        summary="Calzar un documento recibido con una orden de compra",
+        description="Primero por reglas: proveedor, montos, fechas, orden nombrada y líneas. Si dos "
+        "órdenes quedan cerca y la IA está disponible, ella elige entre esas; nunca otra.",
+        tags=TAGS,
+        request=MatchRequestSerializer,
+        parameters=[OpenApiParameter("ai", str, enum=["auto", "never"], default="auto")],
+        responses={200: MatchSerializer, 400: RefusalSerializer},
+    )
+    async def post(self, request: Request) -> Response:
+        """Answer from the evidence; ask Claude only between orders that it leaves close."""
+        api_key = cast(ApiKey, request.auth)
+        body = parse_submission(take_body(request._request)).json
+        bill, orders = read_request(body)
+        found, usage_id = match(bill, orders), None
+        wanted = request.query_params.get("ai", "auto") != "never"
+        if len(found.close) > 1 and wanted and llm.is_configured():
+            found, usage_id = await choose(found, bill, api_key)
+        if usage_id is None:
+            await database_sync_to_async(record_offline)(api_key, Operation.ORDER_MATCH)
+        return Response(found.as_dict())
