@@ -23,7 +23,7 @@ def preview(question: str, hits: Sequence[Hit]) -> PromptPreview:
         question: What a user would ask.
         hits: The passages that would go with it.
     """
-    specialist = plugins.choose(question)
+    specialist = plugins.choose(question).specialist
     request = prompt.build(specialist, [], prompt.user_turn(question, hits, {}))
     appraisal = async_to_sync(llm.appraise)(request, api_key=None, count=True)
     parts = [*request.system, *(turn.text for turn in request.turns)]

@@ -91,7 +91,7 @@ def open_exchange(question: Question) -> Exchange:
         earlier = _answered(conversation)
         specialist = plugins.choose(
             question.text, conversation.user_context, conversation.specialist
-        )
+        ).specialist
         previous = earlier[-1].question if earlier else ""
         hits = find_passages(question.text, specialist, previous=previous)
         if not hits:

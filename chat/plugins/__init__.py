@@ -1,73 +1,116 @@
 """Specialists, one per Odoo module, and how a question finds its own.
 
 The choice is a plain function of the message, the caller's context and who answered last: the same
-question always goes to the same specialist, and the answer says to which. To add one, write a module
-beside these with a ``SPECIALIST``, its prompt in ``prompts/``, and list it here.
+question always goes to the same specialist, and the answer says to which and why. To add one, write a
+file in ``specialists/``, or install a package with one (`chat.plugins.registry`).
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from chat.plugins import account, dte, general, hr_payroll, purchase, stock
-from chat.plugins.specialist import Specialist, fold, read_prompt
+from chat.plugins.registry import Registry, installed_registry
+from chat.plugins.selection import Selector
+from chat.plugins.specialist import Specialist
 
 __all__ = [
     "COMMON_INSTRUCTIONS",
-    "SPECIALISTS",
+    "Choice",
     "Specialist",
     "by_name",
     "choose",
+    "everyone",
     "status",
     "title_of",
 ]
 
-# In order of precedence: the first of those with an equal score answers.
-SPECIALISTS: Final = (
-    dte.SPECIALIST,
-    account.SPECIALIST,
-    purchase.SPECIALIST,
-    stock.SPECIALIST,
-    hr_payroll.SPECIALIST,
-)
-FALLBACK: Final = general.SPECIALIST
-
 # What all of them share. It comes first in the request, so one cached copy serves every specialist.
-COMMON_INSTRUCTIONS: Final = read_prompt("common")
+# Changing it empties the provider's caches of it.
+COMMON_INSTRUCTIONS: Final = (
+    (Path(__file__).parent / "common.md").read_text(encoding="utf-8").strip()
+)
 
-# A change of specialist changes the system prompt, and with it the whole cached prefix of the
-# conversation: it takes a clearly better match, not one word, to change in mid-conversation.
-_CLEARLY_BETTER: Final = 2
+# What a message must say for a specialist before it is theirs. Tuned on tests/unit/chat/data/specialists.yaml.
+_ENOUGH: Final = 0.6
+# What the module that the caller is working in adds, in a conversation's first message.
+_CONTEXT: Final = 2.0
+# How much better another must fit to take over: a change sends its instructions once more.
+_CLEARLY_BETTER: Final = 1.5
+
+Reason = Literal["message", "context", "conversation", "fallback"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Who answers, and what decided it."""
+
+    specialist: Specialist
+    reason: Reason
+
+    @property
+    def explanation(self) -> str:
+        """Why, in Spanish, for people."""
+        return {
+            "message": "por el tema de la pregunta",
+            "context": "por el módulo en que trabaja",
+            "conversation": "porque venía respondiendo esta conversación",
+            "fallback": "porque la pregunta no es de una sola especialidad",
+        }[self.reason]
 
 
 def choose(
     message: str, user_context: Mapping[str, Any] | None = None, current: str = ""
-) -> Specialist:
-    """Return the specialist for a message.
+) -> Choice:
+    """Choose the specialist for a message.
 
     Args:
         message: The user's question.
-        user_context: What the caller says about the user; a module or model in it counts like a
-            word of the conversation's first message.
+        user_context: What the caller says about the user; a module or model in it counts in the
+            conversation's first message.
         current: Name of the specialist who answered the conversation's last question, who keeps it
             unless the message clearly belongs to another.
     """
-    folded = fold(message)
-    scores = {s.name: s.score(folded) for s in SPECIALISTS}
-    keeper = by_name(current)
+    known = installed_registry()
+    scores = _selector().scores(message)
+    keeper = known.by_name(current) if current else None
+    named = _named(known, user_context or {}) if keeper is None else None
+    said = max(known.everyone, key=lambda one: scores[one.name])  # max keeps the first of equals
+    if named is not None:
+        scores[named.name] += _CONTEXT
+    best = max(known.everyone, key=lambda one: scores[one.name])
+    clear = scores[best.name] >= _ENOUGH
     if keeper is not None:
-        best = max(SPECIALISTS, key=lambda s: scores[s.name])  # max keeps the first of equals
-        own = scores.get(keeper.name, 0)
-        margin = _CLEARLY_BETTER if own else 1
-        return best if scores[best.name] - own >= margin else keeper
-    for specialist in SPECIALISTS:
-        scores[specialist.name] += specialist.is_named_by(user_context or {})
-    best = max(SPECIALISTS, key=lambda s: scores[s.name])
-    return best if scores[best.name] else FALLBACK
+        if clear and best is not known.fallback and _leads(scores, best, keeper):
+            return Choice(best, "message")
+        return Choice(keeper, "message" if clear and best is keeper else "conversation")
+    if clear:
+        return Choice(best, "message" if best is said else "context")
+    return Choice(known.fallback, "fallback")
+
+
+def _named(known: Registry, user_context: Mapping[str, Any]) -> Specialist | None:
+    return next((one for one in known.specialists.values() if one.is_named_by(user_context)), None)
+
+
+def _leads(scores: Mapping[str, float], best: Specialist, other: Specialist) -> bool:
+    return scores[best.name] - scores[other.name] >= _CLEARLY_BETTER
+
+
+@cache
+def _selector() -> Selector:
+    return Selector(installed_registry().everyone)
+
+
+def everyone() -> tuple[Specialist, ...]:
+    """Return all specialists, the one for everything else last."""
+    return installed_registry().everyone
 
 
 def by_name(name: str) -> Specialist | None:
-    """Return a specialist by its name, or None."""
-    return next((s for s in (*SPECIALISTS, FALLBACK) if s.name == name), None)
+    """Return a specialist by its name or a former one, or None."""
+    return installed_registry().by_name(name)
 
 
 def title_of(name: str) -> str:
@@ -77,10 +120,13 @@ def title_of(name: str) -> str:
 
 
 def status() -> dict[str, Any]:
-    """Describe the registry for ``/health``."""
-    everyone = (*SPECIALISTS, FALLBACK)
-    return {
-        "status": "ok",
-        "count": len(everyone),
-        "plugins": [{"name": s.name, "module": s.module, "title": s.title} for s in everyone],
+    """Describe the registry for ``/health``; degraded when an installed specialist was skipped."""
+    known = installed_registry()
+    report: dict[str, Any] = {
+        "status": "degraded" if known.broken else "ok",
+        "count": len(known.everyone),
+        "plugins": [
+            {"name": one.name, "module": one.module, "title": one.title} for one in known.everyone
+        ],
     }
+    return report | ({"broken": known.broken} if known.broken else {})

@@ -1,70 +1,88 @@
-"""What a specialist is: a declaration, no behaviour of its own beyond recognising its questions."""
+"""What a specialist is: one Markdown file, front matter and instructions, and no behaviour of its own."""
 
-import re
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-_PROMPTS: Final = Path(__file__).parent / "prompts"
+import yaml
+
+_FENCE: Final = "---\n"
+_REQUIRED: Final = ("name", "module", "title")
+_LISTS: Final = ("former_names", "odoo_names", "knowledge_modules", "vocabulary", "examples")
 
 # Fields of ``user_context`` by which Odoo clients say where the user is.
 _CONTEXT_FIELDS: Final = ("plugin", "module", "active_module", "active_model", "context_model")
 
 
-def read_prompt(name: str) -> str:
-    """Return a prompt of this package. Changing one empties the provider's caches of it."""
-    return (_PROMPTS / f"{name}.md").read_text(encoding="utf-8").strip()
-
-
-def fold(text: str) -> str:
-    """Return the text in lower case without accents, the way people type in a hurry."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+class InvalidSpecialistError(ValueError):
+    """A specialist's file is not one."""
 
 
 @dataclass(frozen=True)
 class Specialist:
-    """One specialist, per Odoo module, with its instructions in ``prompts/<name>.md``.
+    """One specialist, for one Odoo module.
 
     Attributes:
         name: Stable name, reported as ``plugin_used``.
         module: The Odoo module it answers for.
         title: Its name for people.
-        patterns: Regular expressions over the folded message; each one that occurs counts once.
+        instructions: Its part of the system prompt, in Spanish. Changing it empties the provider's
+            caches of it.
+        former_names: Names under which earlier versions stored it.
         odoo_names: Modules and models in ``user_context`` that mean this specialist.
         knowledge_modules: Modules of the knowledge base whose passages win a tie.
+        vocabulary: Words and phrases of its trade.
+        examples: Questions that belong to it, as people ask them.
     """
 
     name: str
     module: str
     title: str
-    patterns: tuple[str, ...]
-    odoo_names: frozenset[str] = frozenset()
-    knowledge_modules: tuple[str, ...] = field(default=())
+    instructions: str
+    former_names: tuple[str, ...] = ()
+    odoo_names: tuple[str, ...] = ()
+    knowledge_modules: tuple[str, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
-    @cached_property
-    def instructions(self) -> str:
-        """Its part of the system prompt, ``prompts/<name>.md``, in Spanish."""
-        return read_prompt(self.name)
+    @classmethod
+    def read(cls, path: Path) -> "Specialist":
+        """Read a specialist from its file.
 
-    @cached_property
-    def _compiled(self) -> tuple[re.Pattern[str], ...]:
-        return tuple(re.compile(rf"\b(?:{pattern})\b") for pattern in self.patterns)
-
-    def score(self, folded_message: str) -> int:
-        """Return how many of the patterns occur in a message passed through `fold`."""
-        return sum(1 for pattern in self._compiled if pattern.search(folded_message))
+        Raises:
+            InvalidSpecialistError: The file has no front matter, lacks a field, or has one too many.
+        """
+        text = path.read_text(encoding="utf-8")
+        head, fence, instructions = text.removeprefix(_FENCE).partition(f"\n{_FENCE}")
+        if not text.startswith(_FENCE) or not fence:
+            raise InvalidSpecialistError(f"{path.name}: no front matter between two lines of ---")
+        try:
+            fields = yaml.safe_load(head)
+        except yaml.YAMLError as exc:
+            raise InvalidSpecialistError(f"{path.name}: {exc}") from None
+        return cls(**_checked(fields, path.name), instructions=instructions.strip())
 
     def is_named_by(self, user_context: Mapping[str, Any]) -> bool:
         """Tell whether the caller's context points at this specialist's module or model."""
         named = {
-            user_context.get(key) for key in _CONTEXT_FIELDS if _is_text(user_context.get(key))
+            value for key in _CONTEXT_FIELDS if isinstance(value := user_context.get(key), str)
         }
-        return not named.isdisjoint({self.name, self.module, *self.odoo_names})
+        return not named.isdisjoint({self.name, self.module, *self.former_names, *self.odoo_names})
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _checked(fields: Any, file: str) -> dict[str, Any]:
+    if not isinstance(fields, dict):
+        raise InvalidSpecialistError(f"{file}: the front matter is not a mapping")
+    if unknown := set(fields) - {*_REQUIRED, *_LISTS}:
+        raise InvalidSpecialistError(f"{file}: unknown field {sorted(unknown)[0]}")
+    for name in _REQUIRED:
+        if not isinstance(fields.get(name), str) or not fields[name].strip():
+            raise InvalidSpecialistError(f"{file}: {name} must be a text")
+    lists: dict[str, tuple[str, ...]] = {}
+    for name in _LISTS:
+        values = fields.get(name) or []
+        if not isinstance(values, list):
+            raise InvalidSpecialistError(f"{file}: {name} must be a list")
+        lists[name] = tuple(str(value) for value in values)  # YAML reads 33 as a number
+    return {name: fields[name].strip() for name in _REQUIRED} | lists

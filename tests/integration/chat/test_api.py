@@ -65,7 +65,7 @@ def test_an_answer_has_the_fields_that_existing_clients_read(
     assert response.status_code == 200
     assert body.keys() >= ANSWER_FIELDS
     assert body["session_id"] == "odoo-7"
-    assert body["plugin_used"] == "dte"
+    assert body["plugin_used"] == "l10n_cl_dte"
     assert body["plugin_title"] == "Facturación electrónica (DTE)"
     assert body["tokens_used"].keys() == TOKEN_FIELDS
     assert 0 <= body["confidence"] <= 100

@@ -84,7 +84,7 @@ def test_what_changes_stands_behind_what_stays(api_client: APIClient, fake_claud
     ask(api_client, "¿Y qué pasa si vencen?", session_id="s", user_context={"module": "account"})
 
     first, second = fake_claude.requests
-    specialist = plugins.choose(QUESTION)
+    specialist = plugins.choose(QUESTION).specialist
     system = [texts([block]) for block in second["system"]]
     assert system == [plugins.COMMON_INSTRUCTIONS, specialist.instructions]
     assert first["system"] == second["system"]

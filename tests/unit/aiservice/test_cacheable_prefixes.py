@@ -2,7 +2,7 @@
 
 import pytest
 
-from chat.plugins import COMMON_INSTRUCTIONS, FALLBACK, SPECIALISTS
+from chat import plugins
 from dte.review import _SYSTEM, _digest
 from usage.accounting import prices
 
@@ -33,5 +33,5 @@ def test_the_prefix_of_a_review_is_cacheable(model):
 
 @pytest.mark.parametrize("model", sorted(MINIMUM))
 def test_the_prefix_of_every_specialist_is_cacheable(model):
-    for specialist in {*SPECIALISTS, FALLBACK}:
-        assert least_tokens(COMMON_INSTRUCTIONS, specialist.instructions) >= MINIMUM[model]
+    for specialist in plugins.everyone():
+        assert least_tokens(plugins.COMMON_INSTRUCTIONS, specialist.instructions) >= MINIMUM[model]

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.unit
 
 
 def test_the_system_prompt_depends_on_nothing_but_the_specialist():
-    specialist = plugins.choose("factura")
+    specialist = plugins.choose("factura").specialist
 
     first = prompt.build(specialist, [], prompt.user_turn("a", [hit()], {"module": "stock"}))
     second = prompt.build(specialist, [Turn("user", "x"), Turn("assistant", "y")], "b")
@@ -20,7 +20,10 @@ def test_the_system_prompt_depends_on_nothing_but_the_specialist():
 
 
 def test_another_specialist_takes_over_inside_a_turn_and_the_prefix_stays():
-    opening, other = plugins.choose("factura"), plugins.choose("bodega inventario picking")
+    opening, other = (
+        plugins.choose("factura").specialist,
+        plugins.choose("bodega inventario picking").specialist,
+    )
     assert other.name != opening.name
 
     taking = prompt.handover(other, opening)
@@ -36,7 +39,7 @@ def test_another_specialist_takes_over_inside_a_turn_and_the_prefix_stays():
 def test_history_comes_before_the_new_turn_unchanged():
     history = [Turn("user", "antes"), Turn("assistant", "respuesta")]
 
-    built = prompt.build(plugins.choose("x"), history, "ahora")
+    built = prompt.build(plugins.choose("x").specialist, history, "ahora")
 
     assert built.turns == (*history, Turn("user", "ahora"))
 
