@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from dte.documents.document import TYPE_NAMES
+from dte.formato.tipos import TYPE_NAMES
 from dte.history.statistics import frequent_codes, precision, raised_codes
 from dte.models import KeyPolicy, RaisedCode, Validation
 

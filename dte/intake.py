@@ -18,6 +18,7 @@ from dte.judging.verdict import decide
 from dte.parsing.json import is_odd, parse_json
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import MAX_BYTES
+from dte.rules.engine import finding_of
 from dte.rules.registry import Context, Environment, History, Mode
 from usage.errors import Refusal, error_body
 
@@ -33,12 +34,12 @@ class UnreadableDocument(Refusal):
     status_code: int = status.HTTP_400_BAD_REQUEST
 
     def __init__(self, reason: Unreadable) -> None:
-        verdict = decide([reason.finding], "json")
+        finding = finding_of(reason)
         super().__init__(
-            reason.finding.message,
-            reason.finding.code,
-            **verdict.as_dict(),
-            findings=[reason.finding.as_dict()],
+            finding.message,
+            finding.code,
+            **decide([finding], "json").as_dict(),
+            findings=[finding.as_dict()],
         )
 
     def body(self) -> dict[str, Any]:
@@ -53,7 +54,7 @@ class DocumentTooLarge(UnreadableDocument):
 
     def __init__(self, size: int | None, limit: int = MAX_BYTES) -> None:
         what = f"pesa {size} bytes y el máximo es {limit}" if size else f"pesa más de {limit} bytes"
-        super().__init__(Unreadable("XML-07", what=what))
+        super().__init__(Unreadable("XML-07", exceso=what))
 
 
 @dataclass(frozen=True, slots=True)

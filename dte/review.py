@@ -15,7 +15,8 @@ import structlog
 from channels.db import database_sync_to_async
 from django.utils import timezone
 
-from dte.documents.document import TYPE_NAMES, Dte
+from dte.documents.document import Dte
+from dte.formato.tipos import TYPE_NAMES
 from dte.intake import UseOfAI
 from dte.judging.report import Judged, Report
 from dte.models import Validation

@@ -17,7 +17,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedEntry:
     """What was said of one entry, against what should have been."""
 
     entry: dict[str, Any]
@@ -60,12 +60,12 @@ class Outcome:
         return "; ".join(parts)
 
 
-def judge_corpus(folder: Path) -> list[Outcome]:
+def judge_corpus(folder: Path) -> list[JudgedEntry]:
     """Judge every entry of a corpus."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     allowed = frozenset(manifest.get("global_allowed_codes", ()))
     return [
-        Outcome(entry, *judge_file(folder, entry), allowed)
+        JudgedEntry(entry, *judge_file(folder, entry), allowed)
         for entry in manifest["entries"]
         if "expected_codes" in entry
     ]
@@ -87,7 +87,7 @@ def judge_file(folder: Path, entry: dict[str, Any]) -> tuple[frozenset[str], str
         else:
             report = judge_json(parse_json(raw), context, content=raw, odd_text=is_odd(raw))
     except Unreadable as exc:
-        return frozenset({exc.finding.code}), "reject"
+        return frozenset({exc.code}), "reject"
     codes = (found.code for judged in report.everything for found in judged.findings)
     return frozenset(codes), report.recommendation
 

@@ -5,17 +5,17 @@ the input is hostile: nothing here raises because of what a document says.
 """
 
 from dte.crypto.certificate import Certificate, read_certificate
-from dte.crypto.signature import Fault, SignatureCheck
-from dte.crypto.timbre import Check, StampCheck, Status, verify_stamp
+from dte.crypto.signature import Defect, SignatureCheck
+from dte.crypto.timbre import StampCheck, Status, Verification, verify_stamp
 from dte.crypto.xmldsig import verify_document, verify_envelope
 
 __all__ = [
     "Certificate",
-    "Check",
-    "Fault",
+    "Defect",
     "SignatureCheck",
     "StampCheck",
     "Status",
+    "Verification",
     "read_certificate",
     "verify_document",
     "verify_envelope",

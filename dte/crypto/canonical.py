@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from dte.crypto.xml import local
+from dte.formato.elements import local
 from dte.formato.namespaces import XMLDSIG
 
 _ATTRIBUTES = rb'(?:\s[^\s=]+="[^"]*")*'

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 from lxml import etree
 
-from dte.crypto.xml import local
+from dte.formato.elements import local, parse_or_none
 
 # Real stamps take about 1 KB; a larger one would only serve to make the checks expensive.
 MAX_FLAT_CHARS = 8_000
@@ -97,9 +97,5 @@ def literal_text(element: etree._Element, raw: bytes, encoding: str) -> str:
     if not 0 < end - start < MAX_FLAT_CHARS:
         return ""
     literal = flatten(text[start : end + len(name) + 3])
-    try:
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-        read = etree.fromstring(literal, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return ""
-    return literal if flat_text(read) == flat_text(element) else ""
+    read = parse_or_none(literal)
+    return literal if read is not None and flat_text(read) == flat_text(element) else ""

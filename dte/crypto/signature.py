@@ -11,7 +11,7 @@ from lxml import etree
 
 from dte.crypto.certificate import Certificate, read_certificate
 from dte.crypto.rsa import PublicKey, decode_base64, key_from_base64
-from dte.crypto.xml import child, children, local, text
+from dte.formato.elements import child, children, local, parse_or_none, text
 from dte.formato.namespaces import XMLDSIG
 
 C14N: Final = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
@@ -29,8 +29,8 @@ _VALUE = re.compile(rb"<SignatureValue>([^<]*)</SignatureValue>")
 _PARTS = ("SignedInfo", "SignatureValue", "KeyInfo")
 
 
-class Fault(StrEnum):
-    """What can be wrong with a signature; one signature may have several faults."""
+class Defect(StrEnum):
+    """What can be wrong with a signature; one signature may have several defects."""
 
     MISSING = "missing"
     REFERENCE = "reference"
@@ -50,37 +50,37 @@ class Fault(StrEnum):
     """The certificate or the key is not one."""
 
 
-class Faults(dict[Fault, str]):
-    """The faults found, each with the Spanish reason that was noticed first."""
+class Defects(dict[Defect, str]):
+    """The defects found, each with the Spanish reason that was noticed first."""
 
-    def add(self, fault: Fault, reason: str) -> None:
-        """Note a fault unless it is already known."""
-        self.setdefault(fault, reason)
+    def add(self, defect: Defect, reason: str) -> None:
+        """Note a defect unless it is already known."""
+        self.setdefault(defect, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureCheck:
     """The result of checking one XML signature."""
 
-    faults: MappingProxyType[Fault, str]
+    defects: MappingProxyType[Defect, str]
     certificate: Certificate | None = None
 
     @property
     def valid(self) -> bool:
         """Tell whether nothing at all is wrong with it."""
-        return not self.faults
+        return not self.defects
 
     @classmethod
-    def failed(cls, fault: Fault, reason: str) -> "SignatureCheck":
+    def failed(cls, defect: Defect, reason: str) -> "SignatureCheck":
         """Return the check of a signature that could not be looked at further."""
-        return cls(MappingProxyType({fault: reason}))
+        return cls(MappingProxyType({defect: reason}))
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Template:
     """What the signatures of one signer have in common: everything but the three values."""
 
-    faults: MappingProxyType[Fault, str]
+    defects: MappingProxyType[Defect, str]
     key: PublicKey | None
     """KeyInfo/KeyValue/RSAKeyValue."""
     certificate: Certificate | None
@@ -90,7 +90,7 @@ class Form:
 class Signature:
     """A signature taken apart; what is missing or unreadable is None."""
 
-    form: Form
+    template: Template
     uri: str
     """Reference/@URI: what the signature says it signs."""
     digest: bytes | None
@@ -116,7 +116,7 @@ def read_signature(octets: bytes) -> Signature:
     frame.append(octets[position:])
     uri, digest, value = values
     return Signature(
-        form=_form(b"".join(frame)),
+        template=_template(b"".join(frame)),
         uri=uri,
         digest=decode_base64(digest, 200),
         value=decode_base64(value, 2000),
@@ -125,10 +125,10 @@ def read_signature(octets: bytes) -> Signature:
 
 def _read_tree(octets: bytes) -> Signature:
     """Take apart a signature of unusual form (a prefix, a missing part)."""
-    element = _parse(octets)
+    element = parse_or_none(octets)
     reference = child(element, "SignedInfo", "Reference")
     return Signature(
-        form=_read_form(element),
+        template=_read_template(element),
         uri=reference.get("URI", "") if reference is not None else "",
         digest=decode_base64(text(reference, "DigestValue"), 200),
         value=decode_base64(text(element, "SignatureValue"), 2000),
@@ -136,55 +136,47 @@ def _read_tree(octets: bytes) -> Signature:
 
 
 @lru_cache(maxsize=256)
-def _form(frame: bytes) -> Form:
+def _template(frame: bytes) -> Template:
     """Signers sign thousands of documents: their form, key and certificate are read once."""
-    return _read_form(_parse(frame))
+    return _read_template(parse_or_none(frame))
 
 
-def _parse(octets: bytes) -> etree._Element | None:
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-    try:
-        return etree.fromstring(octets, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return None
-
-
-def _read_form(element: etree._Element | None) -> Form:
-    faults = Faults()
+def _read_template(element: etree._Element | None) -> Template:
+    defects = Defects()
     info = child(element, "SignedInfo")
     if element is None or info is None:
-        faults.add(Fault.MISSING, "la firma no trae SignedInfo")
-        return Form(MappingProxyType(faults), None, None)
-    _read_children(element, faults)
-    _read_algorithms(info, _reference(info, faults), faults)
-    key, certificate = _key(element, faults), _certificate(element, faults)
+        defects.add(Defect.MISSING, "la firma no trae SignedInfo")
+        return Template(MappingProxyType(defects), None, None)
+    _read_children(element, defects)
+    _read_algorithms(info, _reference(info, defects), defects)
+    key, certificate = _key(element, defects), _certificate(element, defects)
     certified = certificate.key if certificate else None
     if key is not None and certified is not None and key != certified:
-        faults.add(Fault.KEY_MISMATCH, "KeyValue y el certificado contienen llaves distintas")
-    return Form(MappingProxyType(faults), key, certificate)
+        defects.add(Defect.KEY_MISMATCH, "KeyValue y el certificado contienen llaves distintas")
+    return Template(MappingProxyType(defects), key, certificate)
 
 
-def _read_children(element: etree._Element, faults: Faults) -> None:
+def _read_children(element: etree._Element, defects: Defects) -> None:
     names = tuple(local(node) for node in children(element))
     if names != _PARTS:
         extra = sorted(set(names) - set(_PARTS))
         if extra or len(names) > len(_PARTS):
             shown = ", ".join(name[:30] for name in (extra or names)[:5])
-            faults.add(Fault.WRAPPED, f"la firma trae elementos de más: {shown}")
+            defects.add(Defect.WRAPPED, f"la firma trae elementos de más: {shown}")
 
 
-def _reference(signed_info: etree._Element, faults: Faults) -> etree._Element | None:
+def _reference(signed_info: etree._Element, defects: Defects) -> etree._Element | None:
     found = list(signed_info.iterchildren("{*}Reference"))
     if not found:
-        faults.add(Fault.REFERENCE, "la firma no dice qué elemento firma")
+        defects.add(Defect.REFERENCE, "la firma no dice qué elemento firma")
         return None
     if len(found) > 1:
-        faults.add(Fault.WRAPPED, "la firma cubre más de un elemento")
+        defects.add(Defect.WRAPPED, "la firma cubre más de un elemento")
     return found[0]
 
 
 def _read_algorithms(
-    signed_info: etree._Element, reference: etree._Element | None, faults: Faults
+    signed_info: etree._Element, reference: etree._Element | None, defects: Defects
 ) -> None:
     named = (
         (child(signed_info, "CanonicalizationMethod"), C14N),
@@ -194,44 +186,48 @@ def _read_algorithms(
     for element, expected in named:
         algorithm = element.get("Algorithm", "") if element is not None else ""
         if algorithm != expected:
-            faults.add(Fault.ALGORITHM, f"'{algorithm[:80]}' en vez de '{expected}'")
+            defects.add(Defect.ALGORITHM, f"'{algorithm[:80]}' en vez de '{expected}'")
     transforms = child(reference, "Transforms")
     for element in children(transforms) if transforms is not None else ():
         algorithm = element.get("Algorithm", "")
         if algorithm not in TRANSFORMS or len(element):
-            faults.add(Fault.ALGORITHM, f"la transformación '{algorithm[:80]}' no está permitida")
+            defects.add(Defect.ALGORITHM, f"la transformación '{algorithm[:80]}' no está permitida")
 
 
-def _key(element: etree._Element, faults: Faults) -> PublicKey | None:
+def _key(element: etree._Element, defects: Defects) -> PublicKey | None:
     pair = child(element, "KeyInfo", "KeyValue", "RSAKeyValue")
     key = key_from_base64(text(pair, "Modulus"), text(pair, "Exponent"))
     if key is None:
-        faults.add(Fault.UNREADABLE, "KeyValue no contiene una llave RSA de tamaño aceptable")
+        defects.add(Defect.UNREADABLE, "KeyValue no contiene una llave RSA de tamaño aceptable")
     return key
 
 
-def _certificate(element: etree._Element, faults: Faults) -> Certificate | None:
+def _certificate(element: etree._Element, defects: Defects) -> Certificate | None:
     certificate = read_certificate(text(element, "KeyInfo", "X509Data", "X509Certificate"))
     if certificate is None:
-        faults.add(Fault.UNREADABLE, "X509Certificate no es un certificado X.509 legible en base64")
+        defects.add(
+            Defect.UNREADABLE, "X509Certificate no es un certificado X.509 legible en base64"
+        )
     elif certificate.key is None:
-        faults.add(Fault.UNREADABLE, "el certificado no contiene una llave RSA de tamaño aceptable")
+        defects.add(
+            Defect.UNREADABLE, "el certificado no contiene una llave RSA de tamaño aceptable"
+        )
     return certificate
 
 
-def verify_value(signature: Signature, signed: tuple[bytes, ...], faults: Faults) -> None:
-    """Check SignatureValue with KeyValue, or else with the certificate's key.
+def verify_value(signature: Signature, signed: tuple[bytes, ...], defects: Defects) -> None:
+    """Verification SignatureValue with KeyValue, or else with the certificate's key.
 
     Args:
         signature: the parts of the signature.
         signed: the canonical readings of SignedInfo that count.
-        faults: where faults are noted.
+        defects: where defects are noted.
     """
     if signature.value is None:
-        faults.add(Fault.VALUE, "SignatureValue falta o no es base64")
+        defects.add(Defect.VALUE, "SignatureValue falta o no es base64")
         return
-    form, value = signature.form, signature.value
-    certified = form.certificate.key if form.certificate else None
-    keys = dict.fromkeys(key for key in (form.key, certified) if key is not None)
+    template, value = signature.template, signature.value
+    certified = template.certificate.key if template.certificate else None
+    keys = dict.fromkeys(key for key in (template.key, certified) if key is not None)
     if keys and not any(key.verifies(value, octets) for key in keys for octets in signed):
-        faults.add(Fault.VALUE, "SignatureValue no corresponde a la llave informada")
+        defects.add(Defect.VALUE, "SignatureValue no corresponde a la llave informada")

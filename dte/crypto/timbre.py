@@ -16,7 +16,7 @@ from lxml import etree
 from dte.crypto.authorities import caf_authority_keys
 from dte.crypto.flatten import flat_text, literal_text, readings
 from dte.crypto.rsa import PublicKey, decode_base64, key_from_base64
-from dte.crypto.xml import child
+from dte.formato.elements import child
 
 
 class Status(StrEnum):
@@ -32,7 +32,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Verification:
     """The result of one signature check; ``reason`` is the Spanish sentence that explains it."""
 
     status: Status
@@ -44,7 +44,7 @@ class Check:
         return self.status is Status.VALID
 
 
-_VALID = Check(Status.VALID)
+_VALID = Verification(Status.VALID)
 _FRMA = re.compile(r"<FRMA(?: [^<>]*)?>([^<]*)</FRMA>")
 _KEY = re.compile(r"<RSAPK><M>([^<]*)</M><E>([^<]*)</E></RSAPK>")
 _IDK = re.compile(r"<IDK>\s*([0-9]{1,9})\s*</IDK>")
@@ -54,9 +54,9 @@ _IDK = re.compile(r"<IDK>\s*([0-9]{1,9})\s*</IDK>")
 class StampCheck:
     """The checks of the two signatures in a TED."""
 
-    stamp: Check
+    stamp: Verification
     """FRMT: the stamp was made with the key of its own CAF, over these very data."""
-    caf: Check
+    caf: Verification
     """FRMA: the SII signed the folio authorisation."""
 
 
@@ -66,7 +66,7 @@ def verify_stamp(
     encoding: str = "ISO-8859-1",
     keys: Mapping[int, PublicKey] | None = None,
 ) -> StampCheck:
-    """Check both signatures of a stamp.
+    """Verification both signatures of a stamp.
 
     Args:
         ted: the TED element.
@@ -76,12 +76,12 @@ def verify_stamp(
     """
     dd, frmt = child(ted, "DD"), child(ted, "FRMT")
     if ted is None or dd is None:
-        missing = Check(Status.MISSING, "el timbre no trae DD")
+        missing = Verification(Status.MISSING, "el timbre no trae DD")
         return StampCheck(missing, missing)
     flat = flat_text(dd)
     da, frma = _split_caf(flat)
     if not da:
-        missing = Check(Status.MISSING, "el timbre no trae un CAF con DA y FRMA")
+        missing = Verification(Status.MISSING, "el timbre no trae un CAF con DA y FRMA")
         return StampCheck(missing, missing)
     literal = partial(literal_text, dd, raw, encoding)
     return StampCheck(
@@ -98,41 +98,47 @@ def _split_caf(flat: str) -> tuple[str, str]:
     return (flat[start : end + len("</DA>")], frma[1]) if frma else ("", "")
 
 
-def _verify_frmt(flat: str, da: str, frmt: str | None, literal: Callable[[], str]) -> Check:
+def _verify_frmt(flat: str, da: str, frmt: str | None, literal: Callable[[], str]) -> Verification:
     pair = _KEY.search(da)
     key = key_from_base64(pair[1], pair[2]) if pair else None
     if key is None:
-        return Check(Status.UNREADABLE, "la llave pública del CAF (RSAPK) no es una llave RSA")
+        return Verification(
+            Status.UNREADABLE, "la llave pública del CAF (RSAPK) no es una llave RSA"
+        )
     signature = decode_base64(frmt)
     if signature is None:
-        return Check(Status.UNREADABLE, "FRMT falta o no es base64")
+        return Verification(Status.UNREADABLE, "FRMT falta o no es base64")
     if any(key.verifies(signature, octets) for octets in readings(flat, literal)):
         return _VALID
     if any(key.verifies(signature, octets) for octets in readings(flat, charset="utf-8")):
         # A frequent mistake of emitters, worth naming.
-        return Check(
+        return Verification(
             Status.INVALID, "el timbre se calculó sobre UTF-8 y el SII lo verifica sobre ISO-8859-1"
         )
-    return Check(Status.INVALID, "FRMT no corresponde a los datos del timbre con la llave del CAF")
+    return Verification(
+        Status.INVALID, "FRMT no corresponde a los datos del timbre con la llave del CAF"
+    )
 
 
-def _verify_frma(da: str, frma: str, keys: Mapping[int, PublicKey]) -> Check:
+def _verify_frma(da: str, frma: str, keys: Mapping[int, PublicKey]) -> Verification:
     found = _IDK.search(da)
     key = keys.get(int(found[1])) if found else None
     if key is None:
         named = found[1] if found else "ilegible"
-        return Check(Status.UNKNOWN_AUTHORITY, f"no se conoce la llave del SII con IDK {named}")
+        return Verification(
+            Status.UNKNOWN_AUTHORITY, f"no se conoce la llave del SII con IDK {named}"
+        )
     return _signed_by(key, da, frma)
 
 
 @lru_cache(maxsize=1024)
-def _signed_by(key: PublicKey, da: str, frma: str) -> Check:
+def _signed_by(key: PublicKey, da: str, frma: str) -> Verification:
     """One CAF stamps up to thousands of documents: the check of its signature is worth keeping."""
     signature = decode_base64(frma)
     if signature is None:
-        return Check(Status.UNREADABLE, "FRMA no es base64")
+        return Verification(Status.UNREADABLE, "FRMA no es base64")
     if any(key.verifies(signature, octets) for octets in readings(da)):
         return _VALID
-    return Check(
+    return Verification(
         Status.INVALID, "FRMA no corresponde al CAF con la llave del SII que nombra su IDK"
     )

@@ -2,7 +2,7 @@
 
 What is verified is what is judged: the reference must name the very element the rules read, that
 element and the signature must be the only children, and everything else that could be mistaken for it
-is a fault (signature wrapping). Canonical bytes follow dte_rules section 2, measured on documents the
+is a defect (signature wrapping). Canonical bytes follow dte_rules section 2, measured on documents the
 SII accepted:
 
 * a DTE is canonicalised as an isolated fragment, never with what its envelope declares;
@@ -27,17 +27,17 @@ from dte.crypto.canonical import (
     whole,
 )
 from dte.crypto.signature import (
-    Fault,
-    Faults,
+    Defect,
+    Defects,
     Signature,
     SignatureCheck,
     read_signature,
     verify_value,
 )
-from dte.crypto.xml import child, children, local
+from dte.formato.elements import child, children, local, parse_or_none
 from dte.formato.namespaces import SII, XSI
+from dte.formato.tipos import BODIES
 
-BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 _POSES = BODIES | {"Signature", "DTE", "SetDTE"}
 _AMBIGUOUS = "lo firmado o su firma no se pueden ubicar sin ambigüedad"
 _EMPTY_DTE = b"<DTE></DTE>"
@@ -46,7 +46,7 @@ _PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in cano
 
 
 def verify_document(dte: etree._Element) -> SignatureCheck:
-    """Check the signature of one DTE.
+    """Verification the signature of one DTE.
 
     Args:
         dte: the DTE element, best parsed on its own: inside an envelope a namespace of its own cannot
@@ -55,24 +55,24 @@ def verify_document(dte: etree._Element) -> SignatureCheck:
     body = next((node for node in dte.iterchildren("*") if local(node) in BODIES), None)
     element = child(dte, "Signature")
     if body is None or element is None:
-        return SignatureCheck.failed(Fault.MISSING, "el documento no trae firma electrónica")
+        return SignatureCheck.failed(Defect.MISSING, "el documento no trae firma electrónica")
     alone = isolated(dte)
     document = whole(alone) or b""
     signed = cut(document, qualified_name(body), alone.nsmap)
     mark = cut(document, qualified_name(element), alone.nsmap)
     if mark is None:
-        return SignatureCheck.failed(Fault.WRAPPED, _AMBIGUOUS)
+        return SignatureCheck.failed(Defect.WRAPPED, _AMBIGUOUS)
     octets = mark.octets()
     signature = read_signature(octets)
-    faults = Faults(signature.form.faults)
-    if Fault.MISSING not in faults:
-        _verify_reference(dte, body, element, signature, document, faults)
+    defects = Defects(signature.template.defects)
+    if Defect.MISSING not in defects:
+        _verify_reference(dte, body, element, signature, document, defects)
         if signed is None:
-            faults.add(Fault.WRAPPED, _AMBIGUOUS)
+            defects.add(Defect.WRAPPED, _AMBIGUOUS)
         else:
-            _verify_digest(signed, signature, alone is not dte, faults)
-        verify_value(signature, _readings(octets, element, mark.namespaces), faults)
-    return SignatureCheck(MappingProxyType(faults), signature.form.certificate)
+            _verify_digest(signed, signature, alone is not dte, defects)
+        verify_value(signature, _readings(octets, element, mark.namespaces), defects)
+    return SignatureCheck(MappingProxyType(defects), signature.template.certificate)
 
 
 def _verify_reference(
@@ -81,13 +81,13 @@ def _verify_reference(
     element: etree._Element,
     signature: Signature,
     document: bytes,
-    faults: Faults,
+    defects: Defects,
 ) -> None:
-    """Fault a reference to anything but ``body``, and whatever could be taken for it."""
+    """Defect a reference to anything but ``body``, and whatever could be taken for it."""
     target = body.get("ID", "")
     if not target or signature.uri != f"#{target}":
-        faults.add(
-            Fault.REFERENCE,
+        defects.add(
+            Defect.REFERENCE,
             f"la firma apunta a '{signature.uri[:80]}' y el documento es '#{target[:80]}'",
         )
     # Providers add elements of their own beside the signature (DocPersonalizado): the format forbids
@@ -97,7 +97,7 @@ def _verify_reference(
             continue
         pose = next((local(found) for found in node.iter("*") if local(found) in _POSES), None)
         if pose is not None:
-            faults.add(Fault.WRAPPED, f"junto a lo firmado hay otro elemento {pose}")
+            defects.add(Defect.WRAPPED, f"junto a lo firmado hay otro elemento {pose}")
     named = signature.uri.removeprefix("#")
     # Most documents are cleared by one look at the bytes; a walk settles the others.
     if _PLAIN_ID.fullmatch(named) and document.count(f'="{named}"'.encode()) <= 1:
@@ -108,14 +108,14 @@ def _verify_reference(
         if any(node.get(attribute) == named for attribute in _ID_ATTRIBUTES)
     )
     if any(node is not body for node in holders):
-        faults.add(Fault.WRAPPED, f"otro elemento lleva el ID '{named[:80]}' que la firma nombra")
+        defects.add(Defect.WRAPPED, f"otro elemento lleva el ID '{named[:80]}' que la firma nombra")
 
 
 def _verify_digest(
-    signed: Canonical, signature: Signature, in_envelope: bool, faults: Faults
+    signed: Canonical, signature: Signature, in_envelope: bool, defects: Defects
 ) -> None:
     if signature.digest is None:
-        faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
+        defects.add(Defect.DIGEST, "DigestValue falta o no es base64")
         return
     own = signed.namespaces.get(None, "")
     with_sii: Namespaces = {**signed.namespaces, None: SII}
@@ -128,9 +128,9 @@ def _verify_digest(
     if any(signed.sha1(namespaces) == signature.digest for namespaces in accepted):
         return
     if signature.digest in {signed.sha1({None: SII}), signed.sha1({}), signed.sha1(without)}:
-        faults.add(Fault.NAMESPACE, "se le agregaron xmlns, quizás al extraerlo de su sobre")
+        defects.add(Defect.NAMESPACE, "se le agregaron xmlns, quizás al extraerlo de su sobre")
     else:
-        faults.add(Fault.DIGEST, _why_digest_fails(signed, signature.digest))
+        defects.add(Defect.DIGEST, _why_digest_fails(signed, signature.digest))
 
 
 def _why_digest_fails(signed: Canonical, digest: bytes) -> str:
@@ -156,40 +156,37 @@ def _readings(octets: bytes, element: etree._Element, namespaces: Namespaces) ->
 def verify_envelope(
     raw: bytes, places: Sequence[tuple[int, int]], encoding: str = "ISO-8859-1"
 ) -> SignatureCheck:
-    """Check the signature of an EnvioDTE or EnvioBOLETA without holding all of it as a tree.
+    """Verification the signature of an EnvioDTE or EnvioBOLETA without holding all of it as a tree.
 
     Args:
         raw: the file.
         places: start and end of each ``<DTE…</DTE>`` in it, in order.
         encoding: the encoding of the file.
     """
-    parser = _parser(encoding)
     fragments = [memoryview(raw)[start:end] for start, end in places]
-    shell = _parse(_emptied(raw, places), parser)
+    shell = parse_or_none(_emptied(raw, places), encoding)
     body, element = child(shell, "SetDTE"), child(shell, "Signature")
     if shell is None or body is None or element is None:
-        return SignatureCheck.failed(Fault.MISSING, "el sobre no trae firma electrónica")
+        return SignatureCheck.failed(Defect.MISSING, "el sobre no trae firma electrónica")
     document = whole(isolated(shell)) or b""
     outline = cut(document, qualified_name(body), shell.nsmap)
     mark = cut(document, qualified_name(element), shell.nsmap)
     if outline is None or mark is None:
-        return SignatureCheck.failed(Fault.WRAPPED, _AMBIGUOUS)
+        return SignatureCheck.failed(Defect.WRAPPED, _AMBIGUOUS)
     octets = mark.octets()
     signature = read_signature(octets)
-    faults = Faults(signature.form.faults)
-    if Fault.MISSING not in faults:
-        _verify_reference(shell, body, element, signature, document, faults)
+    defects = Defects(signature.template.defects)
+    if Defect.MISSING not in defects:
+        _verify_reference(shell, body, element, signature, document, defects)
         if signature.digest is None:
-            faults.add(Fault.DIGEST, "DigestValue falta o no es base64")
-        elif signature.digest != set_digest(outline, fragments, parser):
-            faults.add(Fault.DIGEST, "DigestValue no corresponde a su contenido")
-        verify_value(signature, _readings(octets, element, mark.namespaces), faults)
-    return SignatureCheck(MappingProxyType(faults), signature.form.certificate)
+            defects.add(Defect.DIGEST, "DigestValue falta o no es base64")
+        elif signature.digest != set_digest(outline, fragments, encoding):
+            defects.add(Defect.DIGEST, "DigestValue no corresponde a su contenido")
+        verify_value(signature, _readings(octets, element, mark.namespaces), defects)
+    return SignatureCheck(MappingProxyType(defects), signature.template.certificate)
 
 
-def set_digest(
-    outline: Canonical, fragments: Sequence[memoryview], parser: etree.XMLParser
-) -> bytes | None:
+def set_digest(outline: Canonical, fragments: Sequence[memoryview], encoding: str) -> bytes | None:
     """Return the SHA-1 of a SetDTE with each empty DTE of its outline replaced by its document.
 
     None when a document cannot be parsed in its place, or there are not as many as places.
@@ -202,7 +199,7 @@ def set_digest(
     closing = b"</SetDTE>"
     hashed = hashlib.sha1(pieces[0], usedforsecurity=False)
     for fragment, piece in zip(fragments, pieces[1:], strict=True):
-        placed = _parse(opening + fragment + closing, parser)
+        placed = parse_or_none(opening + fragment + closing, encoding)
         octets = whole(placed) if placed is not None else None
         if octets is None:
             return None
@@ -219,19 +216,3 @@ def _emptied(raw: bytes, places: Sequence[tuple[int, int]]) -> bytes:
         parts += [raw[position:start], b"<DTE/>"]
         position = end
     return b"".join([*parts, raw[position:]])
-
-
-def _parser(encoding: str) -> etree.XMLParser:
-    try:
-        return etree.XMLParser(
-            encoding=encoding, resolve_entities=False, no_network=True, load_dtd=False
-        )
-    except LookupError:
-        return etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
-
-
-def _parse(octets: bytes, parser: etree.XMLParser) -> etree._Element | None:
-    try:
-        return etree.fromstring(octets, parser)
-    except (etree.XMLSyntaxError, ValueError):
-        return None

@@ -11,13 +11,16 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from dte.formato.outline import BOLETA_TYPES, EXPORT_TYPES
-from dte.formato.reading import Node, Problem, local_name, source_line
+from dte.crypto import SignatureCheck, StampCheck, verify_document, verify_stamp
+from dte.formato.elements import child, source_line
+from dte.formato.reading import Node, Problem
+from dte.formato.tipos import BOLETAS, EXEMPT_TYPES, EXPORTS
 
 Form = Literal["xml", "json", "legacy"]
 
@@ -25,22 +28,9 @@ SANTIAGO = ZoneInfo("America/Santiago")
 # The SII's encoding, by every name that XML parsers know it by.
 LATIN_1 = frozenset({"iso-8859-1", "iso_8859-1", "iso8859-1", "latin1"})
 
-TYPE_NAMES: Mapping[int, str] = {
-    33: "Factura electrónica",
-    34: "Factura no afecta o exenta electrónica",
-    39: "Boleta electrónica",
-    41: "Boleta exenta electrónica",
-    43: "Liquidación-factura electrónica",
-    46: "Factura de compra electrónica",
-    52: "Guía de despacho electrónica",
-    56: "Nota de débito electrónica",
-    61: "Nota de crédito electrónica",
-    110: "Factura de exportación electrónica",
-    111: "Nota de débito de exportación electrónica",
-    112: "Nota de crédito de exportación electrónica",
-}
-
 ZERO = Decimal(0)
+# Groups of lines, by IndExe.
+TAXED, EXEMPT, NOT_BILLABLE = "", "1", "2"
 # What has not been looked up yet; None is an answer.
 _UNREAD: Any = object()
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,20}|\.\d{1,20})", re.ASCII)
@@ -330,12 +320,37 @@ class Dte(Values):
     @property
     def is_boleta(self) -> bool:
         """39 or 41."""
-        return self.tipo in BOLETA_TYPES
+        return self.tipo in BOLETAS
 
     @property
     def is_export(self) -> bool:
         """110, 111 or 112."""
-        return self.tipo in EXPORT_TYPES
+        return self.tipo in EXPORTS
+
+    @cached_property
+    def signature_check(self) -> SignatureCheck | None:
+        """What is wrong with its signature; None without XML."""
+        return None if self.xml is None else verify_document(self.xml.element)
+
+    @cached_property
+    def stamp_check(self) -> StampCheck:
+        """What is wrong with the two signatures of its stamp."""
+        if self.xml is None:
+            return verify_stamp(None)
+        return verify_stamp(child(self.xml.body, "TED"), self.xml.raw, self.xml.encoding)
+
+    @cached_property
+    def sums(self) -> Mapping[str, Decimal]:
+        """The sum of MontoItem by group of lines, as ``group_of`` names them."""
+        sums: dict[str, Decimal] = {}
+        for row in self.lines:
+            group = self.group_of(row)
+            sums[group] = sums.get(group, ZERO) + row.amount_or_zero("MontoItem")
+        return sums
+
+    def group_of(self, row: Row) -> str:
+        """Return the group a line belongs to: its IndExe, and exempt where the type makes it so."""
+        return row.text("IndExe") or (EXEMPT if self.tipo in EXEMPT_TYPES else TAXED)
 
     def line_of(self, path: str) -> int | None:
         """Return the line of the file where ``path`` (or its nearest parent) stands; XML only."""
@@ -357,9 +372,4 @@ def line_below(node: etree._Element, path: str) -> int:
 
 
 def _child(node: etree._Element, name: str, number: int) -> etree._Element | None:
-    for child in node:
-        if isinstance(child.tag, str) and local_name(child.tag) == name:
-            number -= 1
-            if not number:
-                return child
-    return None
+    return next(islice(node.iterchildren("{*}" + name), number - 1, None), None)

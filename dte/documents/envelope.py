@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from lxml import etree
 
-from dte.crypto import SignatureCheck
+from dte.crypto import SignatureCheck, verify_envelope
 from dte.documents.document import Dte, Values, line_below
 from dte.formato.reading import Problem
 
@@ -45,7 +46,7 @@ class Summary:
         )
 
 
-@dataclass(slots=True)
+@dataclass
 class Envelope:
     """EnvioDTE or EnvioBOLETA: its own data, and a summary of each document read so far."""
 
@@ -61,8 +62,11 @@ class Envelope:
     encoding: str
     problems: tuple[Problem, ...] = ()
     documents: list[Summary] = field(default_factory=list)
-    signature_check: SignatureCheck | None = None
-    """What is wrong with its signature, once a rule has asked."""
+
+    @cached_property
+    def signature_check(self) -> SignatureCheck:
+        """What is wrong with its signature; looking reads the whole file."""
+        return verify_envelope(self.raw, self.fragments, self.encoding)
 
     def line_of(self, path: str) -> int | None:
         """Return the line of ``SetDTE/Caratula/RutEnvia`` and the like."""

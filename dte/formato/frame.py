@@ -9,6 +9,7 @@ from typing import Any
 
 from lxml import etree
 
+from dte.formato.elements import local_name, source_line
 from dte.formato.namespaces import SII, XMLDSIG, XSI
 from dte.formato.outline import Field
 from dte.formato.reading import (
@@ -21,8 +22,6 @@ from dte.formato.reading import (
     UNORDERED,
     Problem,
     XmlReader,
-    local_name,
-    source_line,
 )
 from dte.formato.values import compile_check
 

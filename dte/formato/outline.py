@@ -9,14 +9,11 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from dte.formato.values import Check, compile_check
+from dte.formato.tipos import BOLETAS, body_of
+from dte.formato.values import ValueCheck, compile_check
 
 _FOLDER = Path(__file__).parent
 _LINE = re.compile(r"( *)(@?\w+)(\?|\{(\d+),(\d+)\})?(?: +(.+))?")
-
-BOLETA_TYPES = frozenset({39, 41})
-LIQUIDACION_TYPES = frozenset({43})
-EXPORT_TYPES = frozenset({110, 111, 112})
 
 _OUTLINES = ("documento", "boleta", "liquidacion", "exportaciones")
 
@@ -37,7 +34,7 @@ class Field:
         self.most = most
         self.spec = spec
         self.order = order
-        self.check: Check | None = compile_check(spec) if spec else None
+        self.check: ValueCheck | None = compile_check(spec) if spec else None
         self.children: dict[str, Field] = {}
         self.attributes: dict[str, Field] = {}
         self.required: tuple[str, ...] = ()
@@ -84,11 +81,7 @@ def outline(name: str) -> Field:
 
 def outline_for(tipo: int) -> Field:
     """Return the format of one document type."""
-    if tipo in BOLETA_TYPES:
-        return outline("boleta")
-    if tipo in LIQUIDACION_TYPES:
-        return outline("liquidacion")
-    return outline("exportaciones" if tipo in EXPORT_TYPES else "documento")
+    return outline("boleta" if tipo in BOLETAS else body_of(tipo).lower())
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
+from dte.formato.elements import local_name, source_line
 from dte.formato.outline import XML_ONLY, Field, every_name
 
 Node = dict[str, Any]
@@ -43,26 +44,6 @@ class JsonNumber(str):
             return str(self)
         text = format(Decimal(self), "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-# Clark names are interned by libxml2; splitting each one once is enough.
-_local_names: dict[str, str] = {}
-
-
-def local_name(tag: str) -> str:
-    """Return a tag without its namespace."""
-    name = _local_names.get(tag)
-    if name is None:
-        name = tag.rpartition("}")[2]
-        if len(_local_names) < 5000:
-            _local_names[tag] = name
-    return name
-
-
-def source_line(element: etree._Element) -> int:
-    """Return the line an element begins at; the stubs of lxml do not type it."""
-    line: Any = element.sourceline
-    return line or 1
 
 
 class XmlReader:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 
-Check = Callable[[str], str]
+ValueCheck = Callable[[str], str]
 
 # Codes of the taxes and retentions a document may carry: ImpAdicDTEType of SiiTypes_v10.xsd.
 TAX_CODES = [
@@ -118,7 +118,7 @@ _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]\s*){2,}(?:=\s*){0,2}")
 _SHOWN = 40
 
 
-def compile_check(spec: str) -> Check:
+def compile_check(spec: str) -> ValueCheck:
     """Return the check for a type written in the outline's notation, such as ``texto 1..80``."""
     name, *arguments = spec.split()
     return _MAKERS[name](arguments)
@@ -128,7 +128,7 @@ def _show(text: str) -> str:
     return f"«{text}»" if len(text) <= _SHOWN else f"«{text[:_SHOWN]}…»"
 
 
-def _text(arguments: list[str]) -> Check:
+def _text(arguments: list[str]) -> ValueCheck:
     low, _, high = (arguments or ["0.."])[0].partition("..")
     shortest, longest = int(low), int(high or 0)
 
@@ -142,11 +142,11 @@ def _text(arguments: list[str]) -> Check:
     return check
 
 
-def _code(arguments: list[str]) -> Check:
+def _code(arguments: list[str]) -> ValueCheck:
     return _one_of(arguments)
 
 
-def _one_of(allowed: list[str]) -> Check:
+def _one_of(allowed: list[str]) -> ValueCheck:
     codes = frozenset(allowed)
     listed = ", ".join(allowed) if len(allowed) <= 12 else "los de la tabla del SII"
 
@@ -156,7 +156,7 @@ def _one_of(allowed: list[str]) -> Check:
     return check
 
 
-def _option(arguments: list[str]) -> Check:
+def _option(arguments: list[str]) -> ValueCheck:
     in_list = _one_of(arguments)
     codes = frozenset(arguments)
 
@@ -171,7 +171,7 @@ def _option(arguments: list[str]) -> Check:
     return check
 
 
-def _integer(arguments: list[str]) -> Check:
+def _integer(arguments: list[str]) -> ValueCheck:
     low, _, high = arguments[0].partition("..")
     shortest_digits = int(arguments[1]) if len(arguments) > 1 else 0
     smallest, largest = (int(low) if low else None), (int(high) if high else None)
@@ -194,7 +194,7 @@ def _integer(arguments: list[str]) -> Check:
     return check
 
 
-def _decimal(arguments: list[str]) -> Check:
+def _decimal(arguments: list[str]) -> ValueCheck:
     low, _, high = arguments[0].partition("..")
     total, fraction = (int(part) for part in arguments[1].split("."))
     smallest, largest = (Decimal(low) if low else None), (Decimal(high) if high else None)
@@ -221,7 +221,7 @@ def _decimal(arguments: list[str]) -> Check:
     return check
 
 
-def _date(arguments: list[str]) -> Check:
+def _date(arguments: list[str]) -> ValueCheck:
     low, _, high = arguments[0].partition("..")
 
     def check(text: str) -> str:
@@ -236,7 +236,7 @@ def _date(arguments: list[str]) -> Check:
     return check
 
 
-def _date_time(arguments: list[str]) -> Check:
+def _date_time(arguments: list[str]) -> ValueCheck:
     check_day = _date(arguments)
 
     def check(text: str) -> str:
@@ -256,8 +256,8 @@ def _is_day(year: str, month: str, day: str) -> bool:
     return True
 
 
-def _pattern(pattern: re.Pattern[str], expected: str) -> Callable[[list[str]], Check]:
-    def make(_arguments: list[str]) -> Check:
+def _pattern(pattern: re.Pattern[str], expected: str) -> Callable[[list[str]], ValueCheck]:
+    def make(_arguments: list[str]) -> ValueCheck:
         def check(text: str) -> str:
             return "" if pattern.fullmatch(text) else f"vale {_show(text)} y debe ser {expected}"
 
@@ -277,7 +277,7 @@ def _base64(text: str) -> str:
     return f"vale {_show(text)} y debe ser base64"
 
 
-_MAKERS: dict[str, Callable[[list[str]], Check]] = {
+_MAKERS: dict[str, Callable[[list[str]], ValueCheck]] = {
     "texto": _text,
     "codigo": _code,
     "opcion": _option,

@@ -19,7 +19,7 @@ from dte.parsing.json import is_odd, parse_json
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import MAX_BYTES, read_xml
 from dte.rules import REGISTRY
-from dte.rules.engine import sort, to_finding
+from dte.rules.engine import finding_of, sort, to_finding
 from dte.rules.findings import Fault, Finding
 from dte.rules.registry import Context
 
@@ -123,10 +123,10 @@ class Batch:
         fault = Fault(
             "Encabezado/IdDoc/Folio",
             severity="warn" if same else "reject",
-            message="El documento {first} del lote es el mismo."
+            message="El documento {primero} del lote es el mismo."
             if same
-            else "El documento {first} del lote tiene el mismo emisor, tipo y folio, y otro contenido.",
-            first=first[0],
+            else "El documento {primero} del lote tiene el mismo emisor, tipo y folio, y otro contenido.",
+            primero=first[0],
         )
         return to_finding(REGISTRY["FOL-03"], fault)
 
@@ -149,7 +149,7 @@ class Batch:
 
 def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
     nothing = {"type": None, "type_name": "", "form": "xml"}
-    return Judged(0, "xml", nothing, [reason.finding], "", ctx.mode)
+    return Judged(0, "xml", nothing, [finding_of(reason)], "", ctx.mode)
 
 
 def open_batch(raw: bytes) -> Iterator[Entry]:
@@ -166,7 +166,7 @@ def open_batch(raw: bytes) -> Iterator[Entry]:
             yield from _entries(archive)
     except _ZIP_ERRORS as exc:
         raise Unreadable(
-            "XML-01", reason="el ZIP está dañado, cifrado o usa otra compresión"
+            "XML-01", motivo="el ZIP está dañado, cifrado o usa otra compresión"
         ) from exc
 
 
@@ -174,7 +174,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > MAX_ENTRIES:
         raise Unreadable(
-            "XML-07", what=f"el ZIP trae {len(infos)} archivos y el máximo es {MAX_ENTRIES}"
+            "XML-07", exceso=f"el ZIP trae {len(infos)} archivos y el máximo es {MAX_ENTRIES}"
         )
     unpacked = 0
     for info in infos:
@@ -182,7 +182,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
         unpacked += len(raw)
         if unpacked > MAX_UNPACKED:
             raise Unreadable(
-                "XML-07", what=f"el ZIP descomprimido pesa más de {MAX_UNPACKED} bytes"
+                "XML-07", exceso=f"el ZIP descomprimido pesa más de {MAX_UNPACKED} bytes"
             )
         yield Entry(info.filename[:200], raw)
 
@@ -196,6 +196,6 @@ def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
         raw = stream.read(limit + 1)
     if len(raw) > limit:
         raise Unreadable(
-            "XML-07", what=f"un archivo del ZIP pesa más de {limit} bytes al descomprimirlo"
+            "XML-07", exceso=f"un archivo del ZIP pesa más de {limit} bytes al descomprimirlo"
         )
     return raw

@@ -12,7 +12,7 @@ from dte.judging.verdict import Recommendation, Verdict, decide, statement, summ
 from dte.parsing.json import read_json
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import XmlFile
-from dte.rules.engine import judge, judge_envelope
+from dte.rules.engine import finding_of, judge, judge_envelope
 from dte.rules.findings import Finding
 from dte.rules.registry import Context, Mode
 
@@ -198,4 +198,4 @@ def _unreadable(reason: Unreadable, envelope: Envelope, ctx: Context) -> Judged:
     start, end = envelope.fragments[ctx.number - 1]
     digest = hashlib.sha256(envelope.raw[start:end]).hexdigest()
     nothing = {"type": None, "form": "xml"}
-    return Judged(ctx.number, "xml", nothing, [reason.finding], digest, ctx.mode)
+    return Judged(ctx.number, "xml", nothing, [finding_of(reason)], digest, ctx.mode)

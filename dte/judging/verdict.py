@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dte.documents.document import TYPE_NAMES, Dte, Form
+from dte.documents.document import Dte, Form
+from dte.formato.tipos import TYPE_NAMES
 from dte.rules import REGISTRY
 from dte.rules.findings import Finding, plain
 from dte.rules.recepcion import CLAIMABLE

@@ -40,16 +40,16 @@ def parse_json(raw: bytes) -> Any:
             (size, depth, length of a text).
     """
     if len(raw) > MAX_BYTES:
-        raise Unreadable("XML-07", what=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
+        raise Unreadable("XML-07", exceso=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
     try:
         value = _DECODER.decode(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as exc:
-        raise Unreadable("JSN-01", path="$", reason="no está en UTF-8") from exc
+        raise Unreadable("JSN-01", path="$", motivo="no está en UTF-8") from exc
     except json.JSONDecodeError as exc:
         reason = explain(exc)
-        raise Unreadable("JSN-01", path="$", line=exc.lineno, reason=reason) from exc
+        raise Unreadable("JSN-01", path="$", line=exc.lineno, motivo=reason) from exc
     except RecursionError as exc:
-        raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles") from exc
+        raise Unreadable("XML-07", path="$", exceso=f"tiene más de {MAX_DEPTH} niveles") from exc
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
         _check_depth(value)
     if len(raw) > MAX_TEXT or _ESCAPED_NO_TEXT.search(raw):
@@ -69,7 +69,7 @@ def is_odd(raw: bytes) -> bool:
 def read_json(value: Any, *, odd_text: bool = True) -> Dte:
     """Read a parsed document; the flat form is known by its fields, and by having no Encabezado."""
     if not isinstance(value, dict):
-        raise Unreadable("JSN-01", path="$", reason="el documento no es un objeto")
+        raise Unreadable("JSN-01", path="$", motivo="el documento no es un objeto")
     document, kind = _unwrap(value)
     if "Encabezado" not in document and "Detalle" not in document and is_flat(document):
         data, problems = to_sii_structure(document)
@@ -78,9 +78,9 @@ def read_json(value: Any, *, odd_text: bool = True) -> Dte:
         )
     header = document.get("Encabezado")
     if not isinstance(header, dict):
-        raise Unreadable("JSN-01", path="Encabezado", reason="Encabezado falta o no es un objeto")
+        raise Unreadable("JSN-01", path="Encabezado", motivo="Encabezado falta o no es un objeto")
     if not isinstance(document.get("Detalle", []), (list, dict)):
-        raise Unreadable("JSN-01", path="Detalle", reason="Detalle no es una lista ni un objeto")
+        raise Unreadable("JSN-01", path="Detalle", motivo="Detalle no es una lista ni un objeto")
     tipo = _tipo(document)
     reader = JsonReader()
     data = reader.read(document, outline_for(tipo))
@@ -127,11 +127,11 @@ def _decimal(text: str) -> JsonNumber:
 
 
 def _impossible(problem: str) -> Unreadable:
-    return Unreadable("JSN-04", path="$", field="un número", problem=problem)
+    return Unreadable("JSN-04", path="$", campo="un número", problema=problem)
 
 
 def _constant(name: str) -> Any:
-    raise Unreadable("JSN-04", path="$", field=name, problem="no es JSON")
+    raise Unreadable("JSN-04", path="$", campo=name, problema="no es JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -139,14 +139,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(obj) != len(pairs):
         seen: set[str] = set()
         repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise Unreadable("JSN-05", path=repeated, key=repeated)
+        raise Unreadable("JSN-05", path=repeated, clave=repeated)
     return obj
 
 
 def _check_depth(value: Any) -> None:
     for depth, _ in enumerate(_levels(value), 1):
         if depth > MAX_DEPTH:
-            raise Unreadable("XML-07", path="$", what=f"tiene más de {MAX_DEPTH} niveles")
+            raise Unreadable("XML-07", path="$", exceso=f"tiene más de {MAX_DEPTH} niveles")
 
 
 def _check_texts(value: Any) -> None:
@@ -160,9 +160,11 @@ def _check_texts(value: Any) -> None:
 def _check_text(text: str) -> None:
     # A whole XML document may come as a text; it has limits of its own.
     if len(text) > MAX_TEXT and not text.lstrip().startswith("<"):
-        raise Unreadable("XML-07", path="$", what=f"trae un texto de más de {MAX_TEXT} caracteres")
+        raise Unreadable(
+            "XML-07", path="$", exceso=f"trae un texto de más de {MAX_TEXT} caracteres"
+        )
     if _NO_TEXT.search(text):
-        raise Unreadable("JSN-01", path="$", reason="trae un carácter que no existe en Unicode")
+        raise Unreadable("JSN-01", path="$", motivo="trae un carácter que no existe en Unicode")
 
 
 def _levels(value: Any) -> Iterator[list[Any]]:

@@ -1,21 +1,22 @@
 """The one exception of the readers: this input cannot be judged, and which rule says so."""
 
-from typing import Any
+from typing import TypeAlias
 
-from dte.rules import REGISTRY
-from dte.rules.engine import to_finding
-from dte.rules.findings import Fault, Finding
+Value: TypeAlias = str | int
 
 
 class Unreadable(Exception):  # noqa: N818 - said of an input, like DRF's NotFound
     """The input is not a document the rules could be run on.
 
-    It carries the finding of a rule of level ``file`` (XML-01, JSN-05, …), so that a refusal reads
-    like any other finding.
+    It names a rule of level ``file`` (XML-01, JSN-05, …) and the values of its message;
+    ``dte.rules.engine.finding_of`` makes the finding, so that a refusal reads like any other.
     """
 
     def __init__(
-        self, rule: str, *, path: str = "/", line: int | None = None, **values: Any
+        self, code: str, *, path: str = "/", line: int | None = None, **values: Value
     ) -> None:
-        self.finding: Finding = to_finding(REGISTRY[rule], Fault(path, line=line, **values))
-        super().__init__(self.finding.message)
+        self.code = code
+        self.path = path
+        self.line = line
+        self.values = values
+        super().__init__(f"{code}: {', '.join(map(str, values.values()))}")

@@ -7,7 +7,6 @@ file escapes the parser.
 """
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,9 +15,11 @@ from lxml import etree
 
 from dte.documents.document import LATIN_1, Dte, Values, XmlSource, to_type
 from dte.documents.envelope import Envelope
+from dte.formato.elements import children, local, namespace_of, parser, source_line
 from dte.formato.frame import frame_of_dte, frame_of_envelope, stray_attributes
-from dte.formato.outline import BOLETA_TYPES, Field, outline
-from dte.formato.reading import FOREIGN, Problem, XmlReader, local_name, source_line
+from dte.formato.outline import Field, outline
+from dte.formato.reading import FOREIGN, Problem, XmlReader
+from dte.formato.tipos import BODIES, BOLETAS, ENVELOPES
 from dte.parsing.unreadable import Unreadable
 
 # Our own limits (rule XML-07). A real DTE has a few dozen KB and 12 levels.
@@ -26,9 +27,6 @@ MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_ELEMENTS = 200_000
 MAX_TEXT = 30_000
-
-ENVELOPES = frozenset({"EnvioDTE", "EnvioBOLETA"})
-BODIES = frozenset({"Documento", "Liquidacion", "Exportaciones"})
 
 # Every encoding whose markup is plain ASCII bytes, so that cutting the file cannot be fooled.
 _ENCODINGS = LATIN_1 | {
@@ -55,8 +53,6 @@ _LONG_TEXT = re.compile(rb">[^<]{%d}" % (MAX_TEXT + 1))
 # every text looked at. Deleting them and comparing lengths is ten times faster than searching.
 _ODD_LATIN = bytes(range(0x7F, 0xA0))
 _ODD_OTHER = bytes(range(0x7F, 0x100))
-
-_parsers = threading.local()
 
 
 class Fragment(NamedTuple):
@@ -109,17 +105,19 @@ def read_xml(
         Unreadable: With the rule (XML-01, 02, 05 or 07) that stops the reading.
     """
     if len(raw) > max_bytes:
-        raise Unreadable("XML-07", what=f"pesa {len(raw)} bytes y el máximo es {max_bytes}")
+        raise Unreadable("XML-07", exceso=f"pesa {len(raw)} bytes y el máximo es {max_bytes}")
     raw, encoding = _to_ascii_markup(raw)
     if raw.count(b"<") - raw.count(b"</") > max_elements:
-        raise Unreadable("XML-07", what=f"trae más de {max_elements} etiquetas")
+        raise Unreadable("XML-07", exceso=f"trae más de {max_elements} etiquetas")
     if len(raw) > MAX_TEXT and (long_text := _LONG_TEXT.search(raw)):
         line = raw.count(b"\n", 0, long_text.start()) + 1
-        raise Unreadable("XML-07", line=line, what=f"trae un texto de más de {MAX_TEXT} caracteres")
+        raise Unreadable(
+            "XML-07", line=line, exceso=f"trae un texto de más de {MAX_TEXT} caracteres"
+        )
     fragments = _cut(raw)
     if fragments is None:
         _parse(raw, encoding)  # says where it breaks; if it does not, the tags of DTE do not pair
-        raise Unreadable("XML-01", reason="las etiquetas DTE no están balanceadas")
+        raise Unreadable("XML-01", motivo="las etiquetas DTE no están balanceadas")
     return _read_shell(raw, encoding, fragments)
 
 
@@ -131,7 +129,7 @@ def _to_ascii_markup(raw: bytes) -> tuple[bytes, str]:
     declared = _DECLARATION.match(raw)
     encoding = declared[1].decode("ascii") if declared else "UTF-8"
     if encoding.lower() not in _ENCODINGS:
-        raise Unreadable("XML-01", line=1, reason=f"no se admite la codificación «{encoding}»")
+        raise Unreadable("XML-01", line=1, motivo=f"no se admite la codificación «{encoding}»")
     return raw, encoding
 
 
@@ -140,7 +138,7 @@ def _decode_utf16(raw: bytes) -> bytes:
         text = raw.decode("utf-16")
     except UnicodeDecodeError as exc:
         raise Unreadable(
-            "XML-01", line=1, reason="no es UTF-16, aunque empieza como si lo fuera"
+            "XML-01", line=1, motivo="no es UTF-16, aunque empieza como si lo fuera"
         ) from exc
     return re.sub(r"^<\?xml[^>]*\?>", "", text, count=1).encode("utf-8")
 
@@ -172,18 +170,18 @@ def _cut(raw: bytes) -> tuple[Fragment, ...] | None:
 
 def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> XmlFile:
     shell = _parse(_shell_bytes(raw, fragments), encoding)
-    root = local_name(shell.tag)
+    root = local(shell)
     if _too_deep(shell):
-        raise Unreadable("XML-07", what=f"tiene más de {MAX_DEPTH} niveles")
+        raise Unreadable("XML-07", exceso=f"tiene más de {MAX_DEPTH} niveles")
     if root == "DTE":
-        return XmlFile(raw, encoding, fragments, None, _namespace(shell))
+        return XmlFile(raw, encoding, fragments, None, namespace_of(shell))
     if root not in ENVELOPES and root != "SetDTE":
-        raise Unreadable("XML-05", line=source_line(shell), root=root)
+        raise Unreadable("XML-05", line=source_line(shell), raiz=root)
     holder = shell if root == "SetDTE" else next(iter(children(shell, "SetDTE")), shell)
     if not fragments or len(children(holder, "DTE")) != len(fragments):
-        raise Unreadable("XML-05", line=source_line(shell), root=root)
+        raise Unreadable("XML-05", line=source_line(shell), raiz=root)
     caratulas = children(holder, "Caratula")
-    reader = XmlReader(namespace=_namespace(caratulas[0]) if caratulas else "")
+    reader = XmlReader(namespace=namespace_of(caratulas[0]) if caratulas else "")
     data = {}
     if caratulas:
         data = reader.read(caratulas[0], outline("caratula"), "SetDTE/Caratula")
@@ -199,7 +197,7 @@ def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> X
         encoding=encoding,
         problems=(*frame_of_envelope(shell, holder), *reader.problems),
     )
-    return XmlFile(raw, encoding, fragments, envelope, _namespace(holder))
+    return XmlFile(raw, encoding, fragments, envelope, namespace_of(holder))
 
 
 def _shell_bytes(raw: bytes, fragments: tuple[Fragment, ...]) -> bytes:
@@ -217,22 +215,19 @@ def _shell_bytes(raw: bytes, fragments: tuple[Fragment, ...]) -> bytes:
 def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
     raw = file.raw[fragment.start : fragment.end]
     element = _parse(raw, file.encoding, first_line, _inherited(file, raw))
-    bodies = [
-        child for child in element if isinstance(child.tag, str) and local_name(child.tag) in BODIES
-    ]
-    body = bodies[0] if bodies else None
+    body = next((child for child in children(element) if local(child) in BODIES), None)
     tipo = _tipo_of(body) if body is not None else 0
-    kind = local_name(body.tag) if body is not None else "Documento"
-    reader = XmlReader(first_line, _namespace(body) if body is not None else "")
+    kind = local(body) if body is not None else "Documento"
+    reader = XmlReader(first_line, namespace_of(body) if body is not None else "")
     data = {}
     if body is not None:
         data = reader.read(body, _outline_of(kind, tipo))
         reader.problems += stray_attributes(body, _outline_of(kind, tipo), reader)
         reader.problems += frame_of_dte(element, body, first_line)
-    if body is not None and _namespace(body) != _namespace(element):
+    if body is not None and namespace_of(body) != namespace_of(element):
         reader.problems.append(Problem(kind, FOREIGN, first_line + source_line(body) - 1))
     if _too_deep(element):
-        raise Unreadable("XML-07", line=first_line, what=f"tiene más de {MAX_DEPTH} niveles")
+        raise Unreadable("XML-07", line=first_line, exceso=f"tiene más de {MAX_DEPTH} niveles")
     return Dte(
         data,
         form="xml",
@@ -246,7 +241,8 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
             body=body,
             encoding=file.encoding,
             first_line=first_line,
-            namespace=_namespace(element) or (file.namespace if b"xmlns=" not in raw[:200] else ""),
+            namespace=namespace_of(element)
+            or (file.namespace if b"xmlns=" not in raw[:200] else ""),
         ),
     )
 
@@ -259,7 +255,7 @@ def _is_odd(raw: bytes, encoding: str) -> bool:
 def _outline_of(kind: str, tipo: int) -> Field:
     """The element says which format applies; only boletas share theirs, ``Documento``, with others."""
     if kind == "Documento":
-        return outline("boleta" if tipo in BOLETA_TYPES else "documento")
+        return outline("boleta" if tipo in BOLETAS else "documento")
     return outline(kind.lower())
 
 
@@ -271,17 +267,6 @@ def _tipo_of(body: etree._Element) -> int:
             return 0
         node = found[0]
     return to_type(node.text or "")
-
-
-def children(element: etree._Element, name: str) -> list[etree._Element]:
-    """Return the child elements of that local name."""
-    return [
-        child for child in element if isinstance(child.tag, str) and local_name(child.tag) == name
-    ]
-
-
-def _namespace(element: etree._Element) -> str:
-    return etree.QName(element).namespace or ""
 
 
 def _inherited(file: XmlFile, raw: bytes) -> bytes:
@@ -308,30 +293,17 @@ def _parse(
         name_end = re.compile(rb"[\s/>]").search(raw).start()  # type: ignore[union-attr]
         raw = raw[:name_end] + declarations + raw[name_end:]
     try:
-        root = etree.fromstring(raw, _parser(encoding))
+        root = etree.fromstring(raw, parser(encoding))
     except etree.XMLSyntaxError as exc:
         line = (exc.lineno or 1) + first_line - 1
         if "depth" in str(exc):
-            raise Unreadable("XML-07", line=line, what=f"tiene más de {MAX_DEPTH} niveles") from exc
-        raise Unreadable("XML-01", line=line, reason=_reason(exc)) from exc
+            raise Unreadable(
+                "XML-07", line=line, exceso=f"tiene más de {MAX_DEPTH} niveles"
+            ) from exc
+        raise Unreadable("XML-01", line=line, motivo=_reason(exc)) from exc
     if root.getroottree().docinfo.internalDTD is not None:
         raise Unreadable("XML-02", line=1)  # unreachable unless the scan above is fooled
     return root
-
-
-def _parser(encoding: str) -> etree.XMLParser:
-    """One parser per thread and encoding: lxml serialises threads that share one."""
-    cache: dict[str, etree.XMLParser] = _parsers.__dict__
-    if encoding not in cache:
-        cache[encoding] = etree.XMLParser(
-            encoding=encoding,
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            huge_tree=False,
-            collect_ids=False,
-        )
-    return cache[encoding]
 
 
 _REASONS = {

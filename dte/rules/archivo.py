@@ -8,7 +8,9 @@ from typing import Any
 from dte.documents.document import LATIN_1, Dte
 from dte.formato.namespaces import SII
 from dte.rules.findings import Fault
-from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, rule
+from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, family, rule
+
+family("XML", "El archivo")
 
 _OUTSIDE = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
 _C1_CONTROL = re.compile(r"[\x80-\x9f]")
@@ -18,7 +20,7 @@ _ID = re.compile(rb"""ID(?<=\sID)\s*=\s*["']([^"'<]*)["']""")
 rule(
     "XML-01",
     title="El archivo no es XML bien formado.",
-    message="El archivo no es XML bien formado: {reason}.",
+    message="El archivo no es XML bien formado: {motivo}.",
     fix="Regenere el archivo: hay etiquetas sin cerrar, caracteres '&' o '<' sin escapar, o el "
     "archivo llegó cortado.",
     source="F2.2 p.10 (escape de & y <); LAPP ENV-3-0",
@@ -47,7 +49,7 @@ rule(
 rule(
     "XML-05",
     title="El archivo no es un DTE ni un envío de DTE.",
-    message="El archivo no es un DTE ni un envío de DTE: su raíz es «{root}».",
+    message="El archivo no es un DTE ni un envío de DTE: su raíz es «{raiz}».",
     fix="Suba el XML del DTE (o del EnvioDTE/EnvioBOLETA), no el CAF, el libro, la cesión ni la "
     "respuesta.",
     source="XSD26",
@@ -62,7 +64,7 @@ rule(
 rule(
     "XML-07",
     title="El archivo excede los límites de tamaño o profundidad que acepta el validador.",
-    message="El archivo excede los límites que acepta el validador: {what}.",
+    message="El archivo excede los límites que acepta el validador: {exceso}.",
     fix="Divida el envío, o use /api/dte/validate/batch, que admite 32 MB; un DTE real no supera unas "
     "decenas de KB ni 12 niveles.",
     source="Regla propia: 5 MB por documento, 64 niveles, 200.000 etiquetas, 30.000 caracteres por texto",
@@ -77,7 +79,7 @@ rule(
 @rule(
     "XML-03",
     title="El archivo no está codificado en ISO-8859-1.",
-    message="El archivo declara la codificación {encoding} y el SII usa ISO-8859-1.",
+    message="El archivo declara la codificación {codificacion} y el SII usa ISO-8859-1.",
     fix='Genere el XML con la declaración encoding="ISO-8859-1" y guárdelo en esa codificación.',
     source="SMOY (envíos en ISO-8859-1); un DTE real aceptado declara WINDOWS-1252, por eso no es rechazo",
     sii="aviso",
@@ -88,13 +90,13 @@ rule(
 )
 def encoding_is_iso_8859_1(dte: Dte, ctx: Context) -> Faults:
     if dte.xml and ctx.number == 1 and dte.xml.encoding.lower() not in LATIN_1:
-        yield Fault("", line=1, encoding=dte.xml.encoding)
+        yield Fault("", line=1, codificacion=dte.xml.encoding)
 
 
 @rule(
     "XML-04",
     title="Falta el espacio de nombres http://www.sii.cl/SiiDte.",
-    message="El DTE está en el espacio de nombres «{namespace}» y debe estar en "
+    message="El DTE está en el espacio de nombres «{espacio}» y debe estar en "
     "http://www.sii.cl/SiiDte.",
     fix='Agregue xmlns="http://www.sii.cl/SiiDte" a la etiqueta DTE (o EnvioDTE).',
     source="XSD26 targetNamespace, elementFormDefault=qualified",
@@ -107,14 +109,14 @@ def encoding_is_iso_8859_1(dte: Dte, ctx: Context) -> Faults:
 )
 def namespace_is_siidte(dte: Dte, ctx: Context) -> Faults:
     if dte.xml and dte.xml.namespace != SII:
-        yield Fault("DTE/@xmlns", namespace=dte.xml.namespace)
+        yield Fault("DTE/@xmlns", espacio=dte.xml.namespace)
 
 
 @rule(
     "XML-06",
     title="Hay caracteres que no existen en ISO-8859-1 (emoji, comillas tipográficas, guion largo, "
     "símbolo €) o caracteres de control.",
-    message="El campo trae el carácter «{character}» ({codepoint}), que no existe en ISO-8859-1.",
+    message="El campo trae el carácter «{caracter}» ({codigo}), que no existe en ISO-8859-1.",
     fix="Reemplace esos caracteres por texto simple (por ejemplo comillas rectas o EUR).",
     source="LAPP ENV-3-0 (emoji informado como dato inválido); lo demás es inferido",
     sii="rechazo",
@@ -130,14 +132,14 @@ def characters_are_latin_1(dte: Dte, ctx: Context) -> Faults:
         return
     for path, text in _texts(dte.data, ""):
         if found := _OUTSIDE.search(text):
-            yield Fault(path, character=found[0], codepoint=f"U+{ord(found[0]):04X}")
+            yield Fault(path, caracter=found[0], codigo=f"U+{ord(found[0]):04X}")
         elif found := _C1_CONTROL.search(text):
             yield Fault(
                 path,
                 severity="review",
-                message="El campo trae un carácter de control ({codepoint}): parece texto "
+                message="El campo trae un carácter de control ({codigo}): parece texto "
                 "windows-1252 rotulado como ISO-8859-1.",
-                codepoint=f"U+{ord(found[0]):04X}",
+                codigo=f"U+{ord(found[0]):04X}",
             )
 
 
@@ -155,7 +157,7 @@ def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
 @rule(
     "XML-08",
     title="Dos elementos del archivo usan el mismo atributo ID.",
-    message="El atributo ID «{id}» aparece {times} veces en el archivo.",
+    message="El atributo ID «{id}» aparece {veces} veces en el archivo.",
     fix="Use un ID único por documento (por ejemplo F<folio>T<tipo>).",
     source="XSD26 @ID xs:ID; defensa contra envoltura de firmas",
     sii="rechazo",
@@ -173,7 +175,7 @@ def ids_are_unique(dte: Dte, ctx: Context) -> Faults:
         found = Counter(match[1] for match in _ID.finditer(raw) if _in_a_tag(raw, match.start()))
     for identifier, times in found.items():
         if times > 1:
-            yield Fault("", id=identifier.decode("latin-1"), times=times)
+            yield Fault("", id=identifier.decode("latin-1"), veces=times)
 
 
 def _in_a_tag(raw: bytes, position: int) -> bool:

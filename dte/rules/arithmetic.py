@@ -16,11 +16,6 @@ ONE = Decimal(1)
 CENT = Decimal("0.01")
 HUNDRED = Decimal(100)
 
-# Types whose lines are exempt unless they say otherwise (Formato DTE v2.2 p.31, campo B5).
-EXEMPT_TYPES = frozenset({34, 41, 110, 111, 112})
-
-TAXED, EXEMPT, NOT_BILLABLE = "", "1", "2"
-
 
 def half_up(value: Decimal, unit: Decimal = ONE) -> Decimal:
     """Round half away from zero to a multiple of ``unit``: the peso unless told otherwise."""
@@ -51,23 +46,6 @@ def line_amount(row: Row, *, exact: bool = False) -> Decimal | None:
     if surcharge := row.amount("RecargoMonto"):
         gross += surcharge
     return gross
-
-
-def group_of(dte: Dte, row: Row) -> str:
-    """Return the group a line belongs to: its IndExe, and exempt where the type makes it so."""
-    return row.text("IndExe") or (EXEMPT if dte.tipo in EXEMPT_TYPES else TAXED)
-
-
-def group_totals(dte: Dte) -> dict[str, Decimal]:
-    """Return the sum of MontoItem by group, computed once per document."""
-    cached: dict[str, Decimal] | None = dte.__dict__.get("_group_totals")
-    if cached is None:
-        cached = {}
-        for row in dte.lines:
-            group = group_of(dte, row)
-            cached[group] = cached.get(group, ZERO) + row.amount_or_zero("MontoItem")
-        dte.__dict__["_group_totals"] = cached
-    return cached
 
 
 class Adjusted(NamedTuple):

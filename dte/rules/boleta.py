@@ -3,23 +3,15 @@
 from datetime import date
 from decimal import Decimal
 
-from dte.documents.document import Dte
+from dte.documents.document import EXEMPT, TAXED, Dte
 from dte.documents.envelope import Envelope
 from dte.documents.rut import GENERIC_BUYER
-from dte.formato.outline import BOLETA_TYPES
-from dte.rules.arithmetic import (
-    EXEMPT,
-    TAXED,
-    ZERO,
-    adjusted,
-    global_rows,
-    group_totals,
-    half_up,
-    near,
-    without_iva,
-)
+from dte.formato.tipos import BOLETAS
+from dte.rules.arithmetic import ZERO, adjusted, global_rows, half_up, near, without_iva
 from dte.rules.findings import Fault
-from dte.rules.registry import BOLETAS, XML, Context, Faults, rule
+from dte.rules.registry import XML, Context, Faults, family, rule
+
+family("BOL", "Boletas")
 
 TOTALS = "Encabezado/Totales"
 SERVICE = "Encabezado/IdDoc/IndServicio"
@@ -64,7 +56,7 @@ def boleta_total_is_the_sum_of_its_lines(dte: Dte, ctx: Context) -> Faults:
     declared = dte.totals("MntTotal")
     if declared is None or not dte.lines:
         return
-    sums = group_totals(dte)
+    sums = dte.sums
     taxed = adjusted(sums.get(TAXED, ZERO), global_rows(dte, TAXED))
     exempt = adjusted(sums.get(EXEMPT, ZERO), global_rows(dte, EXEMPT))
     exempt_values = exempt.values
@@ -171,7 +163,7 @@ def large_boleta_names_its_buyer(dte: Dte, ctx: Context) -> Faults:
 )
 def documents_are_in_their_own_envelope(envelope: Envelope, ctx: Context) -> Faults:
     for summary in envelope.documents:
-        is_boleta = summary.tipo in BOLETA_TYPES
+        is_boleta = summary.tipo in BOLETAS
         if summary.tipo and is_boleta != (envelope.kind == "EnvioBOLETA"):
             yield Fault(
                 f"SetDTE/DTE[{summary.number}]",

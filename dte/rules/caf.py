@@ -11,8 +11,9 @@ from dte.crypto import Status
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import XML, Context, Faults, rule
-from dte.rules.timbre import stamp_check
+from dte.rules.registry import XML, Context, Faults, family, rule
+
+family("CAF", "Autorización de folios (CAF)")
 
 DA = "TED/DD/CAF/DA"
 # Res. Ex. SII 58 of 2017: only folios whose document gives the right to a tax credit expire.
@@ -56,7 +57,7 @@ def caf_is_of_the_type(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "CAF-02",
     title="El CAF pertenece a otro contribuyente.",
-    message="El CAF es de {caf} y el documento lo emite {issuer}.",
+    message="El CAF es de {caf} y el documento lo emite {emisor}.",
     fix="Timbre con un CAF del emisor del documento.",
     source="SMOY; LCORE (validador del caf)",
     sii="rechazo",
@@ -68,13 +69,13 @@ def caf_is_of_the_type(dte: Dte, ctx: Context) -> Faults:
 def caf_is_of_the_issuer(dte: Dte, ctx: Context) -> Faults:
     caf = dte.text(f"{DA}/RE")
     if caf and dte.issuer and caf.upper() != dte.issuer.upper():
-        yield Fault(f"{DA}/RE", caf=caf, issuer=dte.issuer)
+        yield Fault(f"{DA}/RE", caf=caf, emisor=dte.issuer)
 
 
 @rule(
     "CAF-03",
     title="La firma del SII sobre el CAF no es válida: el CAF fue alterado.",
-    message="La firma del SII sobre el CAF no es válida: {reason}.",
+    message="La firma del SII sobre el CAF no es válida: {motivo}.",
     fix="Vuelva a descargar el CAF desde el SII y timbre de nuevo.",
     source="LCORE (validador del caf); verificado en documentos aceptados (IDK 300) y en F60T33 (IDK 100)",
     sii="rechazo",
@@ -86,16 +87,16 @@ def caf_is_of_the_issuer(dte: Dte, ctx: Context) -> Faults:
 def caf_is_signed_by_the_sii(dte: Dte, ctx: Context) -> Faults:
     if not dte.has("TED"):
         return
-    check = stamp_check(dte).caf
+    check = dte.stamp_check.caf
     if check.status not in {Status.VALID, Status.UNKNOWN_AUTHORITY}:
-        yield Fault("TED/DD/CAF/FRMA", reason=check.reason)
+        yield Fault("TED/DD/CAF/FRMA", motivo=check.reason)
 
 
 @rule(
     "CAF-04",
     title="Los folios (CAF) están vencidos.",
-    message="El CAF se autorizó el {granted}, venció el {expires} y el documento se timbró o firmó el "
-    "{used}.",
+    message="El CAF se autorizó el {autorizado}, venció el {vence} y el documento se timbró o firmó el "
+    "{uso}.",
     fix="Anule los folios no usados y solicite un CAF nuevo al SII.",
     source="RES58 (6 meses desde la autorización); LAPP CAF-3-517; ODOO (CAF vencido); SMOY (34 no afecto)",
     sii="rechazo",
@@ -114,16 +115,16 @@ def caf_has_not_expired(dte: Dte, ctx: Context) -> Faults:
         return
     expires = expiry(granted)
     if used > expires:
-        yield Fault(f"{DA}/FA", granted=granted, expires=expires, used=used)
+        yield Fault(f"{DA}/FA", autorizado=granted, vence=expires, uso=used)
     elif granted >= SIX_MONTHS_SINCE and used > granted + SIX_MONTHS_IN_DAYS:
         yield Fault(
             f"{DA}/FA",
             severity="warn",
-            message="El CAF vence el {expires}: ya pasaron 180 días desde su autorización ({granted}) y "
+            message="El CAF vence el {vence}: ya pasaron 180 días desde su autorización ({autorizado}) y "
             "algunos sistemas lo dan por vencido.",
-            granted=granted,
-            expires=expires,
-            used=used,
+            autorizado=granted,
+            vence=expires,
+            uso=used,
         )
 
 
@@ -160,15 +161,15 @@ def caf_is_of_a_known_environment(dte: Dte, ctx: Context) -> Faults:
     if not dte.has("TED/DD/CAF"):
         return
     idk = dte.text(f"{DA}/IDK")
-    if stamp_check(dte).caf.status is Status.UNKNOWN_AUTHORITY:
+    if dte.stamp_check.caf.status is Status.UNKNOWN_AUTHORITY:
         yield Fault(f"{DA}/IDK", idk=idk)
     elif (ctx.environment, idk) in _WRONG_ENVIRONMENT:
         yield Fault(
             f"{DA}/IDK",
             severity="reject",
-            message="El CAF lleva IDK «{idk}» y no sirve en el ambiente de {environment}.",
+            message="El CAF lleva IDK «{idk}» y no sirve en el ambiente de {ambiente}.",
             idk=idk,
-            environment=ctx.environment,
+            ambiente=ctx.environment,
         )
 
 
@@ -180,7 +181,7 @@ _WRONG_ENVIRONMENT = frozenset(
 @rule(
     "CAF-06",
     title="La razón social del documento no coincide con la registrada en el SII (la del CAF).",
-    message="El documento dice «{name}» y el CAF dice «{registered}».",
+    message="El documento dice «{nombre}» y el CAF dice «{registrado}».",
     fix="Actualice la razón social del emisor.",
     source="RURAL HED-1-863 (reparo leve)",
     sii="aviso",
@@ -196,7 +197,7 @@ def issuer_name_is_the_registered_one(dte: Dte, ctx: Context) -> Faults:
     name = dte.text("Encabezado/Emisor/RznSoc") or dte.text("Encabezado/Emisor/RznSocEmisor")
     # No name is that long; the answers are remembered, and must not be a place to fill memory from.
     if registered and name and not same_name(registered[:200], name[:200]):
-        yield Fault(f"{DA}/RS", name=name, registered=registered)
+        yield Fault(f"{DA}/RS", nombre=name, registrado=registered)
 
 
 @lru_cache(maxsize=2048)
@@ -244,7 +245,7 @@ def private_key_is_not_included(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "CAF-09",
     title="El rango de folios del CAF está invertido.",
-    message="El rango del CAF va de {first} a {last}.",
+    message="El rango del CAF va de {desde} a {hasta}.",
     fix="Vuelva a cargar el CAF original del SII.",
     source="Inferido: un CAF así tampoco pasa la firma del SII (CAF-03)",
     sii="rechazo",
@@ -256,4 +257,4 @@ def private_key_is_not_included(dte: Dte, ctx: Context) -> Faults:
 def range_is_not_inverted(dte: Dte, ctx: Context) -> Faults:
     first, last = dte.amount(f"{DA}/RNG/D"), dte.amount(f"{DA}/RNG/H")
     if first is not None and last is not None and first > last:
-        yield Fault(f"{DA}/RNG", first=first, last=last)
+        yield Fault(f"{DA}/RNG", desde=first, hasta=last)

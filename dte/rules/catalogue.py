@@ -3,34 +3,10 @@
 from collections.abc import Iterable
 from itertools import groupby
 
+from dte.formato.tipos import ALL_TYPES
 from dte.rules import REGISTRY
-from dte.rules.registry import ALL_TYPES, EVERY_FORM, FULL, Rule
+from dte.rules.registry import EVERY_FORM, FAMILIES, FULL, Rule
 
-FAMILIES = {
-    "XML": "El archivo",
-    "XSD": "El esquema",
-    "TIP": "Tipo y versión",
-    "RUT": "RUT",
-    "FEC": "Fechas",
-    "FOL": "Folio",
-    "CAF": "Autorización de folios (CAF)",
-    "ENC": "Encabezado",
-    "DET": "Líneas de detalle",
-    "DRG": "Descuentos y recargos globales",
-    "TOT": "Totales e impuestos",
-    "BOL": "Boletas",
-    "REF": "Referencias",
-    "GUI": "Guía de despacho",
-    "EXP": "Exportación",
-    "LIQ": "Liquidación-factura",
-    "FCO": "Factura de compra",
-    "TED": "Timbre electrónico",
-    "SIG": "Firma",
-    "ENV": "Sobre de envío",
-    "JSN": "Forma JSON",
-    "LEG": "Forma plana",
-    "REC": "Documento recibido",
-}
 _INTRO = """\
 # Reglas de validación de DTE
 
@@ -44,20 +20,15 @@ mostrar el mensaje. *Certeza* es la seguridad de que el SII actúa así.
 
 def render() -> str:
     """Return docs/dte-rules.md."""
-    rules = sorted(REGISTRY.values(), key=lambda unit: (_place(unit.family), unit.code))
+    rules = sorted(REGISTRY.values(), key=lambda unit: unit.code)
     families = groupby(rules, key=lambda unit: unit.family)
     parts = [_INTRO.format(count=len(rules), families=len({unit.family for unit in rules}))]
     parts += [_family(name, list(units)) for name, units in families]
     return "\n".join(parts)
 
 
-def _place(family: str) -> int:
-    names = list(FAMILIES)
-    return names.index(family) if family in FAMILIES else len(names)
-
-
 def _family(name: str, rules: Iterable[Rule]) -> str:
-    return "\n".join([f"## {name}: {FAMILIES.get(name, name)}\n", *map(_rule, rules)])
+    return "\n".join([f"## {name}: {FAMILIES[name]}\n", *map(_rule, rules)])
 
 
 def _rule(unit: Rule) -> str:

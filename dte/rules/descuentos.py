@@ -1,9 +1,12 @@
 """DRG: global discounts and surcharges."""
 
-from dte.documents.document import Dte
-from dte.rules.arithmetic import EXEMPT, EXEMPT_TYPES, HUNDRED, NOT_BILLABLE, TAXED, group_of
+from dte.documents.document import EXEMPT, NOT_BILLABLE, TAXED, Dte
+from dte.formato.tipos import ALL_TYPES, EXEMPT_TYPES
+from dte.rules.arithmetic import HUNDRED
 from dte.rules.findings import Fault
-from dte.rules.registry import ALL_TYPES, Context, Faults, rule
+from dte.rules.registry import Context, Faults, family, rule
+
+family("DRG", "Descuentos y recargos globales")
 
 WITH_GLOBAL_ROWS = ALL_TYPES - {43}
 MAX_ROWS = 20
@@ -69,7 +72,7 @@ def global_discount_is_at_most_everything(dte: Dte, ctx: Context) -> Faults:
 def global_rows_have_something_to_apply_to(dte: Dte, ctx: Context) -> Faults:
     if not dte.global_rows:
         return
-    present = {group_of(dte, line) for line in dte.lines}
+    present = {dte.group_of(line) for line in dte.lines}
     for row in dte.global_rows:
         indicator = row.text("IndExeDR")
         groups = _GROUPS.get(indicator)
@@ -98,7 +101,7 @@ def mixed_taxes_need_a_percentage(dte: Dte, ctx: Context) -> Faults:
     if not in_pesos:
         return
     taxes = {
-        frozenset(line.texts("CodImpAdic")) for line in dte.lines if group_of(dte, line) == TAXED
+        frozenset(line.texts("CodImpAdic")) for line in dte.lines if dte.group_of(line) == TAXED
     }
     if len(taxes) > 1:
         for row in in_pesos:

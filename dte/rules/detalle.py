@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from dte.documents.document import Dte, Row
+from dte.formato.tipos import ALL_TYPES, BOLETAS, EXPORTS
 from dte.rules.arithmetic import CENT, HUNDRED, ZERO, half_up, line_amount, near
 from dte.rules.findings import Fault, Severity
-from dte.rules.registry import ALL_TYPES, BOLETAS, EVERY_FORM, EXPORTS, Context, Faults, rule
+from dte.rules.registry import EVERY_FORM, Context, Faults, family, rule
 from dte.rules.taxes import WITHHOLDING_AGENT
+
+family("DET", "Líneas de detalle")
 
 MAX_LINES = 60
 MAX_BOLETA_LINES = 1000

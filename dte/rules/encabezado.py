@@ -5,9 +5,12 @@ The obligations are those of Formato DTE v2.2, table «Encabezado», p.11-19.
 
 from dte.documents.document import Dte
 from dte.documents.rut import FOREIGN_BUYER
+from dte.formato.tipos import ALL_TYPES, BOLETAS
 from dte.rules.arithmetic import ZERO, near
 from dte.rules.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, REJECTED, WARNED, Context, Faults, rule
+from dte.rules.registry import REJECTED, WARNED, Context, Faults, family, rule
+
+family("ENC", "Encabezado")
 
 IDDOC = "Encabezado/IdDoc"
 ISSUER = "Encabezado/Emisor"
@@ -245,7 +248,7 @@ def household_service_has_a_due_date(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "ENC-15",
     title="Factura turista con datos incompletos.",
-    message="Factura turista: {problem}.",
+    message="Factura turista: {problema}.",
     fix="Use receptor 55555555-5, comuna Arica/Camarones/Putre/General Lagos y documento del turista.",
     source="F2.2 p.15 campo 31, p.18 campos 53-55",
     confidence="media",
@@ -259,14 +262,14 @@ def tourist_invoice_is_complete(dte: Dte, ctx: Context) -> Faults:
     if dte.text(f"{IDDOC}/TipoFactEsp") != "1":
         return
     if dte.receiver != FOREIGN_BUYER:
-        yield Fault(f"{RECEIVER}/RUTRecep", problem=f"el receptor no es {FOREIGN_BUYER}")
+        yield Fault(f"{RECEIVER}/RUTRecep", problema=f"el receptor no es {FOREIGN_BUYER}")
     commune = f"{ISSUER}/CmnaOrigen"
     if dte.text(commune).upper() not in TOURIST_COMMUNES:
-        yield Fault(commune, problem="la comuna de origen no admite este beneficio")
+        yield Fault(commune, problema="la comuna de origen no admite este beneficio")
     for name in ("NumId", "TipoDocID"):
         path = f"{RECEIVER}/Extranjero/{name}"
         if not dte.has(path):
-            yield Fault(path, problem=f"falta {name} del turista")
+            yield Fault(path, problema=f"falta {name} del turista")
 
 
 @rule(

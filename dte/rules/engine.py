@@ -14,6 +14,7 @@ import structlog
 from dte import metrics
 from dte.documents.document import Dte, Form
 from dte.documents.envelope import Envelope
+from dte.parsing.unreadable import Unreadable
 from dte.rules import REGISTRY
 from dte.rules.findings import SEVERITIES, Fault, Finding, plain, spell
 from dte.rules.registry import ON_ENVELOPES, Context, Level, Mode, Rule
@@ -118,6 +119,13 @@ def to_finding(unit: Rule, fault: Fault, subject: Dte | Envelope | None = None) 
         values={name: plain(value) for name, value in values.items()},
         document=fault.document,
     )
+
+
+def finding_of(reason: Unreadable) -> Finding:
+    """Return what the rule that stopped the reading says of it."""
+    fault = Fault(reason.path, line=reason.line)
+    fault.values.update(reason.values)
+    return to_finding(REGISTRY[reason.code], fault)
 
 
 def _failed(unit: Rule) -> Finding:

@@ -11,20 +11,24 @@ from dte.rules.registry import (
     Faults,
     also_on_envelopes,
     by_reader,
+    family,
     rule,
 )
+
+family("XSD", "El esquema")
+family("JSN", "Forma JSON")
 
 
 def _faults(dte: Dte, code: str) -> Faults:
     for problem in dte.problems:
         if problem.code == code:
-            yield Fault(problem.path, line=problem.line, field=problem.path, problem=problem.text)
+            yield Fault(problem.path, line=problem.line, campo=problem.path, problema=problem.text)
 
 
 @rule(
     "XSD-01",
     title="La estructura no cumple el esquema XSD del SII.",
-    message="{field} {problem}.",
+    message="{campo} {problema}.",
     fix="Corrija el campo señalado: falta, sobra, está en otro orden, o su largo/formato no es el "
     "permitido.",
     source="XSD26; LAPP ENV-3-0",
@@ -39,8 +43,8 @@ def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
     if dte.xml and dte.xml.body is None:
         yield Fault(
             "DTE",
-            field="DTE",
-            problem="no contiene Documento, Liquidacion ni Exportaciones",
+            campo="DTE",
+            problema="no contiene Documento, Liquidacion ni Exportaciones",
         )
         return
     for fault in _faults(dte, ""):
@@ -52,13 +56,13 @@ def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
 @also_on_envelopes("XSD-01")
 def envelope_follows_the_format(envelope: Envelope, ctx: Context) -> Faults:
     for problem in envelope.problems:
-        yield Fault(problem.path, line=problem.line, field=problem.path, problem=problem.text)
+        yield Fault(problem.path, line=problem.line, campo=problem.path, problema=problem.text)
 
 
 @rule(
     "JSN-02",
     title="Un campo del JSON no cumple el tipo, largo o lista de valores del SII.",
-    message="{field} {problem}.",
+    message="{campo} {problema}.",
     fix="Corrija el campo señalado.",
     source="XSD26",
     sii="n/a",
@@ -73,7 +77,7 @@ def json_follows_the_format(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "JSN-03",
     title="El JSON trae campos que no existen en el formato.",
-    message="{field} {problem}.",
+    message="{campo} {problema}.",
     fix="Revise el nombre del campo (mayúsculas incluidas).",
     source="Regla propia",
     sii="n/a",
@@ -88,7 +92,7 @@ def json_has_known_fields_only(dte: Dte, ctx: Context) -> Faults:
 rule(
     "JSN-01",
     title="El JSON no es válido o no tiene la estructura de un DTE.",
-    message="El JSON no es válido o no tiene la estructura de un DTE: {reason}.",
+    message="El JSON no es válido o no tiene la estructura de un DTE: {motivo}.",
     fix="Envíe un objeto con Encabezado y Detalle (o la forma plana con tipo_dte).",
     source="Regla propia",
     sii="n/a",
@@ -102,7 +106,7 @@ rule(
 @rule(
     "JSN-04",
     title="El JSON contiene NaN, Infinity o números imposibles.",
-    message="El JSON contiene valores que no son números posibles: {field} {problem}.",
+    message="El JSON contiene valores que no son números posibles: {campo} {problema}.",
     fix="Envíe números decimales normales.",
     source="Regla propia",
     sii="n/a",
@@ -117,7 +121,7 @@ def json_numbers_are_numbers(dte: Dte, ctx: Context) -> Faults:
 rule(
     "JSN-05",
     title="El JSON repite una clave.",
-    message="El JSON repite la clave «{key}» dentro de un mismo objeto.",
+    message="El JSON repite la clave «{clave}» dentro de un mismo objeto.",
     fix="Deje cada campo una sola vez.",
     source="Regla propia",
     sii="n/a",

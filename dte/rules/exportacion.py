@@ -5,10 +5,13 @@ from decimal import Decimal
 
 from dte.documents.document import Dte
 from dte.documents.rut import FOREIGN_BUYER
+from dte.formato.tipos import EXPORTS
 from dte.formato.values import CURRENCIES
 from dte.rules.arithmetic import CENT, ONE, ZERO, near
 from dte.rules.findings import Fault
-from dte.rules.registry import EXPORTS, OBJECTED, REJECTED, WARNED, Context, Faults, rule
+from dte.rules.registry import OBJECTED, REJECTED, WARNED, Context, Faults, family, rule
+
+family("EXP", "Exportación")
 
 TOTALS = "Encabezado/Totales"
 OTHER_CURRENCY = "Encabezado/OtraMoneda"

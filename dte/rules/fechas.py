@@ -3,17 +3,11 @@
 from datetime import date, timedelta
 
 from dte.documents.document import Dte, day_in_chile
+from dte.formato.tipos import ALL_TYPES, BOLETAS
 from dte.rules.findings import Fault
-from dte.rules.registry import (
-    ALL_TYPES,
-    BOLETAS,
-    EMISSION,
-    EVERY_FORM,
-    XML,
-    Context,
-    Faults,
-    rule,
-)
+from dte.rules.registry import EMISSION, EVERY_FORM, XML, Context, Faults, family, rule
+
+family("FEC", "Fechas")
 
 ISSUED = "Encabezado/IdDoc/FchEmis"
 DUE = "Encabezado/IdDoc/FchVenc"
@@ -30,7 +24,7 @@ FIRST_EXPORT_REFERENCE = date(1950, 1, 1)
 @rule(
     "FEC-01",
     title="La fecha de emisión está fuera del rango permitido.",
-    message="La fecha de emisión {problem}.",
+    message="La fecha de emisión {problema}.",
     fix="Use una fecha real entre 2003-04-01 y 2050-12-31 en formato AAAA-MM-DD.",
     source="F2.2 p.11 campo 4 (*); XSD26 FechaType; LAPP HED-3-305 (fecha anterior a la autorización "
     "del emisor)",
@@ -45,13 +39,13 @@ FIRST_EXPORT_REFERENCE = date(1950, 1, 1)
 def issue_date_is_possible(dte: Dte, ctx: Context) -> Faults:
     written = dte.text(ISSUED)
     if not written:
-        yield Fault(ISSUED, problem="no viene")
+        yield Fault(ISSUED, problema="no viene")
     elif dte.issued is None or len(written) != len("AAAA-MM-DD"):
         yield Fault(
-            ISSUED, problem=f"«{written[:20]}» no es una fecha AAAA-MM-DD", fecha=written[:20]
+            ISSUED, problema=f"«{written[:20]}» no es una fecha AAAA-MM-DD", fecha=written[:20]
         )
     elif not FIRST_DAY <= dte.issued <= LAST_DAY:
-        yield Fault(ISSUED, problem=f"{written} está fuera del rango permitido", fecha=dte.issued)
+        yield Fault(ISSUED, problema=f"{written} está fuera del rango permitido", fecha=dte.issued)
 
 
 @rule(
@@ -177,7 +171,7 @@ def paid_date_is_not_after_issue(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "FEC-08",
     title="La fecha del documento referenciado es posterior a la emisión o anterior a 2002-08-01.",
-    message="La fecha {fecha} de la referencia {numero} {problem}.",
+    message="La fecha {fecha} de la referencia {numero} {problema}.",
     fix="Revise la fecha de la referencia.",
     source="F2.2 p.42 campo E7; rango de cl-sii; que sea posterior a la emisión es inferido",
     sii="aviso",
@@ -199,7 +193,7 @@ def reference_dates_are_possible(dte: Dte, ctx: Context) -> Faults:
             problem = f"está fuera del rango {first} a {LAST_DAY}"
         else:
             continue
-        yield Fault(row.path("FchRef"), fecha=day, numero=row.number, problem=problem)
+        yield Fault(row.path("FchRef"), fecha=day, numero=row.number, problema=problem)
 
 
 @rule(

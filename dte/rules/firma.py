@@ -1,39 +1,30 @@
 """SIG: the electronic signature of the document and the certificate behind it."""
 
-from dte.crypto import Fault as Broken
-from dte.crypto import SignatureCheck, verify_document
+from dte.crypto import Defect
 from dte.crypto.authorities import trusted_issuers
 from dte.documents.document import SANTIAGO, Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import XML, Context, Faults, rule
+from dte.rules.registry import XML, Context, Faults, family, rule
+
+family("SIG", "Firma")
 
 SIGNATURE = "Signature"
 REFERENCE = "Signature/SignedInfo/Reference"
 CERTIFICATE = "Signature/KeyInfo/X509Data/X509Certificate"
 
 
-def signature_check(dte: Dte) -> SignatureCheck | None:
-    """Return the check of the document's signature, made once per document; None without XML."""
-    if dte.xml is None:
-        return None
-    found = dte.__dict__.get("signature_check")
-    if found is None:
-        found = dte.__dict__["signature_check"] = verify_document(dte.xml.element)
-    return found
-
-
-def _breach(dte: Dte, path: str, *kinds: Broken) -> Faults:
-    check = signature_check(dte)
-    if check is not None and check.faults:
+def _breach(dte: Dte, path: str, *kinds: Defect) -> Faults:
+    check = dte.signature_check
+    if check is not None and check.defects:
         for kind in kinds:
-            if kind in check.faults:
-                yield Fault(path, reason=check.faults[kind])
+            if kind in check.defects:
+                yield Fault(path, motivo=check.defects[kind])
 
 
 @rule(
     "SIG-01",
     title="El documento no está firmado o la firma no apunta al documento.",
-    message="Firma electrónica ausente o ajena: {reason}.",
+    message="Firma electrónica ausente o ajena: {motivo}.",
     fix="Firme el DTE; Reference/@URI debe ser #ID del documento.",
     source="XSD26; LAPP DTE-3-505",
     sii="rechazo",
@@ -44,13 +35,13 @@ def _breach(dte: Dte, path: str, *kinds: Broken) -> Faults:
     fields=(SIGNATURE,),
 )
 def document_is_signed(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, SIGNATURE, Broken.MISSING, Broken.REFERENCE)
+    return _breach(dte, SIGNATURE, Defect.MISSING, Defect.REFERENCE)
 
 
 @rule(
     "SIG-02",
     title="El documento cambió después de firmarse.",
-    message="El documento cambió después de firmarse: {reason}.",
+    message="El documento cambió después de firmarse: {motivo}.",
     fix="Vuelva a firmar; no edite el XML firmado.",
     source="LAPP DTE-3-505; SMOY DTE-3-505; medido en documentos aceptados",
     sii="rechazo",
@@ -64,8 +55,8 @@ def document_is_signed(dte: Dte, ctx: Context) -> Faults:
     "recibir es un aviso.",
 )
 def document_has_not_changed(dte: Dte, ctx: Context) -> Faults:
-    yield from _breach(dte, f"{REFERENCE}/DigestValue", Broken.DIGEST)
-    for fault in _breach(dte, f"{REFERENCE}/DigestValue", Broken.NAMESPACE):
+    yield from _breach(dte, f"{REFERENCE}/DigestValue", Defect.DIGEST)
+    for fault in _breach(dte, f"{REFERENCE}/DigestValue", Defect.NAMESPACE):
         if ctx.mode == "reception":
             fault.severity = "warn"  # the content is the signer's, and nobody will send it again
         yield fault
@@ -74,7 +65,7 @@ def document_has_not_changed(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "SIG-03",
     title="La firma electrónica no es válida.",
-    message="La firma electrónica no es válida: {reason}.",
+    message="La firma electrónica no es válida: {motivo}.",
     fix="Firme con la llave privada del certificado incluido.",
     source="LAPP DTE-3-505; medido en documentos aceptados",
     sii="rechazo",
@@ -85,7 +76,7 @@ def document_has_not_changed(dte: Dte, ctx: Context) -> Faults:
     fields=("Signature/SignatureValue",),
 )
 def signature_is_the_signers(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, "Signature/SignatureValue", Broken.VALUE)
+    return _breach(dte, "Signature/SignatureValue", Defect.VALUE)
 
 
 @rule(
@@ -100,13 +91,13 @@ def signature_is_the_signers(dte: Dte, ctx: Context) -> Faults:
     fields=("Signature/KeyInfo",),
 )
 def key_is_the_certificates(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, "Signature/KeyInfo", Broken.KEY_MISMATCH)
+    return _breach(dte, "Signature/KeyInfo", Defect.KEY_MISMATCH)
 
 
 @rule(
     "SIG-05",
     title="El certificado digital no estaba vigente al firmar.",
-    message="El certificado vale del {start} al {end} y el documento se firmó el {signed}.",
+    message="El certificado vale del {desde} al {hasta} y el documento se firmó el {firmado}.",
     fix="Renueve el certificado y vuelva a firmar.",
     source="F2.2 p.45 I1 (vigente al momento de generar la firma)",
     sii="rechazo",
@@ -117,7 +108,7 @@ def key_is_the_certificates(dte: Dte, ctx: Context) -> Faults:
     note="Tolerancia de un día por la zona horaria: TmstFirma no la lleva. La revocación no se consulta.",
 )
 def certificate_was_valid(dte: Dte, ctx: Context) -> Faults:
-    check = signature_check(dte)
+    check = dte.signature_check
     moment = dte.moment("TmstFirma")
     if check is None or check.certificate is None or moment is None:
         return
@@ -125,16 +116,16 @@ def certificate_was_valid(dte: Dte, ctx: Context) -> Faults:
     if not certificate.valid_at(moment):
         yield Fault(
             CERTIFICATE,
-            start=certificate.not_before.astimezone(SANTIAGO).date(),
-            end=certificate.not_after.astimezone(SANTIAGO).date(),
-            signed=moment.date(),
+            desde=certificate.not_before.astimezone(SANTIAGO).date(),
+            hasta=certificate.not_after.astimezone(SANTIAGO).date(),
+            firmado=moment.date(),
         )
 
 
 @rule(
     "SIG-06",
     title="No se pudo leer el RUT del titular del certificado.",
-    message="El certificado de «{holder}» no trae un RUT válido.",
+    message="El certificado de «{titular}» no trae un RUT válido.",
     fix="Use un certificado de firma tributaria emitido por un proveedor acreditado.",
     source="CLSII (RUT en SAN otherName 1.3.6.1.4.1.8321.1); presente en todos los certificados reales",
     sii="aviso",
@@ -144,15 +135,15 @@ def certificate_was_valid(dte: Dte, ctx: Context) -> Faults:
     fields=(CERTIFICATE,),
 )
 def certificate_names_its_holder(dte: Dte, ctx: Context) -> Faults:
-    check = signature_check(dte)
+    check = dte.signature_check
     if check is not None and check.certificate is not None and not check.certificate.rut:
-        yield Fault(CERTIFICATE, holder=check.certificate.holder)
+        yield Fault(CERTIFICATE, titular=check.certificate.holder)
 
 
 @rule(
     "SIG-07",
     title="La firma usa algoritmos que el SII no acepta.",
-    message="La firma usa algoritmos que el SII no acepta: {reason}.",
+    message="La firma usa algoritmos que el SII no acepta: {motivo}.",
     fix="Use C14N 1.0, rsa-sha1 y sha1.",
     source="XSD26 xmldsignature_v10.xsd (algoritmos fijos)",
     sii="rechazo",
@@ -163,13 +154,13 @@ def certificate_names_its_holder(dte: Dte, ctx: Context) -> Faults:
     note="El esquema admite además dsa-sha1; aquí no se verifica y se informa.",
 )
 def algorithms_are_the_siis(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, "Signature/SignedInfo", Broken.ALGORITHM)
+    return _breach(dte, "Signature/SignedInfo", Defect.ALGORITHM)
 
 
 @rule(
     "SIG-08",
     title="La firma cubre otro elemento y no el documento visible (posible fraude).",
-    message="La firma no cubre sin ambigüedad el documento visible: {reason}.",
+    message="La firma no cubre sin ambigüedad el documento visible: {motivo}.",
     fix="Regenere el documento; no acepte este archivo.",
     source="Regla propia: defensa contra la envoltura de firmas",
     sii="n/a",
@@ -179,13 +170,13 @@ def algorithms_are_the_siis(dte: Dte, ctx: Context) -> Faults:
     fields=(REFERENCE,),
 )
 def signature_covers_what_is_seen(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, REFERENCE, Broken.WRAPPED)
+    return _breach(dte, REFERENCE, Defect.WRAPPED)
 
 
 @rule(
     "SIG-09",
     title="El certificado no proviene de una autoridad acreditada conocida.",
-    message="El certificado lo emitió «{issuer}», que no es una autoridad acreditada conocida.",
+    message="El certificado lo emitió «{emisor}», que no es una autoridad acreditada conocida.",
     fix="Use un certificado de un proveedor acreditado (E-Sign, Acepta, E-CertChile, IDok, ...).",
     source="F2.2 p.45 I1; SII, pregunta frecuente 001.003.0539 (proveedores acreditados)",
     sii="aviso",
@@ -196,19 +187,19 @@ def signature_covers_what_is_seen(dte: Dte, ctx: Context) -> Faults:
     note="Con DTE_TRUSTED_CERTIFICATES se verifica la firma del emisor; sin él, sólo su nombre.",
 )
 def certificate_is_accredited(dte: Dte, ctx: Context) -> Faults:
-    check = signature_check(dte)
+    check = dte.signature_check
     if check is None or check.certificate is None:
         return
     trusted = trusted_issuers()
     certificate = check.certificate
     if not (certificate.issued_by(trusted) if trusted else certificate.accredited_name):
-        yield Fault(CERTIFICATE, issuer=certificate.issuer)
+        yield Fault(CERTIFICATE, emisor=certificate.issuer)
 
 
 @rule(
     "SIG-10",
     title="El certificado incluido en la firma no se puede leer.",
-    message="No se puede leer el certificado o la llave de la firma: {reason}.",
+    message="No se puede leer el certificado o la llave de la firma: {motivo}.",
     fix="Incluya el certificado completo en base64 (formato DER).",
     source="XSD26 base64Binary; CLSII; regla propia: llaves de hasta 4096 bits",
     sii="rechazo",
@@ -218,4 +209,4 @@ def certificate_is_accredited(dte: Dte, ctx: Context) -> Faults:
     fields=(CERTIFICATE,),
 )
 def certificate_is_readable(dte: Dte, ctx: Context) -> Faults:
-    return _breach(dte, CERTIFICATE, Broken.UNREADABLE)
+    return _breach(dte, CERTIFICATE, Defect.UNREADABLE)

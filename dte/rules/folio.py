@@ -3,7 +3,9 @@
 from dte.documents.document import Dte
 from dte.documents.envelope import Envelope
 from dte.rules.findings import Fault, Severity
-from dte.rules.registry import EVERY_FORM, XML, Context, Faults, rule
+from dte.rules.registry import EVERY_FORM, XML, Context, Faults, family, rule
+
+family("FOL", "Folio")
 
 FOLIO = "Encabezado/IdDoc/Folio"
 MAX_DIGITS = 10
@@ -89,7 +91,7 @@ def documents_are_not_repeated(envelope: Envelope, ctx: Context) -> Faults:
 @rule(
     "FOL-04",
     title="El folio ya fue recibido por el SII (o por este sistema).",
-    message="El documento tipo {tipo} folio {folio} {problem}.",
+    message="El documento tipo {tipo} folio {folio} {problema}.",
     fix="Use el siguiente folio libre; si ya se envió, consulte su estado en vez de reenviar.",
     source="LAPP DTE-3-100/101",
     sii="rechazo",
@@ -124,7 +126,7 @@ def folio_was_not_received_before(dte: Dte, ctx: Context) -> Faults:
         problem = "ya fue recibido por el SII"
     else:
         return
-    yield Fault(FOLIO, severity=severity, fix=fix, problem=problem, tipo=dte.tipo, folio=dte.folio)
+    yield Fault(FOLIO, severity=severity, fix=fix, problema=problem, tipo=dte.tipo, folio=dte.folio)
 
 
 @rule(

@@ -4,7 +4,9 @@ from datetime import date
 
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
+from dte.rules.registry import OBJECTED, WARNED, Context, Faults, family, rule
+
+family("GUI", "Guía de despacho")
 
 TRANSFER = "Encabezado/IdDoc/IndTraslado"
 EXPORT_GUIDE = "Encabezado/Emisor/GuiaExport"

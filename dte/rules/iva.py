@@ -2,21 +2,12 @@
 
 from decimal import Decimal
 
-from dte.documents.document import Dte
-from dte.rules.arithmetic import (
-    HUNDRED,
-    TAXED,
-    ZERO,
-    adjusted,
-    global_rows,
-    group_totals,
-    half_up,
-    is_gross,
-    near,
-)
+from dte.documents.document import TAXED, Dte
+from dte.formato.tipos import TAXED_TYPES
+from dte.rules.arithmetic import HUNDRED, ZERO, adjusted, global_rows, half_up, is_gross, near
 from dte.rules.findings import Fault
 from dte.rules.registry import EVERY_FORM, OBJECTED, WARNED, Context, Faults, rule
-from dte.rules.taxes import IVA_RATE, TAXED_TYPES
+from dte.rules.taxes import IVA_RATE
 
 TOTALS = "Encabezado/Totales"
 
@@ -62,7 +53,7 @@ def iva_agrees_with_the_net(dte: Dte, ctx: Context) -> Faults:
         return
     # With gross lines the IVA may be what is left of the lines once the net is taken out.
     if is_gross(dte):
-        gross = adjusted(group_totals(dte).get(TAXED, ZERO), global_rows(dte, TAXED))
+        gross = adjusted(dte.sums.get(TAXED, ZERO), global_rows(dte, TAXED))
         if gross.matches(net + iva):
             return
     yield Fault(f"{TOTALS}/IVA", declarado=iva, calculado=expected)

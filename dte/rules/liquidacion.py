@@ -3,8 +3,11 @@
 from dte.documents.document import Dte
 from dte.rules.arithmetic import HUNDRED, ZERO, half_up, near
 from dte.rules.findings import Fault
-from dte.rules.registry import OBJECTED, WARNED, Context, Faults, rule
+from dte.rules.registry import OBJECTED, WARNED, Context, Faults, family, rule
 from dte.rules.taxes import IVA_RATE
+
+family("LIQ", "Liquidación-factura")
+family("FCO", "Factura de compra")
 
 COMMISSION_TOTALS = "Encabezado/Totales/Comisiones"
 WITH_COMMISSIONS = frozenset({43, 46, 56, 61})

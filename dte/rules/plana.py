@@ -2,13 +2,15 @@
 
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import LEGACY, Context, Faults, rule
+from dte.rules.registry import LEGACY, Context, Faults, family, rule
+
+family("LEG", "Forma plana")
 
 
 @rule(
     "LEG-01",
     title="La forma plana no trae los datos mínimos o su tipo es incorrecto.",
-    message="{field} {problem}.",
+    message="{campo} {problema}.",
     fix="Incluya tipo_dte, rut_emisor, rut_receptor, monto_total, fecha_emision e items.",
     source="Validación de entrada del servicio anterior",
     sii="n/a",
@@ -18,7 +20,7 @@ from dte.rules.registry import LEGACY, Context, Faults, rule
 )
 def flat_form_is_complete(dte: Dte, ctx: Context) -> Faults:
     for problem in dte.problems:
-        yield Fault(problem.path, field=problem.path, problem=problem.text)
+        yield Fault(problem.path, campo=problem.path, problema=problem.text)
 
 
 @rule(

@@ -8,7 +8,9 @@ from datetime import date, timedelta
 
 from dte.documents.document import Dte, day_in_chile
 from dte.rules.findings import Fault
-from dte.rules.registry import EVERY_FORM, RECEPTION, Context, Faults, rule
+from dte.rules.registry import EVERY_FORM, RECEPTION, Context, Faults, family, rule
+
+family("REC", "Documento recibido")
 
 CLAIM_DAYS = 8
 # Documents whose claim or acceptance the SII registers: guide of the acceptance service v1.2.
@@ -27,7 +29,7 @@ def _last_day_to_claim(dte: Dte, ctx: Context) -> date | None:
 @rule(
     "REC-01",
     title="El plazo de 8 días para reclamar el documento corre o ya venció.",
-    message="El plazo para reclamar venció el {last_day}: el documento se entiende aceptado.",
+    message="El plazo para reclamar venció el {ultimo_dia}: el documento se entiende aceptado.",
     fix="Acepte o reclame en el registro del SII antes de que venzan los 8 días; después ya no se puede.",
     source="Ley 19.983 art. 3, modificado por la Ley 20.956; servicio de aceptación y reclamo v1.2",
     sii="n/a",
@@ -46,21 +48,21 @@ def claim_period(dte: Dte, ctx: Context) -> Faults:
         return
     left = (last_day - day_in_chile(ctx.as_of)).days
     if left < 0:
-        yield Fault("Encabezado/IdDoc/FchEmis", last_day=last_day, days_left=left)
+        yield Fault("Encabezado/IdDoc/FchEmis", ultimo_dia=last_day, dias_restantes=left)
     elif left <= CLAIM_DAYS:
         yield Fault(
             "Encabezado/IdDoc/FchEmis",
-            message="Quedan {days_left} días para reclamar (hasta el {last_day}); después el documento "
+            message="Quedan {dias_restantes} días para reclamar (hasta el {ultimo_dia}); después el documento "
             "se entiende aceptado.",
-            last_day=last_day,
-            days_left=left,
+            ultimo_dia=last_day,
+            dias_restantes=left,
         )
 
 
 @rule(
     "REC-02",
     title="El documento no está dirigido a la empresa que lo recibió.",
-    message="El receptor del documento es {stated} y la empresa que lo recibió es {expected}.",
+    message="El receptor del documento es {declarado} y la empresa que lo recibió es {esperado}.",
     fix="Reclame el documento o avise al emisor: no corresponde registrarlo.",
     source="Regla propia",
     sii="n/a",
@@ -73,4 +75,4 @@ def claim_period(dte: Dte, ctx: Context) -> Faults:
 )
 def addressed_to_us(dte: Dte, ctx: Context) -> Faults:
     if ctx.receiver and dte.receiver != ctx.receiver:
-        yield Fault(_RECEIVER, stated=dte.receiver, expected=ctx.receiver)
+        yield Fault(_RECEIVER, declarado=dte.receiver, esperado=ctx.receiver)

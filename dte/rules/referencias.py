@@ -6,18 +6,11 @@ Source of the codes: Formato DTE v2.2 p.41-42, zone E «Información de referenc
 from typing import Any
 
 from dte.documents.document import Dte, Row
+from dte.formato.tipos import ALL_TYPES, BOLETAS, NOTES
 from dte.rules.findings import Fault
-from dte.rules.registry import (
-    ALL_TYPES,
-    BOLETAS,
-    NOTES,
-    OBJECTED,
-    REJECTED,
-    WARNED,
-    Context,
-    Faults,
-    rule,
-)
+from dte.rules.registry import OBJECTED, REJECTED, WARNED, Context, Faults, family, rule
+
+family("REF", "Referencias")
 
 ANNULS, CORRECTS_TEXT = "1", "2"
 MAX_REFERENCES = 40
@@ -221,7 +214,7 @@ def references_are_numbered_in_sequence(dte: Dte, ctx: Context) -> Faults:
 @rule(
     "REF-09",
     title="El tipo o folio del documento referenciado no es válido.",
-    message="En la referencia {numero} {problem}.",
+    message="En la referencia {numero} {problema}.",
     fix="Use un código de la tabla del SII; el folio de un documento tributario es numérico.",
     source="F2.2 p.41-42 campos E2 y E4",
     confidence="baja",
@@ -236,10 +229,10 @@ def referenced_documents_are_known(dte: Dte, ctx: Context) -> Faults:
         code, folio = row.text("TpoDocRef"), row.text("FolioRef")
         if code.isdigit() and code not in TAX_DOCUMENTS and code not in OTHER_DOCUMENTS:
             problem = f"el tipo {code} no está en la tabla del SII"
-            yield Fault(row.path("TpoDocRef"), numero=row.number, problem=problem)
+            yield Fault(row.path("TpoDocRef"), numero=row.number, problema=problem)
         elif code in TAX_DOCUMENTS and folio and not folio.isdigit():
             problem = f"el folio «{folio[:20]}» no es un número"
-            yield Fault(row.path("FolioRef"), numero=row.number, problem=problem)
+            yield Fault(row.path("FolioRef"), numero=row.number, problema=problem)
 
 
 @rule(

@@ -22,10 +22,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar
 
 from dte.documents.document import Dte, Form
 from dte.documents.envelope import Envelope
+from dte.formato.tipos import ALL_TYPES
 from dte.rules.findings import Fault, Severity, SiiSeverity
 from dte.rules.sources import spell_out
 
@@ -34,11 +35,6 @@ Confidence = Literal["alta", "media", "baja", "n/a"]
 Mode = Literal["emission", "reception"]
 Environment = Literal["produccion", "certificacion", ""]
 Faults = Iterator[Fault]
-
-ALL_TYPES = frozenset({33, 34, 39, 41, 43, 46, 52, 56, 61, 110, 111, 112})
-BOLETAS = frozenset({39, 41})
-EXPORTS = frozenset({110, 111, 112})
-NOTES = frozenset({56, 61, 111, 112})
 
 XML: frozenset[Form] = frozenset({"xml"})
 JSON: frozenset[Form] = frozenset({"json"})
@@ -51,9 +47,16 @@ EVERY_FORM: frozenset[Form] = frozenset({"xml", "json", "legacy"})
 
 
 # How the SII treats a fault, and what we recommend where the two go together; for a rule's arguments.
-REJECTED: dict[str, Any] = {"sii": "rechazo", "severity": "reject"}
-OBJECTED: dict[str, Any] = {"sii": "reparo", "severity": "review"}
-WARNED: dict[str, Any] = {"sii": "aviso", "severity": "warn"}
+class Treatment(TypedDict):
+    """What the SII does with a fault, and what we recommend."""
+
+    sii: SiiSeverity
+    severity: Severity
+
+
+REJECTED: Treatment = {"sii": "rechazo", "severity": "reject"}
+OBJECTED: Treatment = {"sii": "reparo", "severity": "review"}
+WARNED: Treatment = {"sii": "aviso", "severity": "warn"}
 
 Outcome = Literal["", "accepted", "objected", "rejected", "annulled"]
 
@@ -129,6 +132,8 @@ class Rule:
 
 
 REGISTRY: dict[str, Rule] = {}
+FAMILIES: dict[str, str] = {}
+"""What each family is about, by the letters of its codes."""
 ON_ENVELOPES: dict[str, RuleFunction] = {}
 """Rules about documents that an envelope can breach too, with what looks for it."""
 
@@ -201,6 +206,11 @@ def rule(
         return function
 
     return register
+
+
+def family(letters: str, title: str) -> None:
+    """Name a family of rules, for the catalogue; in the module that holds most of them."""
+    FAMILIES[letters] = title
 
 
 def also_on_envelopes(code: str) -> Callable[[F], F]:

@@ -5,8 +5,11 @@ from functools import lru_cache
 
 from dte.documents.document import Dte
 from dte.documents.rut import GENERIC_BUYER, is_well_formed, rut_problem
+from dte.formato.tipos import ALL_TYPES, BOLETAS
 from dte.rules.findings import Fault
-from dte.rules.registry import ALL_TYPES, BOLETAS, EVERY_FORM, FULL, Context, Faults, rule
+from dte.rules.registry import EVERY_FORM, FULL, Context, Faults, family, rule
+
+family("RUT", "RUT")
 
 ISSUER = "Encabezado/Emisor/RUTEmisor"
 RECEIVER = "Encabezado/Receptor/RUTRecep"
@@ -28,7 +31,7 @@ _BOLETA_REFERENCES = frozenset({"35", "38", "39", "41", "52"})
 @rule(
     "RUT-01",
     title="El RUT del emisor no es válido (formato o dígito verificador).",
-    message="El RUT del emisor {problem}.",
+    message="El RUT del emisor {problema}.",
     fix="Revise el RUT del emisor: números sin puntos, guion y dígito verificador (K mayúscula).",
     source="F2.2 p.15-16 campo 32 (*); XSD26 RUTType; LCORE (DV del emisor)",
     sii="rechazo",
@@ -39,13 +42,13 @@ _BOLETA_REFERENCES = frozenset({"35", "38", "39", "41", "52"})
 )
 def issuer_rut_is_valid(dte: Dte, ctx: Context) -> Faults:
     if problem := rut_problem(dte.issuer):
-        yield Fault(ISSUER, problem=problem, rut=dte.issuer)
+        yield Fault(ISSUER, problema=problem, rut=dte.issuer)
 
 
 @rule(
     "RUT-02",
     title="El RUT del receptor no es válido (formato o dígito verificador).",
-    message="El RUT del receptor {problem}.",
+    message="El RUT del receptor {problema}.",
     fix="Revise el RUT del cliente; si es boleta sin identificar use 66666666-6, si es exportación "
     "55555555-5.",
     source="F2.2 p.17 campo 50 (*); XSD26 RUTType; LCORE (DV del receptor)",
@@ -59,7 +62,7 @@ def issuer_rut_is_valid(dte: Dte, ctx: Context) -> Faults:
 )
 def receiver_rut_is_valid(dte: Dte, ctx: Context) -> Faults:
     if problem := rut_problem(dte.receiver):
-        yield Fault(RECEIVER, problem=problem, rut=dte.receiver)
+        yield Fault(RECEIVER, problema=problem, rut=dte.receiver)
 
 
 def _other_ruts(dte: Dte) -> Iterator[tuple[str, str]]:
@@ -78,7 +81,7 @@ def _other_ruts(dte: Dte) -> Iterator[tuple[str, str]]:
 @rule(
     "RUT-03",
     title="Otro RUT del documento tiene formato o dígito verificador incorrecto.",
-    message="El RUT de {path} {problem}.",
+    message="El RUT de {campo} {problema}.",
     fix="Corrija el RUT indicado (transportista, chofer, mandante, solicitante u otro contribuyente).",
     source="F2.2 campos 49, 66, 68, 69, 79 y E5; la severidad es inferida",
     sii="reparo",
@@ -91,7 +94,7 @@ def _other_ruts(dte: Dte) -> Iterator[tuple[str, str]]:
 def other_ruts_are_valid(dte: Dte, ctx: Context) -> Faults:
     for path, rut in _other_ruts(dte):
         if problem := rut_problem(rut):
-            yield Fault(path, problem=problem, path=path, rut=rut)
+            yield Fault(path, problema=problem, campo=path, rut=rut)
 
 
 @rule(

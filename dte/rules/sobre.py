@@ -3,14 +3,16 @@
 import re
 from collections import Counter
 
-from dte.crypto import Certificate, SignatureCheck, read_certificate, verify_envelope
-from dte.crypto import Fault as Broken
+from dte.crypto import Certificate, Defect, read_certificate
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.crypto.certificate import normal_rut
-from dte.crypto.xml import child, text
 from dte.documents.envelope import Envelope
+from dte.formato.elements import child, text
+from dte.formato.tipos import NOTES
 from dte.rules.findings import Fault
-from dte.rules.registry import NOTES, XML, Context, Faults, also_on_envelopes, rule
+from dte.rules.registry import XML, Context, Faults, also_on_envelopes, family, rule
+
+family("ENV", "Sobre de envío")
 
 CARATULA = "SetDTE/Caratula"
 SII_RUT = "60803000-K"
@@ -23,7 +25,7 @@ _IDK = re.compile(rb"<IDK>\s*(\d{1,9})\s*</IDK>")
 @rule(
     "ENV-01",
     title="Los subtotales de la carátula no coinciden con los documentos del envío.",
-    message="La carátula declara {said} documentos del tipo {tipo} y el sobre trae {found}.",
+    message="La carátula declara {declarado} documentos del tipo {tipo} y el sobre trae {encontrado}.",
     fix="Corrija SubTotDTE: tipo y cantidad de documentos.",
     source="XSD26 EnvioDTE; severidad inferida",
     sii="rechazo",
@@ -44,15 +46,15 @@ def subtotals_are_the_documents(envelope: Envelope, ctx: Context) -> Faults:
             yield Fault(
                 f"{CARATULA}/SubTotDTE",
                 tipo=tipo or "(sin tipo)",
-                said=said[tipo],
-                found=found[tipo],
+                declarado=said[tipo],
+                encontrado=found[tipo],
             )
 
 
 @rule(
     "ENV-02",
     title="El RUT emisor de la carátula no coincide con el de los documentos.",
-    message="La carátula es de {caratula} y el documento {number} lo emite {issuer}.",
+    message="La carátula es de {caratula} y el documento {numero} lo emite {emisor}.",
     fix="Envíe en un mismo sobre sólo documentos del emisor de la carátula.",
     source="XSD26; severidad inferida",
     sii="rechazo",
@@ -70,15 +72,15 @@ def issuer_is_the_documents(envelope: Envelope, ctx: Context) -> Faults:
                 f"{CARATULA}/RutEmisor",
                 document=document.number,
                 caratula=issuer,
-                number=document.number,
-                issuer=document.issuer,
+                numero=document.number,
+                emisor=document.issuer,
             )
 
 
 @rule(
     "ENV-03",
     title="El receptor de la carátula no es el SII.",
-    message="El receptor de la carátula es {receiver} y el SII es 60803000-K.",
+    message="El receptor de la carátula es {receptor} y el SII es 60803000-K.",
     fix="Para enviar al SII use 60803000-K (otro RUT es el sobre para el cliente).",
     source="XSD26; SMOY",
     sii="aviso",
@@ -92,7 +94,7 @@ def issuer_is_the_documents(envelope: Envelope, ctx: Context) -> Faults:
 def receiver_is_the_sii(envelope: Envelope, ctx: Context) -> Faults:
     receiver = envelope.caratula.text("RutReceptor")
     if receiver and receiver.upper() != SII_RUT:
-        yield Fault(f"{CARATULA}/RutReceptor", receiver=receiver)
+        yield Fault(f"{CARATULA}/RutReceptor", receptor=receiver)
 
 
 def _certificate(envelope: Envelope) -> Certificate | None:
@@ -101,25 +103,16 @@ def _certificate(envelope: Envelope) -> Certificate | None:
     )
 
 
-def _signature_check(envelope: Envelope) -> SignatureCheck:
-    """Return the check of the envelope's signature, made once: it reads the whole file."""
-    if envelope.signature_check is None:
-        envelope.signature_check = verify_envelope(
-            envelope.raw, envelope.fragments, envelope.encoding
-        )
-    return envelope.signature_check
-
-
 @also_on_envelopes("SIG-04")
 def key_is_the_certificates(envelope: Envelope, ctx: Context) -> Faults:
-    if Broken.KEY_MISMATCH in _signature_check(envelope).faults:
+    if Defect.KEY_MISMATCH in envelope.signature_check.defects:
         yield Fault("Signature/KeyInfo")
 
 
 @rule(
     "ENV-04",
     title="El RUT que envía no es el del certificado que firma el sobre.",
-    message="RutEnvia es {sender} y el certificado que firma el sobre es de {holder}.",
+    message="RutEnvia es {envia} y el certificado que firma el sobre es de {titular}.",
     fix="RutEnvia debe ser el RUT del titular del certificado.",
     source="LAPP ENV-3-6; ODOO (Rut No Autorizado a Firmar)",
     sii="rechazo",
@@ -136,13 +129,13 @@ def sender_is_the_signer(envelope: Envelope, ctx: Context) -> Faults:
     if not sender or certificate is None or not certificate.rut:
         return
     if (normal_rut(sender) or sender) != certificate.rut:
-        yield Fault(f"{CARATULA}/RutEnvia", sender=sender, holder=certificate.rut)
+        yield Fault(f"{CARATULA}/RutEnvia", envia=sender, titular=certificate.rut)
 
 
 @rule(
     "ENV-05",
     title="La resolución de la carátula no corresponde al ambiente.",
-    message="NroResol es {resolution} y los folios son de {environment} (IDK {idk}).",
+    message="NroResol es {resolucion} y los folios son de {ambiente} (IDK {idk}).",
     fix="En certificación NroResol es 0; en producción el número real.",
     source="SMOY CRT-3-19",
     sii="aviso",
@@ -161,13 +154,13 @@ def resolution_is_of_the_environment(envelope: Envelope, ctx: Context) -> Faults
         (PRODUCTION_IDK, "producción") if resolution == 0 else (CERTIFICATION_IDK, "certificación")
     )
     if any(int(idk) == expected for idk in set(_IDK.findall(envelope.raw))):
-        yield Fault(f"{CARATULA}/NroResol", resolution=resolution, environment=name, idk=expected)
+        yield Fault(f"{CARATULA}/NroResol", resolucion=resolution, ambiente=name, idk=expected)
 
 
 @rule(
     "ENV-06",
     title="El sobre trae demasiados documentos.",
-    message="El sobre trae {count} documentos y el máximo de {kind} es {most}.",
+    message="El sobre trae {cantidad} documentos y el máximo de {sobre} es {maximo}.",
     fix="Máximo 2.000 DTE (500 boletas) por envío.",
     source="XSD26 maxOccurs",
     sii="rechazo",
@@ -180,13 +173,13 @@ def resolution_is_of_the_environment(envelope: Envelope, ctx: Context) -> Faults
 def envelope_is_not_too_large(envelope: Envelope, ctx: Context) -> Faults:
     most = MAX_DOCUMENTS.get(envelope.kind, max(MAX_DOCUMENTS.values()))
     if len(envelope.fragments) > most:
-        yield Fault("SetDTE", count=len(envelope.fragments), kind=envelope.kind, most=most)
+        yield Fault("SetDTE", cantidad=len(envelope.fragments), sobre=envelope.kind, maximo=most)
 
 
 @rule(
     "ENV-07",
     title="La firma del sobre no es válida.",
-    message="La firma del sobre no es válida: {reason}.",
+    message="La firma del sobre no es válida: {motivo}.",
     fix="Vuelva a firmar el SetDTE.",
     source="LAPP (firma del envío); medido en cesiones (AEC), que se firman igual",
     sii="rechazo",
@@ -199,17 +192,17 @@ def envelope_is_not_too_large(envelope: Envelope, ctx: Context) -> Faults:
     "estaba vigente en TmstFirmaEnv.",
 )
 def envelope_signature_is_valid(envelope: Envelope, ctx: Context) -> Faults:
-    check = _signature_check(envelope)
-    for kind, reason in check.faults.items():
-        if kind not in {Broken.MISSING, Broken.KEY_MISMATCH}:
-            yield Fault("Signature", reason=reason)
+    check = envelope.signature_check
+    for kind, reason in check.defects.items():
+        if kind not in {Defect.MISSING, Defect.KEY_MISMATCH}:
+            yield Fault("Signature", motivo=reason)
     moment = envelope.caratula.moment("TmstFirmaEnv")
     if (
         check.certificate is not None
         and moment is not None
         and not check.certificate.valid_at(moment)
     ):
-        yield Fault("Signature", reason="el certificado no estaba vigente al firmar el sobre")
+        yield Fault("Signature", motivo="el certificado no estaba vigente al firmar el sobre")
 
 
 @rule(
@@ -232,7 +225,7 @@ def envelope_is_signed(envelope: Envelope, ctx: Context) -> Faults:
 @rule(
     "ENV-09",
     title="La nota aparece en el sobre antes que el documento que referencia.",
-    message="El documento {number} referencia al {later} (tipo {tipo}, folio {folio}), que viene después.",
+    message="El documento {numero} referencia al {posterior} (tipo {tipo}, folio {folio}), que viene después.",
     fix="Ordene el sobre: primero la factura, después la nota.",
     source="Inferido; LAPP REF-3-750",
     sii="aviso",
@@ -255,8 +248,8 @@ def notes_come_after_what_they_refer_to(envelope: Envelope, ctx: Context) -> Fau
                     "SetDTE",
                     document=document.number,
                     line=document.line,
-                    number=document.number,
-                    later=later,
+                    numero=document.number,
+                    posterior=later,
                     tipo=tipo,
                     folio=folio,
                 )

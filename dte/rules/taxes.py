@@ -11,9 +11,6 @@ IVA_RATE = Decimal(19)
 
 Sign = Literal[1, -1, 0]
 
-# The types that carry IVA.
-TAXED_TYPES = frozenset({33, 43, 46, 52, 56, 61})
-
 
 class Tax(NamedTuple):
     """One code of the table."""

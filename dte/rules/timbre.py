@@ -1,24 +1,14 @@
 """TED: the electronic stamp must say what the document says, and be signed with the CAF's key."""
 
-from dte.crypto import StampCheck, verify_stamp
-from dte.crypto.xml import child
 from dte.documents.document import Dte
 from dte.rules.findings import Fault
-from dte.rules.registry import XML, Context, Faults, rule
+from dte.rules.registry import XML, Context, Faults, family, rule
+
+family("TED", "Timbre electrónico")
 
 DD = "TED/DD"
 # The schema cuts names in the stamp at 40 characters.
 CUT = 40
-
-
-def stamp_check(dte: Dte) -> StampCheck:
-    """Return the checks of the stamp's two signatures, made once per document."""
-    found = dte.__dict__.get("stamp_check")
-    if found is None:
-        ted = child(dte.xml.body, "TED") if dte.xml else None
-        raw, encoding = (dte.xml.raw, dte.xml.encoding) if dte.xml else (b"", "")
-        found = dte.__dict__["stamp_check"] = verify_stamp(ted, raw, encoding)
-    return found
 
 
 @rule(
@@ -41,14 +31,14 @@ def _differs(dte: Dte, stamped: str, field: str) -> Faults:
     """Yield a fault when a text of the stamp is not that of the document, letter case apart."""
     in_stamp, in_document = dte.text(f"{DD}/{stamped}"), dte.text(field)
     if in_stamp and in_document and in_stamp.upper() != in_document.upper():
-        yield Fault(f"{DD}/{stamped}", stamp=in_stamp, document_value=in_document)
+        yield Fault(f"{DD}/{stamped}", en_timbre=in_stamp, en_documento=in_document)
 
 
 _AGAIN = "Vuelva a timbrar con los datos finales del documento."
 _NOT_SEEN = (
     "XSD26 (DD); el mensaje exacto del SII para este campo no se ha visto (sí TED-3-640 para MNT)"
 )
-_MESSAGE = "El timbre dice «{stamp}» y el documento «{document_value}»."
+_MESSAGE = "El timbre dice «{en_timbre}» y el documento «{en_documento}»."
 
 
 @rule(
@@ -148,7 +138,7 @@ def _raw_text(dte: Dte, path: str) -> str:
 @rule(
     "TED-07",
     title="El nombre del receptor en el timbre no coincide.",
-    message="El timbre dice «{stamp}» y el documento «{document_value}».",
+    message="El timbre dice «{en_timbre}» y el documento «{en_documento}».",
     fix="Use los primeros 40 caracteres de la razón social del receptor.",
     source="XSD26 (maxLength 40); igual en todas las muestras reales",
     sii="aviso",
@@ -161,13 +151,13 @@ def _raw_text(dte: Dte, path: str) -> str:
 def stamp_names_the_receiver_by_name(dte: Dte, ctx: Context) -> Faults:
     name, stamped = _raw_text(dte, "Encabezado/Receptor/RznSocRecep"), _raw_text(dte, f"{DD}/RSR")
     if name.strip() and stamped.strip() and not _cut_to(name, stamped):
-        yield Fault(f"{DD}/RSR", stamp=stamped.strip(), document_value=name.strip())
+        yield Fault(f"{DD}/RSR", en_timbre=stamped.strip(), en_documento=name.strip())
 
 
 @rule(
     "TED-08",
     title="El monto del timbre no coincide con el total.",
-    message="El timbre dice {stamp} y el total del documento es {total}.",
+    message="El timbre dice {en_timbre} y el total del documento es {total}.",
     fix="Vuelva a timbrar con el total definitivo.",
     source="RURAL TED-3-640",
     sii="rechazo",
@@ -180,13 +170,13 @@ def stamp_names_the_receiver_by_name(dte: Dte, ctx: Context) -> Faults:
 def stamp_carries_the_total(dte: Dte, ctx: Context) -> Faults:
     stamped, total = dte.amount(f"{DD}/MNT"), dte.totals("MntTotal")
     if stamped is not None and total is not None and stamped != total:
-        yield Fault(f"{DD}/MNT", stamp=stamped, total=total)
+        yield Fault(f"{DD}/MNT", en_timbre=stamped, total=total)
 
 
 @rule(
     "TED-09",
     title="El primer ítem del timbre no coincide con la primera línea.",
-    message="El timbre dice «{stamp}» y la primera línea «{document_value}».",
+    message="El timbre dice «{en_timbre}» y la primera línea «{en_documento}».",
     fix="Use los primeros 40 caracteres del nombre del primer ítem.",
     source="XSD26 (maxLength 40); igual en todas las muestras reales",
     sii="aviso",
@@ -198,13 +188,13 @@ def stamp_carries_the_total(dte: Dte, ctx: Context) -> Faults:
 def stamp_names_the_first_item(dte: Dte, ctx: Context) -> Faults:
     name, stamped = _raw_text(dte, "Detalle[1]/NmbItem"), _raw_text(dte, f"{DD}/IT1")
     if name.strip() and stamped.strip() and not _cut_to(name, stamped):
-        yield Fault(f"{DD}/IT1", stamp=stamped.strip(), document_value=name.strip())
+        yield Fault(f"{DD}/IT1", en_timbre=stamped.strip(), en_documento=name.strip())
 
 
 @rule(
     "TED-10",
     title="La firma del timbre electrónico es incorrecta.",
-    message="La firma del timbre electrónico es incorrecta: {reason}.",
+    message="La firma del timbre electrónico es incorrecta: {motivo}.",
     fix="Timbre con la llave privada del mismo CAF, sobre el DD aplanado en ISO-8859-1.",
     source="SMOY (TED-2-510); verificado en documentos aceptados y en F60T33; LCORE "
     "(versiones que firman con &apos; y &quot;)",
@@ -217,14 +207,14 @@ def stamp_names_the_first_item(dte: Dte, ctx: Context) -> Faults:
     note="Para el SII es reparo, pero un documento con mal timbre no le sirve al receptor.",
 )
 def stamp_is_signed_with_the_cafs_key(dte: Dte, ctx: Context) -> Faults:
-    if dte.has("TED") and not (check := stamp_check(dte).stamp).valid:
-        yield Fault("TED/FRMT", reason=check.reason)
+    if dte.has("TED") and not (check := dte.stamp_check.stamp).valid:
+        yield Fault("TED/FRMT", motivo=check.reason)
 
 
 @rule(
     "TED-11",
     title="El timbre es anterior a la fecha de emisión.",
-    message="El timbre es del {stamped} y el documento dice que se emitió el {issued}.",
+    message="El timbre es del {timbrado} y el documento dice que se emitió el {emitido}.",
     fix="Timbre el documento el día de su emisión.",
     source="Inferido",
     sii="aviso",
@@ -237,4 +227,4 @@ def stamp_is_signed_with_the_cafs_key(dte: Dte, ctx: Context) -> Faults:
 def stamp_is_not_older_than_the_document(dte: Dte, ctx: Context) -> Faults:
     stamped = dte.date(f"{DD}/TSTED")
     if stamped is not None and dte.issued is not None and stamped < dte.issued:
-        yield Fault(f"{DD}/TSTED", stamped=stamped, issued=dte.issued)
+        yield Fault(f"{DD}/TSTED", timbrado=stamped, emitido=dte.issued)

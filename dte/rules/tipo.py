@@ -2,8 +2,11 @@
 
 from dte.documents.document import Dte
 from dte.formato.frame import is_current
+from dte.formato.tipos import ALL_TYPES
 from dte.rules.findings import Fault
-from dte.rules.registry import ALL_TYPES, EVERY_FORM, XML, Context, Faults, rule
+from dte.rules.registry import EVERY_FORM, XML, Context, Faults, family, rule
+
+family("TIP", "Tipo y versión")
 
 TIPO = "Encabezado/IdDoc/TipoDTE"
 

@@ -6,19 +6,15 @@ Formato DTE v2.2 p.10): it objects, and the objection is mended with a credit or
 
 from decimal import Decimal
 
-from dte.documents.document import Dte
+from dte.documents.document import EXEMPT, NOT_BILLABLE, TAXED, Dte
+from dte.formato.tipos import ALL_TYPES, EXEMPT_TYPES, EXPORTS, TAXED_TYPES
 from dte.rules.arithmetic import (
     CENT,
-    EXEMPT,
-    EXEMPT_TYPES,
-    NOT_BILLABLE,
     ONE,
-    TAXED,
     ZERO,
     Adjusted,
     adjusted,
     global_rows,
-    group_totals,
     is_gross,
     iva_rate,
     line_amount,
@@ -27,18 +23,10 @@ from dte.rules.arithmetic import (
     without_iva,
 )
 from dte.rules.findings import Fault
-from dte.rules.registry import (
-    ALL_TYPES,
-    EVERY_FORM,
-    EXPORTS,
-    FULL,
-    OBJECTED,
-    WARNED,
-    Context,
-    Faults,
-    rule,
-)
-from dte.rules.taxes import TAXED_TYPES, sign_of
+from dte.rules.registry import EVERY_FORM, FULL, OBJECTED, WARNED, Context, Faults, family, rule
+from dte.rules.taxes import sign_of
+
+family("TOT", "Totales e impuestos")
 
 TOTALS = "Encabezado/Totales"
 
@@ -46,7 +34,7 @@ TOTALS = "Encabezado/Totales"
 def _taxed_lines(dte: Dte) -> Decimal:
     """The flat form carries neither discounts nor indicators, so its lines are worth what they say."""
     if dte.form != "legacy":
-        return group_totals(dte).get(TAXED, ZERO)
+        return dte.sums.get(TAXED, ZERO)
     amounts = (
         line_amount(row) if line_amount(row) is not None else row.amount("MontoItem")
         for row in dte.lines
@@ -94,7 +82,7 @@ def net_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
     **OBJECTED,
 )
 def exempt_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
-    base = group_totals(dte).get(EXEMPT, ZERO)
+    base = dte.sums.get(EXEMPT, ZERO)
     unit = unit_of(dte)
     readings = [adjusted(base, global_rows(dte, EXEMPT), unit)]
     # There are issuers that leave IndExeDR out where every line is exempt, with and without effect.
@@ -171,7 +159,7 @@ def total_is_the_sum_of_its_parts(dte: Dte, ctx: Context) -> Faults:
     **OBJECTED,
 )
 def not_billable_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
-    sums = group_totals(dte)
+    sums = dte.sums
     plain, negative = sums.get(NOT_BILLABLE, ZERO), abs(sums.get("6", ZERO))
     rows = global_rows(dte, NOT_BILLABLE)
     expected, of_plain = adjusted(plain - negative, rows), adjusted(plain, rows)
@@ -214,7 +202,7 @@ def period_amount_adds_up(dte: Dte, ctx: Context) -> Faults:
     **OBJECTED,
 )
 def deposit_agrees_with_the_lines(dte: Dte, ctx: Context) -> Faults:
-    expected = group_totals(dte).get("3", ZERO)
+    expected = dte.sums.get("3", ZERO)
     declared = dte.totals_or_zero("GrntDep")
     if not near(declared, expected):
         yield Fault(f"{TOTALS}/GrntDep", declarado=declared, calculado=expected)

@@ -27,7 +27,7 @@ def judge(kind: str, body: bytes) -> str:
         else:
             read_json(parse_json(body))
     except Unreadable as exc:
-        return exc.finding.code
+        return exc.code
     return "answered"
 
 

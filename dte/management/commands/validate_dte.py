@@ -12,6 +12,7 @@ from django.utils import timezone
 from dte.documents.document import to_moment
 from dte.judging.batch import Answer, Batch, Entry, open_batch
 from dte.parsing.unreadable import Unreadable
+from dte.rules.engine import finding_of
 from dte.rules.registry import Context
 
 _MARKS = {"send": "✔ enviar", "review": "? revisar", "reject": "✘ no enviar"}
@@ -44,7 +45,7 @@ class Command(BaseCommand):
                     worst.add(answer.judged.verdict.recommendation)
                     show(answer)
             except Unreadable as exc:
-                raise CommandError(f"{name}: {exc}") from exc
+                raise CommandError(f"{name}: {finding_of(exc).message}") from exc
         if "reject" in worst or (options["strict"] and "review" in worst):
             sys.exit(1)
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dte.crypto import Fault, verify_document, verify_envelope
+from dte.crypto import Defect, verify_document, verify_envelope
 from dte.parsing.xml import read_xml
 from tests.factories import envelope, signed
 from tests.factories.signature import SII, XSI
@@ -17,8 +17,8 @@ def check(raw):
     return verify_envelope(raw, places, "ISO-8859-1")
 
 
-def faults(raw):
-    return set(check(raw).faults)
+def defects(raw):
+    return set(check(raw).defects)
 
 
 @pytest.mark.parametrize("kind", ["EnvioDTE", "EnvioBOLETA"])
@@ -29,7 +29,7 @@ def test_a_signed_envelope_verifies(kind):
 
 def test_documents_without_a_namespace_of_their_own_verify():
     raw = envelope([signed(33, namespace=False), signed(61)])
-    assert not faults(raw)
+    assert not defects(raw)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_documents_without_a_namespace_of_their_own_verify():
 )
 def test_documents_that_declare_again_what_is_in_scope_verify(declared):
     documents = [signed(33).replace(b"<Documento ", f"<Documento{declared} ".encode())]
-    assert not faults(envelope(documents))
+    assert not defects(envelope(documents))
 
 
 def test_a_signed_info_signed_without_the_roots_declarations_verifies():
-    assert not faults(envelope([signed(33)], signing={"declared": ""}))
+    assert not defects(envelope([signed(33)], signing={"declared": ""}))
 
 
 def test_a_set_signed_outside_its_envelope_does_not_verify():
-    assert faults(envelope([signed(33)], in_context=False)) == {Fault.DIGEST}
+    assert defects(envelope([signed(33)], in_context=False)) == {Defect.DIGEST}
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_set_signed_outside_its_envelope_does_not_verify():
     ],
 )
 def test_any_change_breaks_the_digest(old, new):
-    assert faults(envelope([signed(33), signed(61)]).replace(old, new)) == {Fault.DIGEST}
+    assert defects(envelope([signed(33), signed(61)]).replace(old, new)) == {Defect.DIGEST}
 
 
 def test_documents_in_another_order_break_the_digest():
@@ -66,26 +66,26 @@ def test_documents_in_another_order_break_the_digest():
     raw = envelope([signed(33), signed(61)])
     swapped = raw.replace(first, b"@@").replace(second, first).replace(b"@@", second)
     assert swapped != raw
-    assert faults(swapped) == {Fault.DIGEST}
+    assert defects(swapped) == {Defect.DIGEST}
 
 
 def test_an_unsigned_envelope_is_found():
-    assert faults(envelope([signed(33)], unsigned=True)) == {Fault.MISSING}
+    assert defects(envelope([signed(33)], unsigned=True)) == {Defect.MISSING}
 
 
 def test_the_signature_must_name_the_set():
     raw = envelope([signed(33)]).replace(b'<SetDTE ID="SetDoc"', b'<SetDTE ID="Otro"')
-    assert Fault.REFERENCE in faults(raw)
+    assert Defect.REFERENCE in defects(raw)
 
 
 def test_a_second_set_is_found():
     raw = envelope([signed(33)]).replace(b"</SetDTE>", b'</SetDTE><SetDTE ID="x"/>')
-    assert Fault.WRAPPED in faults(raw)
+    assert Defect.WRAPPED in defects(raw)
 
 
 def test_a_broken_document_is_an_answer():
     raw = envelope([signed(33)]).replace(b"</Totales>", b"<Totales>")
-    assert faults(raw) == {Fault.DIGEST}
+    assert defects(raw) == {Defect.DIGEST}
 
 
 def outer(raw, old, new):
@@ -96,19 +96,19 @@ def outer(raw, old, new):
 
 def test_an_envelope_signature_without_its_parts_is_an_answer():
     raw = envelope([signed(33)])
-    assert faults(outer(raw, b"SignedInfo", b"Otro")) == {Fault.MISSING}
-    assert Fault.DIGEST in faults(outer(raw, b"DigestValue", b"Otro"))
-    assert Fault.WRAPPED in faults(outer(raw, b"</Signature>", b"<Signature/></Signature>"))
+    assert defects(outer(raw, b"SignedInfo", b"Otro")) == {Defect.MISSING}
+    assert Defect.DIGEST in defects(outer(raw, b"DigestValue", b"Otro"))
+    assert Defect.WRAPPED in defects(outer(raw, b"</Signature>", b"<Signature/></Signature>"))
 
 
 def test_an_empty_document_that_is_none_of_the_documents_breaks_the_digest():
     raw = envelope([signed(33)]).replace(b"</Caratula>", b"</Caratula><DTE/>")
-    assert Fault.DIGEST in faults(raw)
+    assert Defect.DIGEST in defects(raw)
 
 
 def test_an_unknown_encoding_is_an_answer():
     raw = envelope([signed(33)])
-    assert set(verify_envelope(raw, [], "no-such-encoding").faults)
+    assert set(verify_envelope(raw, [], "no-such-encoding").defects)
 
 
 def test_documents_read_from_an_envelope_verify_alone():

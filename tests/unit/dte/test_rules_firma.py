@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from dte.rules.firma import signature_check
 from tests.documents import TYPES, document, findings, read
 from tests.factories import signed, signer
 from tests.factories.judged import codes, finding
@@ -107,4 +106,4 @@ def test_a_trusted_issuer_is_not(settings, tmp_path):
 def test_json_has_no_signature_to_judge():
     found = findings(document(33), "json")
     assert not {finding.code for finding in found if finding.code.startswith("SIG")}
-    assert signature_check(read(document(33), "json")) is None
+    assert read(document(33), "json").signature_check is None

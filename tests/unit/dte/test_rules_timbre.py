@@ -38,7 +38,7 @@ def test_a_stamp_that_says_otherwise_is_found(code, stamp):
 def test_the_message_quotes_both():
     found = finding(signed(33, stamp={"MNT": "11900"}), "TED-08")
     assert found.message == "El timbre dice 11.900 y el total del documento es 1.190."
-    assert found.values == {"stamp": 11900, "total": 1190}
+    assert found.values == {"en_timbre": 11900, "total": 1190}
     assert found.line
 
 

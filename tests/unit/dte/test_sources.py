@@ -5,6 +5,7 @@ import re
 import pytest
 
 from dte.rules import REGISTRY
+from dte.rules.registry import FAMILIES
 from dte.rules.sources import SOURCES, spell_out
 
 pytestmark = pytest.mark.unit
@@ -26,3 +27,28 @@ def test_no_rule_answers_with_a_short_name(code):
     source = REGISTRY[code].source
     assert source
     assert not set(re.findall(r"[\w.]+", source)) & set(SOURCES)
+
+
+@pytest.mark.parametrize("code", sorted(REGISTRY))
+def test_every_family_says_what_it_is_about(code):
+    assert FAMILIES[REGISTRY[code].family]
+
+
+PLACEHOLDER = re.compile(r"\{([^}]*)\}")
+ENGLISH = {
+    "name",
+    "number",
+    "reason",
+    "problem",
+    "field",
+    "first",
+    "last",
+    "issuer",
+    "count",
+    "stamp",
+}
+
+
+@pytest.mark.parametrize("code", sorted(REGISTRY))
+def test_the_values_of_a_message_are_named_in_spanish(code):
+    assert not ENGLISH & set(PLACEHOLDER.findall(REGISTRY[code].message))
