@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from cl_sii.rut import Rut
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
+from stdnum.cl.rut import calc_check_digit
 
 from dte.crypto.rsa import PublicKey, decode_base64, public_key
 
@@ -153,10 +153,8 @@ def normal_rut(text: str) -> str:
     match = _RUT.fullmatch(text.strip().replace(".", ""))
     if match is None:
         return ""
-    try:
-        return str(Rut(f"{int(match[1])}-{match[2].upper()}", validate_dv=True))
-    except ValueError:
-        return ""
+    digits, digit = str(int(match[1])), match[2].upper()
+    return f"{digits}-{digit}" if calc_check_digit(digits) == digit else ""
 
 
 @lru_cache(maxsize=512)

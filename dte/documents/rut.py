@@ -1,9 +1,9 @@
-"""RUTs in a document: form and check digit, computed by cl-sii."""
+"""RUTs in a document: form and check digit, computed by python-stdnum."""
 
 import re
 from functools import lru_cache
 
-from cl_sii.rut import Rut
+from stdnum.cl.rut import calc_check_digit
 
 GENERIC_BUYER = "66666666-6"
 FOREIGN_BUYER = "55555555-5"
@@ -24,7 +24,7 @@ def rut_problem(rut: str) -> str:
 @lru_cache(maxsize=4096)
 def _check_digit_problem(rut: str) -> str:
     body, _, digit = rut.partition("-")
-    expected = Rut.calc_dv(body)
+    expected = calc_check_digit(body)
     if digit != expected:
         return f"vale {rut} y su dígito verificador debería ser {expected}"
     return ""

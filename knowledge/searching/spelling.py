@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from rapidfuzz.distance import OSA
+from rapidfuzz.process import cdist
 
 from knowledge.searching.analysis import SURFACE
 from knowledge.searching.postings import Array
@@ -48,7 +50,10 @@ class Speller:
         rows = self._candidates(word, limit)
         if not len(rows):
             return ()
-        edits = distances(word, _codes(self._words[rows]), self._lengths[rows])
+        # Slips of typing: insert, delete, replace, swap neighbours. Both sides carry the mark.
+        edits = cdist([(SURFACE + word).encode()], self._words[rows].tolist(), scorer=OSA.distance)[
+            0
+        ]
         # Something one edit away makes what is two away noise.
         nearest = int(edits.min())
         if nearest > limit:
@@ -78,36 +83,6 @@ class Speller:
             maybe = maybe[np.argsort(differing, kind="stable")[:MAX_CANDIDATES]]
         rows: Array = maybe
         return rows
-
-
-def distances(word: str, codes: Array, lengths: Array) -> Array:
-    """Return the edits from a word to each of many: insert, delete, replace, swap neighbours.
-
-    Optimal string alignment, one row of every word's table at a time. Inside a row, arriving by
-    insertions is a running minimum, so no cell has to wait for the one before it.
-
-    Args:
-        word: ASCII letters.
-        codes: The other words' letters, one word a row, padded with zeros.
-        lengths: The other words' lengths.
-    """
-    typed = np.frombuffer(word.encode(), np.uint8)
-    width = int(lengths.max(initial=0))
-    codes = codes[:, :width]
-    steps = np.arange(width + 1, dtype=np.int16)
-    row = np.broadcast_to(steps, (len(codes), width + 1))
-    before = row
-    for at, letter in enumerate(typed):
-        last, before = before, row
-        row = np.empty_like(before)
-        row[:, 0] = at + 1
-        np.minimum(before[:, 1:] + 1, before[:, :-1] + (codes != letter), out=row[:, 1:])
-        if at:
-            swapped = (codes[:, 1:] == typed[at - 1]) & (codes[:, :-1] == letter)
-            row[:, 2:] = np.where(swapped, np.minimum(row[:, 2:], last[:, :-2] + 1), row[:, 2:])
-        row = np.minimum.accumulate(row - steps, axis=1) + steps
-    final: Array = row[np.arange(len(codes)), lengths]
-    return final
 
 
 def _codes(words: Array) -> Array:

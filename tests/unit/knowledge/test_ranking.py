@@ -9,7 +9,7 @@ import pytest
 from knowledge.searching import analysis
 from knowledge.searching.postings import Entry, Postings
 from knowledge.searching.ranking import Ranker, best
-from knowledge.searching.spelling import Speller, distances
+from knowledge.searching.spelling import Speller
 
 pytestmark = pytest.mark.unit
 
@@ -152,23 +152,17 @@ def test_best_orders_by_score_and_keeps_index_order_among_equals():
     assert best(scores, 100).tolist() == [1, 3, 2, 5]
 
 
-WORDS = ["factura", "fcatura", "factua", "facctura", "fsctura", "boleto", "fa", "facturacion"]
-
-
-def test_distance_counts_slips_of_typing():
-    codes = np.array(WORDS, dtype="S12").view(np.uint8).reshape(len(WORDS), 12)
-    lengths = np.array([len(word) for word in WORDS], np.int8)
-    assert distances("factura", codes, lengths).tolist() == [0, 1, 1, 1, 1, 7, 5, 4]
-
-
-def test_distances_equal_those_computed_one_by_one():
+def test_nearest_words_are_those_found_by_measuring_each():
     chance = random.Random(5)
-    words = ["".join(chance.choices("abc", k=chance.randint(1, 7))) for _ in range(300)]
-    codes = np.array(words, dtype="S7").view(np.uint8).reshape(len(words), 7)
-    lengths = np.array([len(word) for word in words], np.int8)
-    for word in words[:20]:
-        expected = [one_by_one(word, other) for other in words]
-        assert distances(word, codes, lengths).tolist() == expected
+    words = sorted({"".join(chance.choices("abc", k=chance.randint(4, 8))) for _ in range(300)})
+    speller = Speller(index([Entry(i, "", "", word, "x") for i, word in enumerate(words)]))
+    for _ in range(200):
+        typed = "".join(chance.choices("abc", k=chance.randint(4, 8)))
+        edits = {word: one_by_one(typed, word) for word in words}
+        nearest = min(edits.values())
+        found = speller.suggest(typed)
+        assert bool(found) == (nearest <= (2 if len(typed) >= 6 else 1))
+        assert all(edits[near.word] == near.distance == nearest for near in found)
 
 
 def one_by_one(left: str, right: str) -> int:
