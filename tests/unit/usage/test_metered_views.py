@@ -35,9 +35,9 @@ async def test_waiting_handlers_hold_no_database_connection(settings):
     tasks = [asyncio.ensure_future(served(request)) for _ in range(30)]
     async with asyncio.timeout(20):
         await Slow.waiting.wait()
-    assert (
-        await database_sync_to_async(busy_connections)() <= 2
-    )  # the test's own and the question's
+        # The test's own and the question's; for a moment the pool may still be making another.
+        while await database_sync_to_async(busy_connections)() > 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
     Slow.release.set()
     assert [response.data for response in await asyncio.gather(*tasks)] == [{"keys": 1}] * 30
 
