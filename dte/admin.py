@@ -33,6 +33,24 @@ class CodeFilter(admin.SimpleListFilter):
         return queryset.filter(codes__code=self.value()) if self.value() else queryset
 
 
+class KindFilter(admin.SimpleListFilter):
+    """By kind of file; they are known, and need not be looked for in a large table."""
+
+    title = "clase"
+    parameter_name = "clase"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        from dte.kinds import KINDS  # its readers need DRF, which is not loaded when admins are
+
+        names = ["DTE", "EnvioDTE", "EnvioBOLETA", *(kind.name for kind in KINDS)]
+        return [(name, name) for name in names]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Validation]
+    ) -> QuerySet[Validation]:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
 class TypeFilter(admin.SimpleListFilter):
     """By type of document; the types are known, and need not be looked for in a large table."""
 
@@ -52,22 +70,24 @@ class TypeFilter(admin.SimpleListFilter):
 @admin.register(Validation)
 class ValidationAdmin(admin.ModelAdmin):
     list_display = [
-        "created_at", "verdict", "found", "tipo", "folio", "issuer", "receiver", "amount", "outcome",
+        "created_at", "kind", "verdict", "found", "tipo", "folio", "issuer", "receiver", "amount", "outcome",
         "api_key",
     ]  # fmt: skip
     list_filter = [
-        "recommendation", "outcome", "mode", TypeFilter, CodeFilter, "api_key", "created_at",
+        KindFilter, "recommendation", "outcome", "mode", TypeFilter, CodeFilter, "api_key", "created_at",
     ]  # fmt: skip
     list_select_related = ["api_key"]
     show_full_result_count = False
     view_on_site = False  # the API's address needs a key, which a browser does not send
-    search_fields = ["folio", "issuer", "receiver", "id"]
+    search_fields = ["folio", "issuer", "receiver", "id", "track_id"]
     date_hierarchy = "created_at"
     change_list_template = "admin/dte/validation/change_list.html"
     fieldsets = [
-        (None, {"fields": [("created_at", "api_key"), ("verdict", "confidence"), ("mode", "form")]}),
+        (None, {"fields": [
+            ("created_at", "api_key"), ("verdict", "confidence"), ("kind", "state"), ("mode", "form"),
+        ]}),
         ("Documento", {"fields": [
-            ("tipo", "folio", "amount"), ("issuer", "receiver"), ("batch", "number"), "digest",
+            ("tipo", "folio", "amount"), ("issuer", "receiver"), ("batch", "number"), ("digest", "track_id"),
         ]}),
         ("Hallazgos", {"fields": ["findings_and_document"]}),
         ("Respuesta del SII", {"fields": [

@@ -4,23 +4,69 @@ One synchronous hop does the work that needs the processor and the database; onl
 for the provider for seconds, happens between two hops, with no connection held.
 """
 
+from typing import Any
 from uuid import UUID, uuid4
 
 from channels.db import database_sync_to_async
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 
 from dte import review
+from dte.examining.examination import Kind
+from dte.examining.given import Given
+from dte.history.known import KeyRecords, follow, remember_upload
 from dte.history.record import KeyHistory, Origin, record
-from dte.intake import Options, Submission, UnreadableDocument
+from dte.intake import Options, Submission, UnreadableDocument, submission_of
+from dte.judging.examined import Examined, examine
 from dte.judging.report import Report, judge_json, judge_xml
+from dte.kinds import recognise
+from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import read_xml
 from usage.accounting.ledger import record_offline
 from usage.models import ApiKey
 
 
+async def answer(given: Given, options: Options, api_key: ApiKey) -> dict[str, Any]:
+    """Say what a file is and what it is worth, whatever its kind, and store the answer.
+
+    Raises:
+        UnreadableDocument: It is of no kind that can be read.
+    """
+    kind = _recognise(given)
+    if kind is None:
+        return (await validate(submission_of(given), options, api_key)).as_dict()
+    examined: Examined = await database_sync_to_async(_examine)(kind, given, options, api_key)
+    return examined.as_dict()
+
+
+def _recognise(given: Given) -> Kind | None:
+    try:
+        return recognise(given)
+    except Unreadable as exc:
+        raise UnreadableDocument(exc) from exc
+
+
+def _examine(kind: Kind, given: Given, options: Options, api_key: ApiKey) -> Examined:
+    try:
+        examined = examine(kind, given, options.case(KeyRecords(api_key)))
+    except Unreadable as exc:
+        raise UnreadableDocument(exc) from exc
+    about = None
+    if options.validation is not None:
+        about = get_object_or_404(Validation, pk=options.validation, api_key=api_key)
+    track_id = examined.summary.get("track_id", "")
+    with transaction.atomic():
+        if about is not None and track_id:
+            examined.links = remember_upload(about, track_id)
+        examined.links = follow(api_key, examined.examination.answered, about) or examined.links
+        usage = record_offline(api_key, review.OPERATION)
+        record([examined], Origin(api_key, options.mode, usage.pk, track_id=options.track_id))
+    return examined
+
+
 async def validate(submission: Submission, options: Options, api_key: ApiKey) -> Report:
-    """Judge a submission, ask for a review where it can matter, and store the answer.
+    """Judge a document, ask for a review where it can matter, and store the answer.
 
     Raises:
         UnreadableDocument: There is no document to judge.
@@ -60,4 +106,5 @@ def _store(report: Report, options: Options, api_key: ApiKey, usage_id: UUID | N
     with transaction.atomic():  # one commit: it is the slowest part of a validation
         if usage_id is None:
             usage_id = record_offline(api_key, review.OPERATION).pk
-        record(report.everything, Origin(api_key, options.mode, usage_id, batch))
+        origin = Origin(api_key, options.mode, usage_id, batch, options.track_id)
+        record(report.everything, origin)

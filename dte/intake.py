@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast, get_args
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import status
@@ -14,6 +16,8 @@ from rest_framework.exceptions import UnsupportedMediaType, ValidationError
 
 from dte.documents.document import to_moment
 from dte.documents.rut import rut_problem, tidy
+from dte.examining.examination import Case, Records
+from dte.examining.given import Given
 from dte.judging.verdict import decide
 from dte.parsing.json import is_odd, parse_json
 from dte.parsing.unreadable import Unreadable
@@ -25,7 +29,14 @@ from usage.errors import Refusal, error_body
 UseOfAI = Literal["auto", "always", "never"]
 
 _XML_TYPES = frozenset({"application/xml", "text/xml"})
-_UNSPECIFIC = frozenset({"", "application/octet-stream", "text/plain"})
+_TAKEN = _XML_TYPES | {
+    "", "application/octet-stream", "text/plain", "text/html", "message/rfc822", "application/json",
+    "application/pdf", "application/zip", "application/x-zip-compressed", "application/x-pkcs12",
+    "application/x-pem-file", "application/x-x509-ca-cert", "application/pkix-cert",
+}  # fmt: skip
+# Fields that are taken from a form alone: addresses end up in logs.
+SECRET_FIELDS = frozenset({"password", "clave", "contrasena", "contraseña"})
+MAX_FIELD = 20_000
 
 
 class UnreadableDocument(Refusal):
@@ -52,8 +63,10 @@ class DocumentTooLarge(UnreadableDocument):
 
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
-    def __init__(self, size: int | None, limit: int = MAX_BYTES) -> None:
-        what = f"pesa {size} bytes y el máximo es {limit}" if size else f"pesa más de {limit} bytes"
+    def __init__(self, size: int | None, limit: int = MAX_BYTES, what: str = "") -> None:
+        if not what:
+            more = f"pesa más de {limit} bytes"
+            what = f"pesa {size} bytes y el máximo es {limit}" if size else more
         super().__init__(Unreadable("XML-07", exceso=what))
 
 
@@ -66,6 +79,20 @@ class Options:
     as_of: datetime | None = None
     receiver: str = ""
     environment: Environment = ""
+    track_id: str = ""
+    """Number that the SII gave the upload in which the document goes, or went."""
+    validation: UUID | None = None
+    """The validation that the given answer of the SII is about."""
+
+    def case(self, records: Records) -> Case:
+        """Return what a kind may know."""
+        return Case(
+            as_of=self.as_of or timezone.now(),
+            mode=self.mode,
+            environment=self.environment,
+            receiver=self.receiver,
+            records=records,
+        )
 
     def context(self, history: History | None) -> Context:
         """Return what the rules may know."""
@@ -92,7 +119,7 @@ class Submission:
 
 
 def read_options(given: Mapping[str, Any]) -> Options:
-    """Check the parameters ``mode``, ``ai``, ``as_of``, ``receptor`` and ``ambiente``.
+    """Check the parameters that say how to judge: ``mode``, ``ai``, ``as_of``, ``receptor``, ….
 
     Raises:
         ValidationError: With the parameter at fault.
@@ -113,6 +140,12 @@ def read_options(given: Mapping[str, Any]) -> Options:
     receiver = tidy(str(given.get("receptor") or ""))
     if receiver and (problem := rut_problem(receiver)):
         errors["receptor"] = [f"El RUT {problem}."]
+    track_id = str(given.get("track_id") or "").strip()
+    if track_id and not (track_id.isascii() and track_id.isdecimal() and len(track_id) <= 20):
+        errors["track_id"] = ["Use el número de envío que dio el SII, por ejemplo 250978745."]
+    validation = _uuid(str(given.get("validation") or ""))
+    if validation is None and given.get("validation"):
+        errors["validation"] = ["Use el identificador de una validación."]
     if errors:
         raise ValidationError(errors)
     return Options(
@@ -121,7 +154,16 @@ def read_options(given: Mapping[str, Any]) -> Options:
         as_of=as_of,
         receiver=receiver,
         environment=cast(Environment, environment),
+        track_id=track_id.lstrip("0"),
+        validation=validation,
     )
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _moment(value: Any) -> datetime | None:
@@ -153,53 +195,70 @@ def take_batch(request: HttpRequest, limit: int) -> bytes:
         DocumentTooLarge, ValidationError: As the request deserves.
     """
     if (request.content_type or "").lower() == "multipart/form-data":
-        return _uploaded(request, limit)
+        return _read(_uploads(request)[0], limit)
     body: bytes = request.read(limit + 1)  # the stream itself: `body` has the limit of a document
     if len(body) > limit:
         raise DocumentTooLarge(None, limit)
     return body
 
 
-def take_document(request: HttpRequest) -> Submission:
-    """Return the document of a request whose body, or uploaded file, is the document itself.
+def take_given(request: HttpRequest) -> Given:
+    """Return the file of a request, whose body it is or which it uploads, with what came beside it.
 
     Raises:
         UnsupportedMediaType, ValidationError, UnreadableDocument: As the request deserves.
     """
     media = (request.content_type or "").lower()
+    query = {name: str(value) for name, value in request.GET.items() if name not in SECRET_FIELDS}
     if media == "multipart/form-data":
-        return _recognise(_uploaded(request))
-    body = take_body(request)
-    if media in _XML_TYPES:
-        return Submission(xml=body)
-    if media == "application/json":
-        return parse_submission(body)
-    if media in _UNSPECIFIC:
-        return _recognise(body)
-    raise UnsupportedMediaType(media)
+        file, document = _uploads(request)
+        fields = {name: str(value)[:MAX_FIELD] for name, value in request.POST.items()}
+        content, name, declared = _read(file), file.name or "", file.content_type or ""
+        beside = None if document is None else _read(document)
+        return Given(content, declared, name[:200], {**query, **fields}, beside)
+    if media not in _TAKEN and not media.startswith("image/"):
+        raise UnsupportedMediaType(media)
+    return Given(take_body(request), media, fields=query)
 
 
-def _uploaded(request: HttpRequest, limit: int = MAX_BYTES) -> bytes:
-    files = [file for _, listed in request.FILES.lists() for file in listed]
-    if len(files) != 1:
-        raise ValidationError({"file": ["Suba un archivo, y uno solo."]})
-    if (files[0].size or 0) > limit:
-        raise DocumentTooLarge(files[0].size, limit)
-    return cast(bytes, files[0].read())
+def submission_of(given: Given) -> Submission:
+    """Return a file that no kind knows as the document that it should be.
+
+    Raises:
+        UnreadableDocument: It says to be JSON and is not.
+    """
+    is_json = given.media_type == "application/json" or given.form == "json"
+    if is_json and given.media_type not in _XML_TYPES:
+        return parse_submission(given.content, given)
+    return Submission(xml=given.content)
 
 
-def _recognise(body: bytes) -> Submission:
-    start = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return parse_submission(body) if start.startswith((b"{", b"[")) else Submission(xml=body)
+def _uploads(request: HttpRequest) -> "tuple[UploadedFile[Any], UploadedFile[Any] | None]":
+    """Return the one file to examine, and the document it is to be compared with, if one came."""
+    files = dict(request.FILES.lists())
+    beside = files.pop("document", []) if len(files) > 1 else []
+    main = [file for listed in files.values() for file in listed]
+    if len(main) != 1 or len(beside) > 1:
+        raise ValidationError(
+            {"file": ["Suba un archivo, y uno solo; para compararlo con su documento, «document»."]}
+        )
+    return main[0], beside[0] if beside else None
 
 
-def parse_submission(body: bytes) -> Submission:
-    """Parse a body that is JSON.
+def _read(file: "UploadedFile[Any]", limit: int = MAX_BYTES) -> bytes:
+    if (file.size or 0) > limit:
+        raise DocumentTooLarge(file.size, limit)
+    return cast(bytes, file.read())
+
+
+def parse_submission(body: bytes, given: Given | None = None) -> Submission:
+    """Parse a body that is JSON; what was given already knows how it reads.
 
     Raises:
         UnreadableDocument: It is not strict JSON.
     """
     try:
-        return Submission(json=parse_json(body), content=body, odd_text=is_odd(body))
+        value = parse_json(body) if given is None else given.json
+        return Submission(json=value, content=body, odd_text=is_odd(body))
     except Unreadable as exc:
         raise UnreadableDocument(exc) from exc

@@ -37,7 +37,10 @@ class KeyPolicy(models.Model):
 
 
 class Validation(models.Model):
-    """One document judged for one API key (or one envelope, which has no type)."""
+    """One file judged for one API key: a document, an envelope (which has no type), or another kind."""
+
+    DOCUMENT = "DTE"
+    """``kind`` of a document; any other row is about documents, or about none."""
 
     class Recommendation(models.TextChoices):
         """What the caller was told to do."""
@@ -80,6 +83,11 @@ class Validation(models.Model):
         "envío", null=True, help_text="El mismo en todos los documentos de un envío."
     )
     number = models.PositiveIntegerField("n° en el envío", default=1)
+    kind = models.CharField("clase", max_length=20, default=DOCUMENT)
+    state = models.CharField("estado", max_length=40, blank=True)
+    track_id = models.CharField(
+        "n° de envío al SII", max_length=20, blank=True, help_text="Track ID que dio el SII."
+    )
     mode = models.CharField("modo", max_length=9, choices=Mode)
     form = models.CharField("forma", max_length=6)
     digest = models.CharField("SHA-256", max_length=64)
@@ -115,10 +123,16 @@ class Validation(models.Model):
             models.Index(fields=["-created_at"], name="validation_recent"),
             models.Index(fields=["api_key", "-created_at", "-id"], name="validation_listed"),
             models.Index(fields=["batch"], name="validation_batch"),
+            models.Index(
+                fields=["api_key", "track_id"],
+                condition=~models.Q(track_id=""),
+                name="validation_track",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.summary.get('type_name', '')} N° {self.folio}".strip()
+        name = self.summary.get("type_name", "")
+        return f"{name} N° {self.folio}".strip() if self.folio else name or self.kind
 
     def get_absolute_url(self) -> str:
         """Return where the API answers the whole of it."""
@@ -129,8 +143,10 @@ class Validation(models.Model):
         return {
             "id": str(self.pk),
             "created_at": self.created_at,
+            "kind": self.kind,
             "mode": self.mode,
             "document": self.summary,
+            "state": self.state,
             "recommendation": self.recommendation,
             "codes": [raised.code for raised in self.codes.all()],
             "outcome": self.outcome or None,
@@ -142,11 +158,14 @@ class Validation(models.Model):
         return {
             "id": str(self.pk),
             "created_at": self.created_at,
+            "kind": self.kind,
             "mode": self.mode,
+            "state": self.state,
             "recommendation": self.recommendation,
             "confidence": self.confidence,
             "findings": self.findings,
             "document": self.summary,
+            "track_id": self.track_id,
             "sha256": self.digest,
             "batch": str(self.batch) if self.batch else None,
             "review": self.review,

@@ -10,10 +10,13 @@ from uuid import uuid4
 
 from channels.db import database_sync_to_async
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db import transaction
 
+from dte.history.known import KeyRecords, follow
 from dte.history.record import KeyHistory, Origin, record
-from dte.intake import Options, UnreadableDocument
+from dte.intake import DocumentTooLarge, Options, UnreadableDocument
 from dte.judging.batch import Answer, Batch, open_batch
+from dte.judging.examined import Examined
 from dte.parsing.unreadable import Unreadable
 from dte.review import OPERATION
 from usage.accounting.ledger import record_offline
@@ -23,6 +26,8 @@ CONTENT_TYPE: Final = "application/x-ndjson"
 # A hop judges this many documents or works this long, whichever comes first: the first results leave
 # at once, and a client that goes away wastes no more than one hop.
 CHUNK: Final = 50
+MAX_AT_ONCE: Final = 500
+TOO_MANY: Final = f"el ZIP trae más de {MAX_AT_ONCE} documentos y se responde de a uno: use /api/dte/validate/batch"
 SECONDS: Final = 0.2
 
 _FOLIO: Final = re.compile(rb"<(?:\w+:)?Folio>\s*(\d{1,10})\s*<")
@@ -34,8 +39,8 @@ class Stream:
     def __init__(self, raw: bytes, options: Options, api_key: ApiKey) -> None:
         self._history = KeyHistory(api_key)
         self._raw = raw
-        self._batch = Batch(options.context(self._history))
-        self._origin = Origin(api_key, options.mode, batch=uuid4())
+        self._batch = Batch(options.context(self._history), options.case(KeyRecords(api_key)))
+        self._origin = Origin(api_key, options.mode, batch=uuid4(), track_id=options.track_id)
         self._answers: Iterator[Answer] = self._batch.judge(open_batch(raw))
 
     async def lines(self) -> AsyncIterator[bytes]:
@@ -46,6 +51,35 @@ class Stream:
         """
         first = await database_sync_to_async(self._open)()
         return self._follow(first)
+
+    async def whole(self) -> dict[str, Any]:
+        """Return the answer to a small ZIP at once.
+
+        Raises:
+            UnreadableDocument: It cannot be opened, or holds more than ``MAX_AT_ONCE``.
+        """
+        chunk = await database_sync_to_async(self._open)()
+        documents: list[dict[str, Any]] = []
+        while chunk:
+            documents += map(self._describe, chunk)
+            if len(documents) > MAX_AT_ONCE:
+                raise DocumentTooLarge(None, what=TOO_MANY)
+            try:
+                chunk = await database_sync_to_async(self._pull)()
+            except Unreadable as exc:
+                raise UnreadableDocument(exc) from exc
+        summary = self._batch.summary()
+        del summary["type"]
+        return {
+            "id": str(self._origin.batch),
+            "kind": "ZIP",
+            "title": "Archivo ZIP",
+            **summary,
+            "summary": {"documents": summary["documents"], "files": summary["files"]},
+            "findings": [],
+            "not_checked": [],
+            "documents": documents,
+        }
 
     async def _follow(self, chunk: list[Answer]) -> AsyncIterator[bytes]:
         yield _line({"type": "start", "id": str(self._origin.batch)})
@@ -67,13 +101,21 @@ class Stream:
             raise UnreadableDocument(exc) from exc
         usage = record_offline(self._origin.api_key, OPERATION)  # one row for the whole batch
         self._origin = replace(self._origin, usage_id=usage.pk)
-        record([answer.judged for answer in chunk], self._origin)
+        self._store(chunk)
         return chunk
 
     def _pull(self) -> list[Answer]:
         chunk = self._judge_some()
-        record([answer.judged for answer in chunk], self._origin)
+        self._store(chunk)
         return chunk
+
+    def _store(self, chunk: list[Answer]) -> None:
+        with transaction.atomic():
+            for answer in chunk:
+                if isinstance(answer.judged, Examined):
+                    said = answer.judged.examination.answered
+                    answer.judged.links = follow(self._origin.api_key, said)
+            record([answer.judged for answer in chunk], self._origin)
 
     def _judge_some(self) -> list[Answer]:
         started = time.monotonic()
@@ -85,17 +127,20 @@ class Stream:
         return chunk
 
     def _answer_line(self, answer: Answer) -> bytes:
+        return _line(self._describe(answer))
+
+    def _describe(self, answer: Answer) -> dict[str, Any]:
         judged = answer.judged
-        progress = {"done": judged.number, "total": self._batch.total} if judged.number else {}
-        return _line(
-            {
-                "type": answer.kind,
-                **({"file": answer.file} if answer.file else {}),
-                **progress,
-                "number": judged.number,
-                **judged.as_dict(),
-            }
-        )
+        progress: dict[str, Any] = {}
+        if answer.type != "envelope" and judged.number:
+            progress = {"done": answer.done, "total": self._batch.total}
+        return {
+            "type": answer.type,
+            **({"file": answer.file} if answer.file else {}),
+            **progress,
+            "number": judged.number,
+            **judged.as_dict(),
+        }
 
 
 def _line(data: dict[str, Any]) -> bytes:

@@ -13,8 +13,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dte import schema
-from dte.desk import validate
+from dte import schema, serializers
+from dte.desk import answer, validate
 from dte.history.listing import Pages, matching
 from dte.history.record import report_outcome
 from dte.intake import (
@@ -23,9 +23,9 @@ from dte.intake import (
     read_options,
     take_batch,
     take_body,
-    take_document,
+    take_given,
 )
-from dte.judging.batch import MAX_BATCH_BYTES
+from dte.judging.batch import MAX_BATCH_BYTES, ZIP_MAGIC
 from dte.models import Validation
 from dte.stream import CONTENT_TYPE, Stream
 from usage.http.metered import MeteredAPIView
@@ -59,16 +59,18 @@ def _encode(text: str) -> bytes:
 
 
 class ValidateView(MeteredAPIView):
-    """``POST /api/dte/validate``: the document itself, as XML, as a file or as JSON."""
+    """``POST /api/dte/validate``: a document, or any file that an issuer has in hand."""
 
     @extend_schema(**schema.VALIDATE)
     async def post(self, request: Request) -> HttpResponseBase:
-        """Judge the document in the body; line by line for a client that accepts NDJSON."""
+        """Judge the file in the body; line by line for a client that accepts NDJSON."""
         if CONTENT_TYPE in request.headers.get("Accept", ""):
             return await _stream(request)
-        options = read_options(request.query_params.dict())
-        report = await validate(take_document(request._request), options, _caller(request))
-        return Response(report.as_dict())
+        given = take_given(request._request)
+        options = read_options(given.fields)
+        if given.content.startswith(ZIP_MAGIC):
+            return Response(await Stream(given.content, options, _caller(request)).whole())
+        return Response(await answer(given, options, _caller(request)))
 
 
 class BatchView(MeteredAPIView):
@@ -92,7 +94,7 @@ class ValidationsView(MeteredAPIView):
     @extend_schema(**schema.LIST)
     async def get(self, request: Request) -> Response:
         """Return one page of the validations that the filters leave."""
-        asked = schema.ListParameters(data=request.query_params.dict())
+        asked = serializers.ListParameters(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         response: Response = await database_sync_to_async(_page)(request, asked.validated_data)
         return response
@@ -119,7 +121,9 @@ class OutcomeView(MeteredAPIView):
     @extend_schema(**schema.OUTCOME)
     async def post(self, request: Request, pk: UUID) -> Response:
         """Keep the SII's answer, by which the rules' precision is measured."""
-        given = schema.OutcomeSerializer(data=parse_submission(take_body(request._request)).json)
+        given = serializers.OutcomeSerializer(
+            data=parse_submission(take_body(request._request)).json
+        )
         given.is_valid(raise_exception=True)
         outcome: dict[str, Any] = given.validated_data
         return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))

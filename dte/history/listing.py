@@ -15,6 +15,8 @@ from usage.models import ApiKey
 
 # What a filter of the API is called, and what it asks of the table.
 _EQUAL: Final = {
+    "kind": "kind",
+    "track_id": "track_id",
     "recommendation": "recommendation",
     "tipo": "tipo",
     "folio": "folio",

@@ -11,12 +11,13 @@ from django.utils import timezone
 
 from dte import metrics
 from dte.documents.document import Dte
+from dte.judging.examined import Examined
 from dte.judging.report import Judged
 from dte.models import KeyPolicy, RaisedCode, Validation
 from dte.rules.registry import Earlier, Mode, Outcome
 from usage.models import ApiKey
 
-_LONGEST = {"folio": 20, "rut": 12}
+_LONGEST = {"folio": 20, "rut": 12, "state": 40, "track_id": 20}
 # Issuers and types that share a folio number, as far as a key is expected to have.
 _MOST_ROWS = 20
 Key = tuple[str, int, str]
@@ -78,7 +79,9 @@ class KeyHistory:
         A document that is validated over and over has many rows and needs one: the newest come by
         the index, and only where there are more is the rest searched for answers of the SII.
         """
-        rows = Validation.objects.filter(api_key=self._api_key, folio__in=folios)
+        rows = Validation.objects.filter(
+            api_key=self._api_key, folio__in=folios, kind=Validation.DOCUMENT
+        )
         names = ("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
         limit = _MOST_ROWS * len(folios)
         newest = list(rows.order_by("-created_at").values_list(*names, "outcome_at")[:limit])
@@ -99,9 +102,11 @@ class Origin:
     """The row of the ledger that this answer left."""
     batch: UUID | None = None
     """The same for all that came in one request; None for a single document."""
+    track_id: str = ""
+    """Number of the upload in which the documents went to the SII, where the caller said it."""
 
 
-def record(judged: Sequence[Judged], origin: Origin) -> None:
+def record(judged: Sequence[Judged | Examined], origin: Origin) -> None:
     """Store what was said, and give each document the identifier under which it was stored."""
     keep = KeyPolicy.objects.filter(api_key=origin.api_key, keep_documents=True).exists()
     rows = [_row(one, origin, keep) for one in judged]
@@ -121,27 +126,30 @@ def _count(rows: Sequence[Validation], codes: Sequence[RaisedCode]) -> None:
         metrics.FINDINGS.labels(raised.code).inc()
 
 
-def _row(judged: Judged, origin: Origin, keep: bool) -> Validation:
+def _row(judged: Judged | Examined, origin: Origin, keep: bool) -> Validation:
     verdict = judged.verdict
     row = Validation(
         api_key=origin.api_key,
         usage_id=origin.usage_id,
         batch=origin.batch,
         number=judged.number,
+        kind=judged.kind_name,
+        state=str(judged.stored.get("state", ""))[: _LONGEST["state"]],
+        track_id=str(judged.stored.get("track_id") or origin.track_id)[: _LONGEST["track_id"]],
         mode=origin.mode,
         form=judged.form,
         digest=judged.digest,
-        tipo=judged.summary.get("type"),
-        folio=judged.summary.get("folio", "")[: _LONGEST["folio"]],
+        tipo=judged.stored.get("type"),
+        folio=judged.stored.get("folio", "")[: _LONGEST["folio"]],
         issuer=_rut(judged, "issuer"),
         receiver=_rut(judged, "receiver"),
-        total=_total(judged.summary.get("total")),
-        summary=judged.summary,
+        total=_total(judged.stored.get("total")),
+        summary=judged.stored,
         recommendation=verdict.recommendation,
         confidence=verdict.confidence,
-        findings=[found.as_dict() for found in judged.findings],
+        findings=judged.stored_findings,
         review=judged.review,
-        document=judged.content if keep else None,
+        document=(judged.content or None) if keep else None,
     )
     judged.id = str(row.id)
     return row
@@ -156,8 +164,8 @@ def _codes(row: Validation) -> list[RaisedCode]:
     ]
 
 
-def _rut(judged: Judged, party: str) -> str:
-    rut: str = judged.summary.get(party, {}).get("rut", "")
+def _rut(judged: Judged | Examined, party: str) -> str:
+    rut: str = judged.stored.get(party, {}).get("rut", "")
     return rut[: _LONGEST["rut"]]
 
 

@@ -9,13 +9,17 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
+from dte.examining.examination import Case, Kind
+from dte.examining.given import Given
+from dte.judging.examined import Examined, examine
 from dte.judging.report import Judged, close, judge_each, judge_json
 from dte.judging.verdict import RECOMMENDATIONS, worst
-from dte.parsing.json import is_odd, parse_json
+from dte.kinds import recognise
+from dte.parsing.json import is_odd
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import MAX_BYTES, read_xml
 from dte.rules import REGISTRY
@@ -44,8 +48,7 @@ _ZIP_ERRORS: Final = (
     IndexError,
 )
 
-_ZIP_MAGIC: Final = b"PK\x03\x04"
-_JSON_START: Final = (b"{", b"[")
+ZIP_MAGIC: Final = b"PK\x03\x04"
 
 
 class Entry(NamedTuple):
@@ -56,12 +59,14 @@ class Entry(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """One line of the answer that is about a document or an envelope."""
+    """One line of the answer that is about a document, an envelope or a file of another kind."""
 
-    kind: str
-    """``document`` or ``envelope``."""
+    type: str
+    """``document``, ``envelope`` or ``file``; ``together`` for what several files of a kind show."""
     file: str
-    judged: Judged
+    judged: Judged | Examined
+    done: int = 0
+    """How many documents and files were judged by then."""
 
 
 @dataclass(slots=True)
@@ -69,12 +74,19 @@ class Batch:
     """The state of one batch while it is read."""
 
     context: Context
+    case: Case | None = None
+    """What files of other kinds may know; what documents may, unless given."""
+    fields: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What was said beside the files, as a form would: ``usados``, ``password``, …"""
     counts: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     documents: int = 0
+    files: int = 0
+    """Files of other kinds."""
     total: int = 0
     """Documents known to come, as far as the files were opened."""
     _seen: dict[tuple[str, int, str], tuple[int, str]] = field(default_factory=dict)
+    _alike: dict[str, list[Examined]] = field(default_factory=dict)
 
     def judge(self, entries: Iterator[Entry]) -> Iterator[Answer]:
         """Judge every document of every file, in order."""
@@ -87,10 +99,15 @@ class Batch:
                 yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
 
     def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
-        if entry.raw.lstrip().startswith(_JSON_START):
+        given = Given(entry.raw, filename=entry.name, fields=self.fields)
+        if (kind := recognise(given)) is not None:
+            self.total += 1
+            yield self._file(entry, kind, given)
+            return
+        if given.form == "json":
             self.total += 1
             report = judge_json(
-                parse_json(entry.raw), self.context, content=entry.raw, odd_text=is_odd(entry.raw)
+                given.json, self.context, content=entry.raw, odd_text=is_odd(entry.raw)
             )
             yield self._document(entry.name, report.documents[0], in_envelope=False)
             return
@@ -100,6 +117,26 @@ class Batch:
             yield self._document(entry.name, judged, in_envelope=file.envelope is not None)
         if (envelope := close(file, self.context)) is not None:
             yield self._count(Answer("envelope", entry.name, envelope))
+
+    def _file(self, entry: Entry, kind: Kind, given: Given) -> Answer:
+        ctx = self.context
+        case = self.case or Case(ctx.as_of, ctx.mode, ctx.environment, ctx.receiver)
+        examined = examine(kind, given, case)
+        self.files += 1
+        examined.number = self.documents + self.files
+        if kind.together is not None:
+            self._alike.setdefault(kind.name, []).append(examined)
+        return self._count(Answer("file", entry.name, examined))
+
+    def together(self) -> list[dict[str, Any]]:
+        """Return what several files of one kind show only together."""
+        shown = []
+        for alike in self._alike.values():
+            kind = alike[0].kind
+            if kind.together is not None and len(alike) > 1:
+                examination = kind.together([one.examination for one in alike])
+                shown.append(replace(alike[0], examination=examination, id="").as_dict())
+        return shown
 
     def _document(self, name: str, judged: Judged, *, in_envelope: bool) -> Answer:
         self.documents += 1
@@ -133,7 +170,7 @@ class Batch:
     def _count(self, answer: Answer) -> Answer:
         self.counts[answer.judged.verdict.recommendation] += 1
         self.codes.update({found.code for found in answer.judged.findings})
-        return answer
+        return answer._replace(done=self.documents + self.files)
 
     def summary(self) -> dict[str, Any]:
         """Return the last line: how it went as a whole."""
@@ -141,9 +178,11 @@ class Batch:
         return {
             "type": "summary",
             "documents": self.documents,
+            "files": self.files,
             "recommendation": worst(verdicts),
             "counts": {name: self.counts[name] for name in RECOMMENDATIONS},
             "codes": dict(self.codes.most_common(20)),
+            **({"together": together} if (together := self.together()) else {}),
         }
 
 
@@ -158,7 +197,7 @@ def open_batch(raw: bytes) -> Iterator[Entry]:
     Raises:
         Unreadable: XML-07 when a limit is exceeded, XML-01 when the ZIP is broken; while iterating too.
     """
-    if not raw.startswith(_ZIP_MAGIC):
+    if not raw.startswith(ZIP_MAGIC):
         yield Entry("", raw)
         return
     try:

@@ -43,21 +43,38 @@ class Judged:
     """What became of Claude's review; empty when none was wanted."""
 
     @property
+    def kind_name(self) -> str:
+        """The SII's word for what it is: DTE, or the root of the envelope."""
+        return str(self.summary["type_name"]) if "documents" in self.summary else "DTE"
+
+    @property
     def verdict(self) -> Verdict:
         """What to do with it."""
         return decide(self.findings, self.form)
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """What the history keeps to show later, besides the findings."""
+        return self.summary
+
+    @property
+    def stored_findings(self) -> list[dict[str, Any]]:
+        """The findings as the history keeps them."""
+        return [found.as_dict() for found in self.findings]
+
     def as_dict(self) -> dict[str, Any]:
         """Return its part of the answer."""
         verdict = self.verdict
+        scope = statement(verdict.recommendation, self.form, self.mode, [self.summary.get("type")])
         return {
             **({"id": self.id} if self.id else {}),
+            "kind": self.kind_name,
             **verdict.as_dict(),
             "findings": [found.as_dict() for found in self.findings],
-            "document": self.summary,
-            "valid_for_sii": statement(
-                verdict.recommendation, self.form, self.mode, [self.summary.get("type")]
-            ),
+            "document": self.summary,  # as older clients know it
+            "summary": self.summary,
+            "not_checked": scope["not_checked"],
+            "valid_for_sii": scope,
             **({"review": self.review} if self.review else {}),
         }
 

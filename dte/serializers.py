@@ -1,0 +1,275 @@
+"""What goes in and comes out of the validation API; the OpenAPI pages are in ``schema``."""
+
+from datetime import date
+from typing import Any, Final
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from rest_framework import serializers
+
+from dte.documents.rut import is_well_formed, tidy
+from dte.history.listing import Pages
+from dte.models import Validation
+
+_DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One finding."""
+
+    code = serializers.CharField(help_text="Código de la regla; IA-01 si la duda es de la IA.")
+    severity = serializers.ChoiceField(["reject", "review", "warn"])
+    sii_severity = serializers.ChoiceField(["rechazo", "reparo", "aviso", "n/a"])
+    sii_code = serializers.CharField(help_text="Código con que responde el SII, si se conoce.")
+    path = serializers.CharField(help_text="Campo, por ejemplo Detalle[3]/MontoItem.")
+    line = serializers.IntegerField(allow_null=True, help_text="Línea del XML.")
+    message = serializers.CharField()
+    fix = serializers.CharField(help_text="Qué hacer.")
+    source = serializers.CharField(  # type: ignore[assignment]  # DRF's Field.source is another
+        help_text="De dónde sale la regla; «ai» si es de la IA."
+    )
+    values = serializers.DictField(help_text="Los valores que prueban la falta.")
+    document = serializers.IntegerField(required=False, help_text="N° en el envío.")
+
+
+class PartySerializer(serializers.Serializer[Any]):
+    """Issuer or receiver."""
+
+    rut = serializers.CharField()
+    name = serializers.CharField()
+
+
+class SummarySerializer(serializers.Serializer[Any]):
+    """What identifies the document."""
+
+    type = serializers.IntegerField(allow_null=True)
+    type_name = serializers.CharField()
+    folio = serializers.CharField()
+    issue_date = serializers.DateField(allow_null=True)
+    issuer = PartySerializer()
+    receiver = PartySerializer()
+    total = serializers.JSONField(help_text="Número; texto si lleva decimales.")
+    currency = serializers.CharField()
+    lines = serializers.IntegerField()
+    form = serializers.ChoiceField(["xml", "json", "legacy"])
+
+
+class ScopeSerializer(serializers.Serializer[Any]):
+    """What the answer rests on."""
+
+    statement = serializers.CharField()
+    checked = serializers.ListField(child=serializers.CharField())
+    not_checked = serializers.ListField(child=serializers.CharField())
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """What became of Claude's review."""
+
+    status = serializers.ChoiceField(["done", "skipped", "unavailable"])
+    detail = serializers.CharField(required=False)
+    model = serializers.CharField(required=False)
+    doubts = serializers.IntegerField(required=False)
+
+
+class DocumentAnswerSerializer(serializers.Serializer[Any]):
+    """The answer for one document."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField(
+        help_text="Qué es: DTE, EnvioDTE, EnvioBOLETA; o CAF, RespuestaDTE y las demás clases."
+    )
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
+    confidence = serializers.IntegerField(min_value=0, max_value=100)
+    errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+    warnings = serializers.ListField(child=serializers.CharField())
+    findings = FindingSerializer(many=True)
+    document = SummarySerializer(help_text="Lo mismo que `summary`, para clientes antiguos.")
+    summary = SummarySerializer()
+    not_checked = serializers.ListField(child=serializers.CharField())
+    valid_for_sii = ScopeSerializer()
+    review = ReviewSerializer(required=False)
+
+
+class NumberedAnswerSerializer(DocumentAnswerSerializer):
+    """The answer for one document of an envelope."""
+
+    number = serializers.IntegerField()
+
+
+class ValidationAnswerSerializer(DocumentAnswerSerializer):
+    """The answer; ``documents`` only for an envelope."""
+
+    documents = NumberedAnswerSerializer(many=True, required=False)
+
+
+class FactSerializer(serializers.Serializer[Any]):
+    """A fact for people."""
+
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF's Field.label is another
+    value = serializers.CharField()
+
+
+class TableSerializer(serializers.Serializer[Any]):
+    """A table for people."""
+
+    title = serializers.CharField()
+    columns = serializers.ListField(child=serializers.CharField())
+    rows = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+
+
+class LinkSerializer(serializers.Serializer[Any]):
+    """A validation that the file is about."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    type = serializers.IntegerField(allow_null=True)
+    folio = serializers.CharField()
+    outcome = serializers.ChoiceField(Validation.Outcome.choices, allow_null=True)
+    url = serializers.CharField()
+
+
+class FileAnswerSerializer(serializers.Serializer[Any]):
+    """The answer for a file that is no document."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField(help_text="La palabra del SII, por ejemplo CAF.")
+    title = serializers.CharField(help_text="Cómo se llama en español.")
+    state = serializers.CharField(help_text="En qué estado está, o el que dio el SII.")
+    headline = serializers.CharField(help_text="La respuesta, como título.")
+    recommendation = serializers.ChoiceField(
+        Validation.Recommendation.choices,
+        help_text="send: en orden; review: mírelo; reject: no sirve o fue rechazado.",
+    )
+    confidence = serializers.IntegerField(min_value=0, max_value=100)
+    errors = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+    warnings = serializers.ListField(child=serializers.CharField())
+    findings = FindingSerializer(many=True)
+    summary = serializers.DictField(help_text="Según la clase; vea docs/validation.md.")
+    facts = FactSerializer(many=True)
+    tables = TableSerializer(many=True)
+    links = LinkSerializer(many=True)
+    not_checked = serializers.ListField(child=serializers.CharField())
+    valid_for_sii = ScopeSerializer()
+
+
+class LegacyRequestSerializer(serializers.Serializer[Any]):
+    """The request of older clients."""
+
+    dte_data = serializers.DictField(
+        help_text="La forma plana (tipo_dte, rut_emisor, …), la estructura del SII o el XML como texto."
+    )
+    company_id = serializers.IntegerField(required=False)
+    history = serializers.ListField(
+        required=False, help_text="Rechazos anteriores del emisor: contexto para la revisión de IA."
+    )
+    mode = serializers.ChoiceField(Validation.Mode.choices, required=False)
+
+
+class OutcomeSerializer(serializers.Serializer[Any]):
+    """What the SII answered to a document."""
+
+    outcome = serializers.ChoiceField(Validation.Outcome.choices)
+    codes = serializers.ListField(
+        child=serializers.CharField(max_length=20), max_length=50, default=list
+    )
+    detail = serializers.CharField(max_length=2_000, default="", allow_blank=True)
+
+
+class StoredOutcomeSerializer(OutcomeSerializer):
+    """The same, once stored."""
+
+    reported_at = serializers.DateTimeField()
+
+
+class StoredAnswerSerializer(serializers.Serializer[Any]):
+    """A past answer."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+    mode = serializers.ChoiceField(Validation.Mode.choices)
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
+    confidence = serializers.IntegerField()
+    findings = FindingSerializer(many=True)
+    document = SummarySerializer()
+    track_id = serializers.CharField(allow_blank=True, help_text="N° de envío que dio el SII.")
+    sha256 = serializers.CharField()
+    batch = serializers.UUIDField(allow_null=True)
+    review = ReviewSerializer()
+    outcome = StoredOutcomeSerializer(allow_null=True)
+
+
+class ListParameters(serializers.Serializer[Any]):
+    """What a list of stored answers may be narrowed to."""
+
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices, required=False)
+    kind = serializers.CharField(
+        max_length=20, required=False, help_text="Clase de archivo, por ejemplo DTE o CAF."
+    )
+    track_id = serializers.CharField(max_length=20, required=False, help_text="N° de envío.")
+    tipo = serializers.IntegerField(
+        min_value=0, max_value=999, required=False, help_text="Tipo de documento, por ejemplo 33."
+    )
+    folio = serializers.CharField(max_length=20, required=False)
+    emisor = serializers.CharField(max_length=20, required=False, help_text="RUT del emisor.")
+    receptor = serializers.CharField(max_length=20, required=False, help_text="RUT del receptor.")
+    desde = serializers.DateField(
+        required=False, validators=_DAYS, help_text="Validados desde este día, hora de Chile."
+    )
+    hasta = serializers.DateField(
+        required=False, validators=_DAYS, help_text="Validados hasta este día, inclusive."
+    )
+    outcome = serializers.ChoiceField(
+        Validation.Outcome.choices, required=False, help_text="Lo que el SII respondió."
+    )
+    page_size = serializers.IntegerField(
+        min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
+    )
+
+    def validate_emisor(self, value: str) -> str:
+        """Take a RUT as people write it."""
+        return _rut(value)
+
+    validate_receptor = validate_emisor
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a period that ends before it begins."""
+        if "desde" in attrs and "hasta" in attrs and attrs["hasta"] < attrs["desde"]:
+            raise serializers.ValidationError({"hasta": ["Debe ser igual o posterior a «desde»."]})
+        return attrs
+
+
+def _rut(value: str) -> str:
+    rut = tidy(value)
+    if not is_well_formed(rut):  # a wrong check digit may be just what is looked for
+        raise serializers.ValidationError("Use un RUT, por ejemplo 76192083-9.")
+    return rut
+
+
+class RowSerializer(serializers.Serializer[Any]):
+    """A stored answer in a list."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    state = serializers.CharField(allow_blank=True)
+    mode = serializers.ChoiceField(Validation.Mode.choices)
+    document = SummarySerializer()
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
+    codes = serializers.ListField(
+        child=serializers.CharField(), help_text="Códigos de los hallazgos, el peor primero."
+    )
+    outcome = serializers.ChoiceField(
+        Validation.Outcome.choices,
+        allow_null=True,
+        help_text="Lo que el SII respondió, si se sabe.",
+    )
+    url = serializers.CharField(help_text="Dónde leer la respuesta completa.")
+
+
+class PageSerializer(serializers.Serializer[Any]):
+    """One page of the list."""
+
+    next = serializers.URLField(allow_null=True, help_text="Página siguiente, más antigua.")
+    previous = serializers.URLField(allow_null=True, help_text="Página anterior, más nueva.")
+    results = RowSerializer(many=True)
