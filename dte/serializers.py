@@ -127,6 +127,15 @@ class LinkSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
+class AskSerializer(serializers.Serializer[Any]):
+    """What would let the examination say more: a field to send beside the file."""
+
+    name = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF's Field.label is another
+    hint = serializers.CharField(allow_blank=True)
+    type = serializers.ChoiceField(["text", "password", "file"])
+
+
 class FileAnswerSerializer(serializers.Serializer[Any]):
     """The answer for a file that is no document."""
 
@@ -146,7 +155,8 @@ class FileAnswerSerializer(serializers.Serializer[Any]):
     summary = serializers.DictField(help_text="Según la clase; vea docs/validation.md.")
     facts = FactSerializer(many=True)
     tables = TableSerializer(many=True)
-    links = LinkSerializer(many=True)
+    links = LinkSerializer(many=True, help_text="Las validaciones de que trata el archivo.")
+    asks = AskSerializer(many=True)
     not_checked = serializers.ListField(child=serializers.CharField())
     valid_for_sii = ScopeSerializer()
 

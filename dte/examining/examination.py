@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from dte.examining.given import Given
 from dte.rules.findings import Finding
@@ -91,6 +91,16 @@ class Table(NamedTuple):
     """As many texts as columns."""
 
 
+class Ask(NamedTuple):
+    """Something that would let the examination say more, if it came in the form beside the file."""
+
+    name: str
+    """Of the field: ``password``, ``usados``, ``document``, …"""
+    label: str
+    hint: str = ""
+    type: Literal["text", "password", "file"] = "text"
+
+
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What was found out about one file that is no DTE."""
@@ -111,6 +121,7 @@ class Examination:
     tables: Sequence[Table] = ()
     checked: Sequence[str] = ()
     not_checked: Sequence[str] = ()
+    asks: Sequence[Ask] = ()
     confidence: int = 95
     answered: Sequence[Answered] = ()
     """What the SII said of documents, if this file is an answer of the SII."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from dte.examining.examination import Case, Examination, Kind
+from dte.examining.examination import Case, Examination, Kind, Table
 from dte.examining.given import Given
 from dte.examining.notices import Notice
 from dte.judging.verdict import Verdict, decide
@@ -107,6 +107,7 @@ class Examined:
             "facts": _pairs(found.facts),
             "tables": [_table(table) for table in found.tables],
             "links": self.links,
+            "asks": [ask._asdict() for ask in found.asks],
             "not_checked": list(found.not_checked),
             "valid_for_sii": {
                 "statement": found.statement,
@@ -120,7 +121,7 @@ def _pairs(facts: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"label": label, "value": value} for label, value in facts if value]
 
 
-def _table(table: Any) -> dict[str, Any]:
+def _table(table: Table) -> dict[str, Any]:
     return {
         "title": table.title,
         "columns": list(table.columns),

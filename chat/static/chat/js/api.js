@@ -155,6 +155,15 @@ export async function validateDocument(bytes, contentType, params, signal) {
   return response.json();
 }
 
+/** Examine a file again with fields beside it, such as the password that opens it. */
+export async function validateForm({ bytes, name, contentType }, fields, params, signal) {
+  const body = new FormData();
+  body.append("file", new Blob([bytes], { type: contentType }), name);
+  for (const [field, value] of fields) body.append(field, value);
+  const address = `/api/dte/validate?${new URLSearchParams(params)}`;
+  return (await send(address, { method: "POST", body, signal })).json();
+}
+
 /** Validate a ZIP or a large envelope and yield the lines of the answer as they arrive. */
 export async function* validateBatch(bytes, contentType, params, signal) {
   const address = `/api/dte/validate/batch?${new URLSearchParams(params)}`;

@@ -2,6 +2,7 @@
 
 import { documentNode } from "./documents.js";
 import { announce, counted, el, formatNumber } from "./dom.js";
+import { fileBody } from "./file_view.js";
 import { verdictBanner } from "./findings.js";
 
 export class BatchView {
@@ -19,32 +20,36 @@ export class BatchView {
 
   /** Take in one line of the answer. An envelope's own is no document, a file that cannot be read is one. */
   add(line) {
-    if (line.type === "document" || line.type === "envelope") this.addDocument(line);
+    if (["document", "envelope", "file"].includes(line.type)) this.addDocument(line);
     if (line.type === "summary") this.finish(line);
     if (line.type === "error") this.status.textContent = line.detail;
   }
 
   addDocument(line) {
     this.groups[line.recommendation].add(documentNode(line, this.actions));
-    if (line.type === "document") this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
+    if (line.type !== "envelope") this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
     if (!line.total) return;
     this.progress.max = line.total;
     this.progress.value = line.done;
-    this.status.textContent = `${formatNumber(line.done)} de ${counted(line.total, "documento", "documentos")}`;
+    this.status.textContent = `${formatNumber(line.done)} de ${counted(line.total, "archivo", "archivos")}`;
   }
 
-  finish({ recommendation, codes }) {
+  finish({ recommendation, codes, files = 0, together = [] }) {
     const documents = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
     const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => this.counts[verdict])
       .map(([verdict, { title }]) => `${title}: ${formatNumber(this.counts[verdict])}`);
     const frequent = Object.entries(codes).slice(0, 6).flatMap(([code, count], index) =>
       [index ? ", " : " Códigos más frecuentes: ", el("span", { class: "unbroken" }, `${code} (${formatNumber(count)})`)]);
-    const statement = [`${counted(documents, "documento", "documentos")}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];
+    const statement = [`${files ? counted(documents, "archivo", "archivos") : counted(documents, "documento", "documentos")}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];
     const banner = verdictBanner({ recommendation, valid_for_sii: statement }, [], this.actions.words);
-    this.head.replaceWith(banner);
+    this.head.replaceWith(banner, ...together.map((one) => wholeOf(one, this.actions)));
     announce(banner.innerText);
   }
 }
+
+/** What several files of one kind show only together. */
+const wholeOf = (one, actions) =>
+  el("section", { class: "whole" }, el("h3", {}, one.headline), el("p", {}, one.valid_for_sii.statement), ...fileBody(one, actions));
 
 /** The documents that share a verdict; hidden while there are none. */
 class Group {

@@ -1,10 +1,16 @@
 /** The document to validate: its bytes as its author wrote them, and its text to show. */
 
-/** A document, or many in a ZIP, read from a file. */
+const CONTROL = /[\x00-\x08\x0e-\x1a\x1c-\x1f]/; // eslint-disable-line no-control-regex
+
+/** A document, many in a ZIP, or any other file; what has no text to show is sent as it is. */
 export async function fromFile(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (String.fromCharCode(...bytes.subarray(0, 4)) === "PK\x03\x04") {
     return { name: file.name, bytes, kind: "zip", contentType: "application/zip" };
+  }
+  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  if (!utf16 && CONTROL.test(new TextDecoder("iso-8859-1").decode(bytes.subarray(0, 4096)))) {
+    return { name: file.name, bytes, text: "", kind: "binary", contentType: "application/octet-stream" };
   }
   return describe(file.name, bytes, decode(bytes));
 }
@@ -24,9 +30,11 @@ export function fromText(text, name = "Documento pegado") {
 }
 
 function describe(name, bytes, text) {
-  const json = /^\s*[[{]/.test(text);
-  return { name, bytes, text, kind: json ? "json" : "xml", contentType: json ? "application/json" : "application/xml" };
+  const kind = /^[\s\uFEFF]*[[{]/.test(text) ? "json" : /^[\s\uFEFF]*</.test(text) ? "xml" : "text";
+  return { name, bytes, text, kind, contentType: CONTENT_TYPES[kind] };
 }
+
+const CONTENT_TYPES = { json: "application/json", xml: "application/xml", text: "text/plain" };
 
 const declaredEncoding = (text) =>
   /^\s*<\?xml[^>]*\bencoding\s*=\s*["']([\w.:-]+)["']/.exec(text)?.[1] ?? "utf-8";

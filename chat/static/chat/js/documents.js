@@ -1,6 +1,7 @@
 /** The documents of an envelope or a batch, each with its own verdict. */
 
 import { counted, el, icon } from "./dom.js";
+import { fileBody, isOtherFile } from "./file_view.js";
 import { findingsList, reviewNote, summaryOf } from "./findings.js";
 
 const OPEN_AT_FIRST = 3; // documents with faults; a long envelope would bury the rest
@@ -17,8 +18,10 @@ export function documentsList(given, actions) {
 }
 
 /** One document, folded; what is inside is drawn when it is opened. */
-export function documentNode({ number, file, document: summary, recommendation, findings, review }, actions, opened = false) {
-  const { type_name: type, folio } = summary ?? {};
+export function documentNode(answer, actions, opened = false) {
+  const { number, file, document: summary, recommendation, findings, review } = answer;
+  const other = isOtherFile(answer);
+  const { type_name: type, folio } = other ? { type_name: `${answer.title}: ${answer.headline}` } : (summary ?? {});
   const unread = number ? `Documento ${number}` : "Archivo que no se pudo leer";
   const name = [type || unread, folio && `N° ${folio}`].filter(Boolean).join(" ");
   const node = el("details", { class: "document" },
@@ -28,6 +31,10 @@ export function documentNode({ number, file, document: summary, recommendation, 
       el("span", { class: "chip", data: { verdict: recommendation } }, actions.words.verdicts[recommendation].title)));
   const draw = () => {
     if (node.childElementCount > 1) return;
+    if (other) {
+      node.append(...fileBody(answer, actions));
+      return;
+    }
     const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
     node.append(...[summaryOf(summary), reviewNote(review), ...drawn].filter(Boolean));
   };

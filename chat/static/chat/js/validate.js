@@ -1,9 +1,10 @@
 /** The validation tab: takes a document in, has it judged, shows the outcome. */
 
-import { ApiError, validateBatch, validateDocument } from "./api.js";
+import { ApiError, validateBatch, validateDocument, validateForm } from "./api.js";
 import { BatchView } from "./batch.js";
 import { fromFile, fromText } from "./document.js";
 import { announce, byId, counted, el, icon } from "./dom.js";
+import { fileView, isOtherFile } from "./file_view.js";
 import { chosenMode, setUpMode } from "./mode.js";
 import { receiverParams, setUpReceiver } from "./receiver.js";
 import { ReportView } from "./report.js";
@@ -103,7 +104,11 @@ class Validation {
     }
   }
 
-  async judge(taken, params, signal) {
+  async judge(taken, { fields, ...params }, signal) {
+    if (fields) {
+      this.showReport(taken, params.mode, await validateForm(taken, fields, params, signal));
+      return;
+    }
     const { bytes, contentType, kind } = taken;
     if (bytes.length > LARGEST) throw new ApiError(413, "El archivo supera los 32 MB.");
     if (kind === "zip" || bytes.length > LARGEST_ALONE) {
@@ -120,6 +125,7 @@ class Validation {
   }
 
   showReport(taken, mode, report) {
+    if (isOtherFile(report)) return this.showFile(taken, mode, report);
     const view = new ReportView(taken, report, wordsFor(mode), (finding) =>
       this.askAssistant(questionAbout(finding, mode, report.document)));
     this.showResult(view.main, view.source.node);
@@ -128,14 +134,28 @@ class Validation {
     announce(view.banner.innerText);
   }
 
-  async showBatch({ name }, mode, lines) {
-    const view = new BatchView(name, {
+  showFile(taken, mode, report) {
+    const actions = this.withoutSource(mode, report);
+    const { node, banner } = fileView(report, actions, (fields) =>
+      this.take(() => taken, () => ({ ...receiverParams(), fields })));
+    this.showResult(node);
+    banner.querySelector("h2").focus({ preventScroll: true });
+    announce(banner.innerText);
+  }
+
+  /** The actions of findings that have no document beside them. */
+  withoutSource(mode, report) {
+    return {
       words: wordsFor(mode),
       placeOf: () => null,
-      ask: (finding) => this.askAssistant(questionAbout(finding, mode)),
+      ask: (finding) => this.askAssistant(questionAbout(finding, mode, report)),
       drawn: () => {},
       held: () => {},
-    });
+    };
+  }
+
+  async showBatch({ name }, mode, lines) {
+    const view = new BatchView(name, this.withoutSource(mode));
     for await (const line of lines) {
       if (!view.node.isConnected) this.showResult(view.node);
       view.add(line);
@@ -177,6 +197,7 @@ class Validation {
 }
 
 function questionAbout({ code, message, path }, mode, summary) {
+  if (summary?.title) return `Al revisar un archivo (${summary.title}) apareció ${code}: «${message}» ¿Qué significa y qué hago?`;
   const kind = summary?.type_name ? ` de una ${summary.type_name}` : "";
   const field = path && path !== "/" ? ` (campo ${path})` : "";
   const [what, next] = mode === "reception"
