@@ -6,10 +6,11 @@ readers say what is wrong with it.
 
 from typing import Final
 
+from dte import cesion
 from dte.examining.examination import Kind
 from dte.examining.given import Given
 
-KINDS: Final[tuple[Kind, ...]] = ()
+KINDS: Final[tuple[Kind, ...]] = (cesion.KIND,)
 
 # By far the most frequent: not worth asking every kind.
 _DOCUMENTS: Final = frozenset({"DTE", "EnvioDTE", "EnvioBOLETA", "SetDTE"})

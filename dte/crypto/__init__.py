@@ -5,6 +5,7 @@ the input is hostile: nothing here raises because of what a document says.
 """
 
 from dte.crypto.certificate import Certificate, read_certificate
+from dte.crypto.parts import count_ids, signatures_of, verify_part
 from dte.crypto.signature import Defect, SignatureCheck
 from dte.crypto.timbre import StampCheck, Status, Verification, verify_stamp
 from dte.crypto.xmldsig import verify_document, verify_envelope
@@ -16,8 +17,11 @@ __all__ = [
     "StampCheck",
     "Status",
     "Verification",
+    "count_ids",
     "read_certificate",
+    "signatures_of",
     "verify_document",
     "verify_envelope",
+    "verify_part",
     "verify_stamp",
 ]

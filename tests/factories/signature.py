@@ -38,7 +38,7 @@ def signature(
 
     Args:
         fragment: the signed element, declaring every namespace that counts.
-        uri: ID it is referred to by, without ``#``.
+        uri: ID it is referred to by, without ``#``; empty for an empty reference.
         signer: who signs.
         algorithm: SignatureMethod that is declared; the value is always RSA-SHA1.
         digest_algorithm: DigestMethod that is declared.
@@ -54,7 +54,7 @@ def signature(
     )
     info = (
         f'<SignedInfo><CanonicalizationMethod Algorithm="{c14n}"/>'
-        f'<SignatureMethod Algorithm="{algorithm}"/><Reference URI="#{uri}">{transforms}'
+        f'<SignatureMethod Algorithm="{algorithm}"/><Reference URI="{f"#{uri}" if uri else ""}">{transforms}'
         f'<DigestMethod Algorithm="{digest_algorithm}"/><DigestValue>{digest}</DigestValue>'
         "</Reference></SignedInfo>"
     )
