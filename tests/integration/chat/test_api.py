@@ -370,4 +370,7 @@ def test_listing_conversations_costs_the_same_however_many_there_are(
     baker.make(Conversation, _quantity=30, session_id=baker.seq("s"))
 
     with django_assert_max_num_queries(12):
-        admin_client.get("/admin/chat/conversation/")
+        page = admin_client.get("/admin/chat/conversation/")
+
+    assert page.status_code == 200
+    assert len(page.context["cl"].result_list) == 30

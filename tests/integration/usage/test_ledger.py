@@ -148,7 +148,11 @@ def test_a_new_day_is_a_new_window(key, settings):
     BudgetWindow.objects.create(
         api_key=key, period=Period.DAY, starts_on=yesterday, spent_usd=Decimal(5)
     )
+
     ledger.reserve(reservation(key))
+
+    today = BudgetWindow.objects.get(api_key=key, period=Period.DAY, starts_on=timezone.localdate())
+    assert (today.spent_usd, today.held_usd) == (0, CENT)
 
 
 @pytest.mark.parametrize(

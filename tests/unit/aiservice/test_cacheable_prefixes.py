@@ -22,7 +22,7 @@ def least_tokens(*texts):
     return sum(len(text.encode()) for text in texts) // BYTES_PER_TOKEN
 
 
-def test_the_default_model_is_among_them(settings):
+def test_the_default_model_has_a_minimum_that_the_prompts_are_held_to(settings):
     assert settings.ANTHROPIC_MODEL in MINIMUM
 
 

@@ -125,7 +125,7 @@ def test_whether_a_price_was_billed_is_asked_once(admin_client, django_assert_ma
     price = ModelPrice.objects.current("claude-sonnet-5-5", date(2026, 11, 22))
     url = reverse("admin:usage_modelprice_change", args=[price.pk])
     with django_assert_max_num_queries(5):
-        admin_client.get(url)
+        assert admin_client.get(url).status_code == 200
 
 
 def test_a_list_of_budgets_takes_as_many_queries_whatever_its_length(
@@ -137,7 +137,7 @@ def test_a_list_of_budgets_takes_as_many_queries_whatever_its_length(
 
     budget(0)
     with CaptureQueriesContext(connection) as one:
-        admin_client.get(changelist("budget"))
+        assert admin_client.get(changelist("budget")).status_code == 200
     for number in range(1, 5):
         budget(number)
     with django_assert_num_queries(len(one)):
