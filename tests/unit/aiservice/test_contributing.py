@@ -7,6 +7,7 @@ from datetime import date
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -29,11 +30,12 @@ TEXT = (Path(__file__).parents[3] / "CONTRIBUTING.md").read_text()
 def example(title: str, language: str) -> str:
     """Return the first block of a language below a heading."""
     section = TEXT.partition(f"\n## {title}\n")[2]
-    return re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)[1]
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    return found[0]
 
 
-def execute(title: str) -> dict[str, object]:
-    names: dict[str, object] = {"__name__": "example"}
+def execute(title: str) -> dict[str, Any]:
+    names: dict[str, Any] = {"__name__": "example"}
     exec(example(title, "python"), names)  # noqa: S102 - our own text
     return names
 
@@ -72,7 +74,7 @@ def test_a_metric_with_its_alert(tmp_path):
 
 @pytest.mark.django_db
 def test_an_endpoint(api_client, client, settings):
-    routes = ModuleType("example_routes")
+    routes: Any = ModuleType("example_routes")
     routes.urlpatterns = [path("api/rut", execute("An endpoint")["RutView"].as_view())]
     settings.ROOT_URLCONF = routes
     assert api_client.post("/api/rut", {"rut": "76192083-9"}, format="json").json() == {
