@@ -42,6 +42,8 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
 	$(BIN)/deptry tests --exclude '^$$' --ignore DEP002,DEP004
+	$(BIN)/oxlint --quiet .
+	$(BIN)/oxfmt --check '**/*.js'
 	$(BIN)/pre-commit validate-config
 	$(DEVELOPMENT) $(BIN)/python manage.py check --fail-level WARNING
 	$(DEVELOPMENT) $(BIN)/python manage.py makemigrations --check --dry-run
@@ -52,13 +54,16 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 		promtool check config --syntax-only deploy/prometheus/prometheus.yml && \
 		promtool test rules deploy/prometheus/alerts_test.yml; \
 	else echo "promtool is not installed: alerts not checked"; fi
-	@git ls-files --error-unmatch Makefile >/dev/null  # or the next two would pass by finding nothing
+	@git ls-files --error-unmatch Makefile >/dev/null  # or the next three would pass by finding nothing
 	@! git ls-files '*.py' | xargs awk 'FNR == $(LONGEST_MODULE) + 1 {print FILENAME ": more than $(LONGEST_MODULE) lines"}' | grep .
 	@! git grep -nIE '$(REGISTRIES)'
+	@! LC_ALL=C.UTF-8 git grep -nE '^.{101}' -- '*.js'
 
 format: $(VENV)/.dev  ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/oxlint --fix --quiet .
+	$(BIN)/oxfmt '**/*.js'
 
 # Pins stay as they are while they satisfy pyproject.toml; for newer ones: make lock UPGRADE=--upgrade.
 # Each pin names its extras, so that even a pip that resolves finds nothing to look for.

@@ -4,7 +4,7 @@ import { currentKey, requestKey } from "./key.js";
 
 /** A refusal or failure, with a text fit for the visitor. `status` is 0 when no answer came. */
 export class ApiError extends Error {
-  /** @param {Object} [body] What the service said: `code`, `retry_after`, and the refusal's facts. */
+  /** @param {Object} [body] What the service said: `code`, `retry_after`, the refusal's facts. */
   constructor(status, detail, body = {}) {
     super(detail);
     this.status = status;
@@ -26,7 +26,9 @@ const BY_STATUS = {
 async function refusal(response) {
   const body = await response.json().catch(() => ({}));
   body.retry_after ??= response.headers.get("Retry-After");
-  const detail = body.detail || BY_STATUS[response.status] ||
+  const detail =
+    body.detail ||
+    BY_STATUS[response.status] ||
     `El servicio respondió con un error (${response.status}).`;
   return new ApiError(response.status, detail, body);
 }

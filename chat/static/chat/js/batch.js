@@ -12,13 +12,28 @@ export class BatchView {
     this.counts = {};
     this.progress = el("progress", { "aria-label": "Avance" });
     this.status = el("p", {}, "Leyendo el archivo…");
-    this.head = el("div", { class: "batch-progress" }, el("h2", {}, name), this.progress, this.status);
+    this.head = el(
+      "div",
+      { class: "batch-progress" },
+      el("h2", {}, name),
+      this.progress,
+      this.status,
+    );
     this.groups = Object.fromEntries(
-      Object.entries(actions.words.verdicts).map(([verdict, { group }]) => [verdict, new Group(verdict, group)]));
-    this.node = el("div", { class: "batch" }, this.head, Object.values(this.groups).map((group) => group.node));
+      Object.entries(actions.words.verdicts).map(([verdict, { group }]) => [
+        verdict,
+        new Group(verdict, group),
+      ]),
+    );
+    this.node = el(
+      "div",
+      { class: "batch" },
+      this.head,
+      Object.values(this.groups).map((group) => group.node),
+    );
   }
 
-  /** Take in one line of the answer. An envelope's own is no document, a file that cannot be read is one. */
+  /** Take in one line of the answer: an envelope's is no document, an unreadable file is one. */
   add(line) {
     if (["document", "envelope", "file"].includes(line.type)) this.addDocument(line);
     if (line.type === "summary") this.finish(line);
@@ -27,21 +42,35 @@ export class BatchView {
 
   addDocument(line) {
     this.groups[line.recommendation].add(documentNode(line, this.actions));
-    if (line.type !== "envelope") this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
+    if (line.type !== "envelope")
+      this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
     if (!line.total) return;
     this.progress.max = line.total;
     this.progress.value = line.done;
-    this.status.textContent = `${formatNumber(line.done)} de ${counted(line.total, "archivo", "archivos")}`;
+    const total = counted(line.total, "archivo", "archivos");
+    this.status.textContent = `${formatNumber(line.done)} de ${total}`;
   }
 
   finish({ recommendation, codes, files = 0, together = [] }) {
     const documents = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-    const words = Object.entries(this.actions.words.verdicts).filter(([verdict]) => this.counts[verdict])
+    const words = Object.entries(this.actions.words.verdicts)
+      .filter(([verdict]) => this.counts[verdict])
       .map(([verdict, { title }]) => `${title}: ${formatNumber(this.counts[verdict])}`);
-    const frequent = Object.entries(codes).slice(0, 6).flatMap(([code, count], index) =>
-      [index ? ", " : " Códigos más frecuentes: ", el("span", { class: "unbroken" }, `${code} (${formatNumber(count)})`)]);
-    const statement = [`${files ? counted(documents, "archivo", "archivos") : counted(documents, "documento", "documentos")}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];
-    const banner = verdictBanner({ recommendation, valid_for_sii: statement }, [], this.actions.words);
+    const frequent = Object.entries(codes)
+      .slice(0, 6)
+      .flatMap(([code, count], index) => [
+        index ? ", " : " Códigos más frecuentes: ",
+        el("span", { class: "unbroken" }, `${code} (${formatNumber(count)})`),
+      ]);
+    const total = files
+      ? counted(documents, "archivo", "archivos")
+      : counted(documents, "documento", "documentos");
+    const statement = [`${total}. ${words.join(", ")}.`, ...frequent, frequent.length > 0 && "."];
+    const banner = verdictBanner(
+      { recommendation, valid_for_sii: statement },
+      [],
+      this.actions.words,
+    );
     this.head.replaceWith(banner, ...together.map((one) => wholeOf(one, this.actions)));
     announce(banner.innerText);
   }
@@ -49,13 +78,23 @@ export class BatchView {
 
 /** What several files of one kind show only together. */
 const wholeOf = (one, actions) =>
-  el("section", { class: "whole" }, el("h3", {}, one.headline), el("p", {}, one.valid_for_sii.statement), ...fileBody(one, actions));
+  el(
+    "section",
+    { class: "whole" },
+    el("h3", {}, one.headline),
+    el("p", {}, one.valid_for_sii.statement),
+    ...fileBody(one, actions),
+  );
 
 /** The documents that share a verdict; hidden while there are none. */
 class Group {
   constructor(verdict, title) {
     this.count = el("span", { class: "chip", data: { verdict } }, "0");
-    this.node = el("section", { class: "documents", hidden: true }, el("h3", {}, title, this.count));
+    this.node = el(
+      "section",
+      { class: "documents", hidden: true },
+      el("h3", {}, title, this.count),
+    );
   }
 
   add(node) {

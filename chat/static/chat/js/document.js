@@ -8,9 +8,16 @@ export async function fromFile(file) {
   if (String.fromCharCode(...bytes.subarray(0, 4)) === "PK\x03\x04") {
     return { name: file.name, bytes, kind: "zip", contentType: "application/zip" };
   }
-  const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+  const utf16 =
+    (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   if (!utf16 && CONTROL.test(new TextDecoder("iso-8859-1").decode(bytes.subarray(0, 4096)))) {
-    return { name: file.name, bytes, text: "", kind: "binary", contentType: "application/octet-stream" };
+    return {
+      name: file.name,
+      bytes,
+      text: "",
+      kind: "binary",
+      contentType: "application/octet-stream",
+    };
   }
   return describe(file.name, bytes, decode(bytes));
 }

@@ -11,31 +11,54 @@ export function documentsList(given, actions) {
   const order = Object.keys(actions.words.verdicts);
   const rank = ({ recommendation }) => order.indexOf(recommendation);
   const documents = given.toSorted((one, other) => rank(one) - rank(other));
-  const faulty = documents.filter((one) => one.recommendation === "reject").slice(0, OPEN_AT_FIRST);
-  return el("section", { class: "documents", "aria-label": "Documentos del envío" },
+  const faulty = documents.filter((one) => one.recommendation === "reject");
+  const opened = new Set(faulty.slice(0, OPEN_AT_FIRST));
+  return el(
+    "section",
+    { class: "documents", "aria-label": "Documentos del envío" },
     el("h3", {}, counted(documents.length, "documento en el envío", "documentos en el envío")),
-    documents.map((one) => documentNode(one, actions, faulty.includes(one))));
+    documents.map((one) => documentNode(one, actions, opened.has(one))),
+  );
 }
 
 /** One document, folded; what is inside is drawn when it is opened. */
 export function documentNode(answer, actions, opened = false) {
   const { number, file, document: summary, recommendation, findings, review } = answer;
   const other = isOtherFile(answer);
-  const { type_name: type, folio } = other ? { type_name: `${answer.title}: ${answer.headline}` } : (summary ?? {});
+  const { type_name: type, folio } = other
+    ? { type_name: `${answer.title}: ${answer.headline}` }
+    : (summary ?? {});
   const unread = number ? `Documento ${number}` : "Archivo que no se pudo leer";
   const name = [type || unread, folio && `N° ${folio}`].filter(Boolean).join(" ");
-  const node = el("details", { class: "document" },
-    el("summary", {},
+  const node = el(
+    "details",
+    { class: "document" },
+    el(
+      "summary",
+      {},
       icon("chevron"),
-      el("span", { class: "document-name" }, name, file && el("span", { class: "document-file" }, file)),
-      el("span", { class: "chip", data: { verdict: recommendation } }, actions.words.verdicts[recommendation].title)));
+      el(
+        "span",
+        { class: "document-name" },
+        name,
+        file && el("span", { class: "document-file" }, file),
+      ),
+      el(
+        "span",
+        { class: "chip", data: { verdict: recommendation } },
+        actions.words.verdicts[recommendation].title,
+      ),
+    ),
+  );
   const draw = () => {
     if (node.childElementCount > 1) return;
     if (other) {
       node.append(...fileBody(answer, actions));
       return;
     }
-    const drawn = findings.length ? findingsList(findings, actions) : [el("p", { class: "nothing" }, "Sin hallazgos.")];
+    const drawn = findings.length
+      ? findingsList(findings, actions)
+      : [el("p", { class: "nothing" }, "Sin hallazgos.")];
     node.append(...[summaryOf(summary), reviewNote(review), ...drawn].filter(Boolean));
   };
   const holder = {

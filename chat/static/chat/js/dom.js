@@ -28,7 +28,8 @@ export function el(tag, props = {}, ...children) {
   return node;
 }
 
-const isContent = (child) => child !== null && child !== undefined && child !== false && child !== "";
+const isContent = (child) =>
+  child !== null && child !== undefined && child !== false && child !== "";
 const asNode = (child) => (child instanceof Node ? child : String(child));
 
 /** One of the page's own icons, hidden from assistive technology: the text beside it speaks. */

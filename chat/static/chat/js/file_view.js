@@ -1,4 +1,4 @@
-/** The service's report on a file that is no document: what it is, what it is worth, what it says. */
+/** The service's report on a file that is no document: what it is, is worth and says. */
 
 import { el, formatNumber, icon } from "./dom.js";
 import { findingsList, verdictBanner } from "./findings.js";
@@ -20,7 +20,13 @@ export const isOtherFile = ({ kind }) => Boolean(kind) && !DOCUMENTS.has(kind);
  */
 export function fileView(report, actions, send) {
   const banner = fileBanner(report, actions);
-  const node = el("div", {}, banner, ...fileBody(report, actions), asksForm(report.asks ?? [], send));
+  const node = el(
+    "div",
+    {},
+    banner,
+    ...fileBody(report, actions),
+    asksForm(report.asks ?? [], send),
+  );
   return { node, banner };
 }
 
@@ -30,7 +36,9 @@ function fileBanner(report, actions) {
 }
 
 const titled = (verdicts, title) =>
-  Object.fromEntries(Object.entries(verdicts).map(([name, verdict]) => [name, { ...verdict, title }]));
+  Object.fromEntries(
+    Object.entries(verdicts).map(([name, verdict]) => [name, { ...verdict, title }]),
+  );
 
 /** Facts, findings and tables, as a report and a row of a batch show them. */
 export function fileBody({ title, facts = [], tables = [], links = [], findings = [] }, actions) {
@@ -49,14 +57,23 @@ function factsOf(facts) {
     "dl",
     { class: "summary", "aria-label": "Resumen del archivo" },
     shown.map(({ label, value }) =>
-      el("div", { class: value.length > 24 ? "is-wide" : null }, el("dt", {}, label), el("dd", {}, value)),
+      el(
+        "div",
+        { class: value.length > 24 ? "is-wide" : null },
+        el("dt", {}, label),
+        el("dd", {}, value),
+      ),
     ),
   );
 }
 
+const named = ({ kind, type, folio }) => [
+  kind === "DTE" ? `Tipo ${type}` : kind,
+  folio && `N° ${folio}`,
+];
+
 function linksOf(links) {
   if (!links.length) return null;
-  const named = ({ kind, type, folio }) => [kind === "DTE" ? `Tipo ${type}` : kind, folio && `N° ${folio}`];
   return el(
     "section",
     { class: "sheet" },
@@ -64,15 +81,17 @@ function linksOf(links) {
     el(
       "ul",
       { class: "linked" },
-      links.slice(0, 50).map((link) =>
-        el(
-          "li",
-          {},
-          icon("ok"),
-          named(link).filter(Boolean).join(" "),
-          OUTCOMES[link.outcome] && `: quedó como ${OUTCOMES[link.outcome]}`,
+      links
+        .slice(0, 50)
+        .map((link) =>
+          el(
+            "li",
+            {},
+            icon("ok"),
+            named(link).filter(Boolean).join(" "),
+            OUTCOMES[link.outcome] && `: quedó como ${OUTCOMES[link.outcome]}`,
+          ),
         ),
-      ),
       links.length > 50 && el("li", {}, `y ${formatNumber(links.length - 50)} más`),
     ),
   );
@@ -89,8 +108,26 @@ function tableOf({ title, columns, rows }) {
       el(
         "table",
         {},
-        el("thead", {}, el("tr", {}, columns.map((name) => el("th", { scope: "col" }, name)))),
-        el("tbody", {}, rows.map((row) => el("tr", {}, row.map((text) => el("td", {}, text))))),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            columns.map((name) => el("th", { scope: "col" }, name)),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          rows.map((row) =>
+            el(
+              "tr",
+              {},
+              row.map((text) => el("td", {}, text)),
+            ),
+          ),
+        ),
       ),
     ),
   );
@@ -104,7 +141,13 @@ function asksForm(asks, send) {
       "div",
       { class: "ask" },
       el("label", { for: id }, label),
-      el("input", { id, name, type, autocomplete: "off", "aria-describedby": hint ? `${id}-hint` : null }),
+      el("input", {
+        id,
+        name,
+        type,
+        autocomplete: "off",
+        "aria-describedby": hint ? `${id}-hint` : null,
+      }),
       hint && el("p", { class: "note", id: `${id}-hint` }, hint),
     );
   });
@@ -116,7 +159,9 @@ function asksForm(asks, send) {
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    const given = [...new FormData(form)].filter(([, value]) => (value instanceof File ? value.size : value.trim()));
+    const given = [...new FormData(form)].filter(([, value]) =>
+      value instanceof File ? value.size : value.trim(),
+    );
     if (given.length) send(given);
   });
   return form;

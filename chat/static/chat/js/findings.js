@@ -6,37 +6,84 @@ import { bySeverity } from "./verdicts.js";
 const SII_SEVERITY = { rechazo: "el SII lo rechaza", reparo: "el SII lo acepta con reparo" };
 
 /** The verdict, as the first thing to be read; `words` as of `wordsFor`. */
-export function verdictBanner({ recommendation, confidence, valid_for_sii: statement }, findings, { verdicts, severities }) {
+export function verdictBanner(
+  { recommendation, confidence, valid_for_sii: statement },
+  findings,
+  { verdicts, severities },
+) {
   const verdict = verdicts[recommendation] ?? verdicts.review;
   const counts = bySeverity(findings).map(([severity, group]) =>
-    counted(group.length, severities[severity].one, severities[severity].many));
-  return el("section", { class: "verdict", data: { verdict: recommendation }, "aria-label": "Veredicto" },
+    counted(group.length, severities[severity].one, severities[severity].many),
+  );
+  return el(
+    "section",
+    { class: "verdict", data: { verdict: recommendation }, "aria-label": "Veredicto" },
     icon(verdict.icon, "verdict-icon"),
-    el("div", {},
+    el(
+      "div",
+      {},
       el("h2", { tabindex: "-1" }, verdict.title),
-      (counts.length > 0 || !statement) && el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
-      Number.isFinite(confidence) && el("p", { class: "verdict-confidence" }, `Confianza en este veredicto: ${formatNumber(Math.round(confidence))} de 100`)),
-    scopeOf(statement));
+      (counts.length > 0 || !statement) &&
+        el("p", {}, counts.length ? `${counts.join(", ")}.` : verdict.detail),
+      Number.isFinite(confidence) &&
+        el(
+          "p",
+          { class: "verdict-confidence" },
+          `Confianza en este veredicto: ${formatNumber(Math.round(confidence))} de 100`,
+        ),
+    ),
+    scopeOf(statement),
+  );
 }
 
 /** What was and was not checked, in the service's words; or a statement ready to be shown. */
 function scopeOf(statement) {
   if (statement === null || statement === undefined || typeof statement === "boolean") return null;
-  if (typeof statement === "string" || Array.isArray(statement)) return el("p", { class: "verdict-scope" }, statement);
+  if (typeof statement === "string" || Array.isArray(statement))
+    return el("p", { class: "verdict-scope" }, statement);
   const { statement: text, checked = [], not_checked: unchecked = [] } = statement;
-  return el("div", { class: "verdict-scope" },
+  return el(
+    "div",
+    { class: "verdict-scope" },
     text && el("p", {}, text),
-    (checked.length > 0 || unchecked.length > 0) && el("details", {},
-      el("summary", {}, "Qué se revisó y qué no"),
-      checked.length > 0 && el("div", {}, el("h3", {}, "Revisado"), el("ul", {}, checked.map((item) => el("li", {}, item)))),
-      unchecked.length > 0 && el("div", {}, el("h3", {}, "No se pudo revisar aquí"), el("ul", {}, unchecked.map((item) => el("li", {}, item))))));
+    (checked.length > 0 || unchecked.length > 0) &&
+      el(
+        "details",
+        {},
+        el("summary", {}, "Qué se revisó y qué no"),
+        checked.length > 0 &&
+          el(
+            "div",
+            {},
+            el("h3", {}, "Revisado"),
+            el(
+              "ul",
+              {},
+              checked.map((item) => el("li", {}, item)),
+            ),
+          ),
+        unchecked.length > 0 &&
+          el(
+            "div",
+            {},
+            el("h3", {}, "No se pudo revisar aquí"),
+            el(
+              "ul",
+              {},
+              unchecked.map((item) => el("li", {}, item)),
+            ),
+          ),
+      ),
+  );
 }
 
 /** What became of Claude's review, in one line; nothing when none was wanted. */
 export function reviewNote(review) {
   if (!review) return null;
   const { status, doubts = 0, detail } = review;
-  const done = doubts ? `La IA también lo revisó y dejó ${counted(doubts, "duda", "dudas")}.` : "La IA también lo revisó y no tuvo dudas.";
+  const done = doubts
+    ? `La IA también lo revisó y dejó ${counted(doubts, "duda", "dudas")}.`
+    : "La IA también lo revisó y no tuvo dudas.";
   return el("p", { class: "review-note" }, icon("spark"), status === "done" ? done : detail);
 }
 
@@ -52,15 +99,27 @@ const SUMMARY = [
 
 /** The document in six facts, or nothing when it could not be read. */
 export function summaryOf(summary) {
-  const facts = SUMMARY.map(([label, read]) => [label, read(summary ?? {})]).filter(([, value]) => value);
+  const facts = SUMMARY.map(([label, read]) => [label, read(summary ?? {})]).filter(
+    ([, value]) => value,
+  );
   if (!facts.length) return null;
-  return el("dl", { class: "summary", "aria-label": "Resumen del documento" },
-    facts.map(([label, value]) => el("div", { data: { fact: label.toLowerCase() } }, el("dt", {}, label), el("dd", {}, value))));
+  return el(
+    "dl",
+    { class: "summary", "aria-label": "Resumen del documento" },
+    facts.map(([label, value]) =>
+      el("div", { data: { fact: label.toLowerCase() } }, el("dt", {}, label), el("dd", {}, value)),
+    ),
+  );
 }
 
 const formatFolio = (folio) => `N° ${folio}`;
-const partyOf = (party) => (party?.name || party?.rut) &&
-  [party.name, party.name && party.rut && " · ", party.rut && el("span", { class: "unbroken" }, formatRut(party.rut))].filter(Boolean);
+const partyOf = (party) =>
+  (party?.name || party?.rut) &&
+  [
+    party.name,
+    party.name && party.rut && " · ",
+    party.rut && el("span", { class: "unbroken" }, formatRut(party.rut)),
+  ].filter(Boolean);
 
 /** A RUT as people write it, 76.543.210-3; what is not one stays as it is. */
 const formatRut = (rut) => rut.replace(/^(\d{1,2})(\d{3})(\d{3})-([\dkK])$/, "$1.$2.$3-$4");
@@ -74,7 +133,9 @@ function money(total, currency) {
   if (total === null || total === undefined || total === "") return null;
   const amount = Number(total);
   if (!Number.isFinite(amount)) return String(total);
-  return currency && currency !== "CLP" && currency !== "PESO CL" ? `${formatNumber(amount)} ${currency}` : formatPesos(amount);
+  return currency && currency !== "CLP" && currency !== "PESO CL"
+    ? `${formatNumber(amount)} ${currency}`
+    : formatPesos(amount);
 }
 
 /**
@@ -83,28 +144,69 @@ function money(total, currency) {
  */
 export function findingsList(findings, actions) {
   return bySeverity(findings).map(([severity, group]) =>
-    el("section", { class: "findings", data: { severity } },
-      el("h3", {}, icon(actions.words.severities[severity].icon), actions.words.severities[severity].title,
-        el("span", { class: "count" }, formatNumber(group.length))),
-      el("ul", {}, group.map((finding) => findingCard(finding, severity, actions)))));
+    el(
+      "section",
+      { class: "findings", data: { severity } },
+      el(
+        "h3",
+        {},
+        icon(actions.words.severities[severity].icon),
+        actions.words.severities[severity].title,
+        el("span", { class: "count" }, formatNumber(group.length)),
+      ),
+      el(
+        "ul",
+        {},
+        group.map((finding) => findingCard(finding, severity, actions)),
+      ),
+    ),
+  );
 }
 
 function findingCard(finding, severity, actions) {
   const { code, message, fix, sii_code: siiCode, sii_severity: siiSeverity } = finding;
   const place = actions.placeOf(finding);
-  const card = el("li", { class: "finding", data: { severity, code } },
-    el("p", { class: "finding-codes" },
+  const card = el(
+    "li",
+    { class: "finding", data: { severity, code } },
+    el(
+      "p",
+      { class: "finding-codes" },
       el("code", {}, code),
       siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
-      SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity])),
+      SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity]),
+    ),
     el("p", { class: "finding-message" }, message),
-    fix && el("div", { class: "finding-fix" }, el("h4", {}, actions.words.fix(finding)), el("p", {}, fix)),
+    fix &&
+      el(
+        "div",
+        { class: "finding-fix" },
+        el("h4", {}, actions.words.fix(finding)),
+        el("p", {}, fix),
+      ),
     detailsOf(finding),
-    el("div", { class: "finding-actions" },
-      place && el("button", { class: "button button-small", type: "button", on: { click: () => actions.locate(finding) } },
-        icon("line"), place),
-      el("button", { class: "button button-small", type: "button", on: { click: () => actions.ask(finding) } },
-        icon("chat"), "Preguntar al asistente sobre esto")));
+    el(
+      "div",
+      { class: "finding-actions" },
+      place &&
+        el(
+          "button",
+          {
+            class: "button button-small",
+            type: "button",
+            on: { click: () => actions.locate(finding) },
+          },
+          icon("line"),
+          place,
+        ),
+      el(
+        "button",
+        { class: "button button-small", type: "button", on: { click: () => actions.ask(finding) } },
+        icon("chat"),
+        "Preguntar al asistente sobre esto",
+      ),
+    ),
+  );
   actions.drawn(finding, card);
   return card;
 }
@@ -116,8 +218,11 @@ function detailsOf({ path, source, values }) {
     sourceText(source) && ["Fuente", sourceText(source)],
   ].filter(Boolean);
   if (!facts.length) return null;
-  return el("dl", { class: "finding-facts" },
-    facts.map(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]).flat());
+  return el(
+    "dl",
+    { class: "finding-facts" },
+    facts.flatMap(([label, value]) => [el("dt", {}, label), el("dd", {}, value)]),
+  );
 }
 
 function sourceText(source) {

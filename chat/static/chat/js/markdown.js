@@ -160,14 +160,18 @@ const startsBlock = (line) =>
   ITEM.test(line) || HEADING.test(line) || FENCE.test(line) || QUOTE.test(line) || RULE.test(line);
 
 function isTable(lines, at) {
-  return lines[at].includes("|") && at + 1 < lines.length && DELIMITER.test(lines[at + 1]) &&
-    cells(lines[at]).length === cells(lines[at + 1]).length;
+  return (
+    lines[at].includes("|") &&
+    at + 1 < lines.length &&
+    DELIMITER.test(lines[at + 1]) &&
+    cells(lines[at]).length === cells(lines[at + 1]).length
+  );
 }
 
 function readTable(lines, at) {
   const head = cells(lines[at]);
-  const align = cells(lines[at + 1]).map(
-    (cell) => (cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "end") : null),
+  const align = cells(lines[at + 1]).map((cell) =>
+    cell.endsWith(":") ? (cell.startsWith(":") ? "center" : "end") : null,
   );
   const rows = [];
   let end = at + 2;
@@ -179,16 +183,27 @@ function readTable(lines, at) {
 }
 
 function cells(line) {
-  const trimmed = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
+  const trimmed = line
+    .trim()
+    .replace(/^\|/, "")
+    .replace(/(?<!\\)\|$/, "");
   return trimmed.split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 function readParagraph(lines, at) {
   let end = at + 1;
-  while (end < lines.length && !BLANK.test(lines[end]) && !startsBlock(lines[end]) && !isTable(lines, end)) {
+  while (
+    end < lines.length &&
+    !BLANK.test(lines[end]) &&
+    !startsBlock(lines[end]) &&
+    !isTable(lines, end)
+  ) {
     end += 1;
   }
-  const text = lines.slice(at, end).map((line) => line.trimStart()).join("\n");
+  const text = lines
+    .slice(at, end)
+    .map((line) => line.trimStart())
+    .join("\n");
   return [{ type: "paragraph", text: text.trimEnd() }, end];
 }
 
@@ -197,7 +212,8 @@ function readParagraph(lines, at) {
 const NODES = {
   rule: () => el("hr"),
   paragraph: ({ text }) => el("p", {}, inline(text)),
-  heading: ({ level, text }) => el(`h${Math.min(6, Math.max(TOP_HEADING, level + 1))}`, {}, inline(text)),
+  heading: ({ level, text }) =>
+    el(`h${Math.min(6, Math.max(TOP_HEADING, level + 1))}`, {}, inline(text)),
   code: ({ language, text }) =>
     el("pre", { tabindex: "0" }, el("code", { data: language ? { language } : {} }, text)),
   quote: ({ blocks }) => el("blockquote", {}, blocks.map(blockNode)),
@@ -205,7 +221,13 @@ const NODES = {
     el(
       ordered ? "ol" : "ul",
       { start: ordered && start !== 1 ? start : null },
-      items.map((blocks) => el("li", {}, blocks.flatMap((block) => itemNodes(block, loose)))),
+      items.map((blocks) =>
+        el(
+          "li",
+          {},
+          blocks.flatMap((block) => itemNodes(block, loose)),
+        ),
+      ),
     ),
   table: tableNode,
 };
@@ -217,30 +239,92 @@ const itemNodes = (block, loose) =>
 
 function tableNode({ head, align, rows }) {
   const row = (tag, values) =>
-    el("tr", {}, values.map((value, column) => el(tag, {
-      class: align[column] ? `align-${align[column]}` : null,
-      scope: tag === "th" ? "col" : null,
-    }, inline(value))));
-  return el("div", { class: "table-scroll", tabindex: "0" },
-    el("table", {}, el("thead", {}, row("th", head)), el("tbody", {}, rows.map((values) => row("td", values)))));
+    el(
+      "tr",
+      {},
+      values.map((value, column) =>
+        el(
+          tag,
+          {
+            class: align[column] ? `align-${align[column]}` : null,
+            scope: tag === "th" ? "col" : null,
+          },
+          inline(value),
+        ),
+      ),
+    );
+  return el(
+    "div",
+    { class: "table-scroll", tabindex: "0" },
+    el(
+      "table",
+      {},
+      el("thead", {}, row("th", head)),
+      el(
+        "tbody",
+        {},
+        rows.map((values) => row("td", values)),
+      ),
+    ),
+  );
 }
 
 // --- Inline -------------------------------------------------------------------------------------
 
 const INLINE = [
   { at: "\\", match: /\\([!-/:-@[-`{-~])/y, make: ([, mark]) => mark },
-  { at: "`", match: /(`+)(?!`)([^]*?[^`])\1(?!`)/y, make: ([, , code]) => el("code", {}, code.trim()) },
-  { at: "*", match: /\*\*(?=\S)([^]*?\S)\*\*/y, make: ([, text]) => el("strong", {}, inline(text)) },
-  { at: "*", match: /\*(?=[^\s*])([^*]*[^\s*])\*(?!\*)/y, make: ([, text]) => el("em", {}, inline(text)) },
-  { at: "_", match: /(?<!\w)__(?=\S)([^]*?\S)__(?!\w)/y, make: ([, text]) => el("strong", {}, inline(text)) },
-  { at: "_", match: /(?<!\w)_(?=[^\s_])([^_]*[^\s_])_(?!\w)/y, make: ([, text]) => el("em", {}, inline(text)) },
+  {
+    at: "`",
+    match: /(`+)(?!`)([^]*?[^`])\1(?!`)/y,
+    make: ([, , code]) => el("code", {}, code.trim()),
+  },
+  {
+    at: "*",
+    match: /\*\*(?=\S)([^]*?\S)\*\*/y,
+    make: ([, text]) => el("strong", {}, inline(text)),
+  },
+  {
+    at: "*",
+    match: /\*(?=[^\s*])([^*]*[^\s*])\*(?!\*)/y,
+    make: ([, text]) => el("em", {}, inline(text)),
+  },
+  {
+    at: "_",
+    match: /(?<!\w)__(?=\S)([^]*?\S)__(?!\w)/y,
+    make: ([, text]) => el("strong", {}, inline(text)),
+  },
+  {
+    at: "_",
+    match: /(?<!\w)_(?=[^\s_])([^_]*[^\s_])_(?!\w)/y,
+    make: ([, text]) => el("em", {}, inline(text)),
+  },
   { at: "~", match: /~~(?=\S)([^]*?\S)~~/y, make: ([, text]) => el("del", {}, inline(text)) },
-  { at: "!", match: /!\[([^\]]*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]{0,200}\)){1,1000})>?[^()]{0,200}\)/y, link: true, make: ([, text, url]) => link(url, [text || url]) },
+  {
+    at: "!",
+    match: /!\[([^\]]*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]{0,200}\)){1,1000})>?[^()]{0,200}\)/y,
+    link: true,
+    make: ([, text, url]) => link(url, [text || url]),
+  },
   // A citation of a passage; `L[1]` and `Detalle[3]` are the SII's own notation and stay text.
-  { at: "[", match: /(?<![\w/])\[(\d{1,2})\](?!\()/y, link: true, make: ([, number]) => citation(number) },
-  { at: "[", match: /\[([^\]]+)\]\(\s*<?((?:[^\s()<>]|\([^\s()]{0,200}\)){1,1000})>?[^()]{0,200}\)/y, link: true, make: ([, text, url]) => link(url, inline(text, false)) },
+  {
+    at: "[",
+    match: /(?<![\w/])\[(\d{1,2})\](?!\()/y,
+    link: true,
+    make: ([, number]) => citation(number),
+  },
+  {
+    at: "[",
+    match: /\[([^\]]+)\]\(\s*<?((?:[^\s()<>]|\([^\s()]{0,200}\)){1,1000})>?[^()]{0,200}\)/y,
+    link: true,
+    make: ([, text, url]) => link(url, inline(text, false)),
+  },
   { at: "<", match: /<(https?:\/\/[^\s<>]+)>/y, link: true, make: ([, url]) => link(url, [url]) },
-  { at: "h", match: /(?<![\w/])https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]*_]/y, link: true, make: ([url]) => link(url, [url]) },
+  {
+    at: "h",
+    match: /(?<![\w/])https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]*_]/y,
+    link: true,
+    make: ([url]) => link(url, [url]),
+  },
   { at: " ", match: / {2,}\n/y, make: () => el("br") },
 ];
 
@@ -279,9 +363,17 @@ function inlineAt(text, at, links) {
 
 /** Disabled until whoever shows the text knows what the number stands for. */
 const citation = (number) =>
-  el("button", {
-    class: "citation", type: "button", disabled: true, data: { cites: number }, "aria-label": `Fuente ${number}`,
-  }, number);
+  el(
+    "button",
+    {
+      class: "citation",
+      type: "button",
+      disabled: true,
+      data: { cites: number },
+      "aria-label": `Fuente ${number}`,
+    },
+    number,
+  );
 
 /** A link that leaves the page, or only its text when the address is not plain http(s). */
 function link(address, content) {
@@ -292,5 +384,9 @@ function link(address, content) {
     return content;
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") return content;
-  return el("a", { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" }, content);
+  return el(
+    "a",
+    { href: url.href, target: "_blank", rel: "noopener noreferrer nofollow" },
+    content,
+  );
 }

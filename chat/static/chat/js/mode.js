@@ -4,10 +4,12 @@ import { byId } from "./dom.js";
 
 export const chosenMode = () => document.querySelector("input[name=mode]:checked").value;
 
+function show() {
+  for (const words of document.querySelectorAll("[data-mode]"))
+    words.hidden = words.dataset.mode !== chosenMode();
+}
+
 export function setUpMode() {
-  const show = () => {
-    for (const words of document.querySelectorAll("[data-mode]")) words.hidden = words.dataset.mode !== chosenMode();
-  };
   byId("mode").addEventListener("change", show);
   show();
 }

@@ -2,11 +2,19 @@
  * Where things are in a document's text: its rows to show, and the row of each field.
  *
  * Most systems write a DTE, or at least its stamp, as one endless line. Such lines are shown broken
- * at their elements, under the number of the line they come from; the document itself stays as it is.
+ * at their elements, under the number of the line they come from; the document stays as it is.
  */
 
 const LONG = 200; // characters of a line with several elements, beyond which it is broken
-const TOKEN = /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>|<(\/?)([\w:.-]+)((?:[^<>"']|"[^"]*"|'[^']*')*?)(\/?)>/g;
+const TOKEN = new RegExp(
+  [
+    /<!--[^]*?-->|<!\[CDATA\[[^]*?\]\]>|<\?[^]*?\?>/, // no element
+    /<(\/?)([\w:.-]+)((?:[^<>"']|"[^"]*"|'[^']*')*?)(\/?)>/, // slash, name, attributes, slash
+  ]
+    .map((part) => part.source)
+    .join("|"),
+  "g",
+);
 const DOCUMENTS = new Set(["Documento", "Liquidacion", "Exportaciones"]);
 
 /** The rows of a text: `{ line, start, text, depth }`, where `line` counts from 1 and repeats. */
@@ -14,10 +22,16 @@ export function rowsOf(text, kind) {
   const rows = [];
   let start = 0;
   text.split("\n").forEach((content, index) => {
-    const pieces = kind === "xml" && content.length > LONG ? breakLine(content) : [{ at: 0, depth: 0 }];
+    const pieces =
+      kind === "xml" && content.length > LONG ? breakLine(content) : [{ at: 0, depth: 0 }];
     pieces.forEach(({ at, depth }, piece) => {
       const end = pieces[piece + 1]?.at ?? content.length;
-      rows.push({ line: index + 1, start: start + at, text: content.slice(at, end).replace(/\r$/, ""), depth });
+      rows.push({
+        line: index + 1,
+        start: start + at,
+        text: content.slice(at, end).replace(/\r$/, ""),
+        depth,
+      });
     });
     start += content.length + 1;
   });
@@ -34,7 +48,8 @@ function breakLine(content) {
     const ends = closing === "/";
     if (ends) depth -= 1;
     // A break needs two tags side by side, and an element closed right after it opened stays whole.
-    if (index > 0 && index === previousEnd && !(ends && justOpened)) breaks.push({ at: index, depth: Math.max(0, depth) });
+    if (index > 0 && index === previousEnd && !(ends && justOpened))
+      breaks.push({ at: index, depth: Math.max(0, depth) });
     if (name && !ends && !empty) depth += 1;
     justOpened = Boolean(name) && !ends && !empty;
     previousEnd = index + whole.length;
@@ -90,5 +105,8 @@ export class FieldIndex {
 
 /** A finding's path with every step numbered, without attributes. */
 const numbered = (path) =>
-  path.split("/").filter((step) => step && !step.startsWith("@"))
-    .map((step) => (step.endsWith("]") ? step : `${step}[1]`)).join("/");
+  path
+    .split("/")
+    .filter((step) => step && !step.startsWith("@"))
+    .map((step) => (step.endsWith("]") ? step : `${step}[1]`))
+    .join("/");

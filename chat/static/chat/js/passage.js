@@ -17,17 +17,20 @@ export async function showPassage({ title, section, source, url }) {
     const { content, document: origin } = await readPassage(url);
     text.replaceChildren(renderMarkdown(content));
     if (origin?.valid_from) {
-      byId("passage-origin").append(`${source ? " · " : ""}Vigente desde el ${dayOf(origin.valid_from)}`);
+      byId("passage-origin").append(
+        `${source ? " · " : ""}Vigente desde el ${dayOf(origin.valid_from)}`,
+      );
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    text.textContent = error.status === 404
-      ? "El documento cambió y este pasaje ya no está en la base de conocimiento."
-      : error.message;
+    text.textContent =
+      error.status === 404
+        ? "El documento cambió y este pasaje ya no está en la base de conocimiento."
+        : error.message;
   }
 }
 
-const dayOf = (date) => date.split("-").reverse().join("-");
+const dayOf = (date) => date.split("-").toReversed().join("-");
 
 /** Wire the dialog: its button, and a click beside it, close it. */
 export function setUpPassageDialog() {

@@ -5,10 +5,14 @@ import { announce, el, icon } from "./dom.js";
 
 const THUMBS = {
   up: { label: "Respuesta útil", icon: "thumb-up", thanks: "Gracias." },
-  down: { label: "Respuesta no útil", icon: "thumb-down", thanks: "Gracias. Queda anotada para revisión." },
+  down: {
+    label: "Respuesta no útil",
+    icon: "thumb-down",
+    thanks: "Gracias. Queda anotada para revisión.",
+  },
 };
 
-/** The two buttons of an answer; what is shown as chosen is what the service keeps or is being told. */
+/** The two buttons of an answer; the chosen one is what the service keeps or is being told. */
 export class Rating {
   /** @param {string} [saved] The rating the service already has: "up", "down" or none. */
   constructor(messageId, saved) {
@@ -17,11 +21,24 @@ export class Rating {
     this.wanted = this.saved;
     this.sending = false;
     this.buttons = Object.entries(THUMBS).map(([rating, thumb]) =>
-      el("button", {
-        class: "button button-small button-quiet thumb", type: "button", title: thumb.label, "aria-label": thumb.label,
-        data: { rating }, on: { click: () => this.choose(rating) },
-      }, icon(thumb.icon)));
-    this.node = el("div", { class: "rating", role: "group", "aria-label": "Valorar la respuesta" }, this.buttons);
+      el(
+        "button",
+        {
+          class: "button button-small button-quiet thumb",
+          type: "button",
+          title: thumb.label,
+          "aria-label": thumb.label,
+          data: { rating },
+          on: { click: () => this.choose(rating) },
+        },
+        icon(thumb.icon),
+      ),
+    );
+    this.node = el(
+      "div",
+      { class: "rating", role: "group", "aria-label": "Valorar la respuesta" },
+      this.buttons,
+    );
     this.note = el("p", { class: "rating-note" }); // apart, so that the buttons stay where they are
     this.show();
   }

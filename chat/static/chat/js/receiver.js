@@ -1,4 +1,4 @@
-/** The visitor's own company, whose received documents should be addressed to it: kept for this tab only. */
+/** The visitor's own company, to which received documents should be addressed: kept in this tab. */
 
 import { byId } from "./dom.js";
 import { chosenMode } from "./mode.js";
@@ -20,7 +20,7 @@ export function setUpReceiver() {
   });
 }
 
-/** The parameter that says who received the documents, where that was said; null if it is no RUT. */
+/** The parameter that says who received the documents, if that was said; null if it is no RUT. */
 export function receiverParams() {
   if (chosenMode() !== "reception") return {};
   const rut = tidy(byId("receiver").value);
@@ -36,7 +36,11 @@ function showProblem(problem) {
 }
 
 /** As documents carry it, 76543210-3; people leave out the dots, and the dash. */
-const tidy = (text) => text.toUpperCase().replace(/[\s.‐-―-]/g, "").replace(/.$/, "-$&");
+const tidy = (text) =>
+  text
+    .toUpperCase()
+    .replace(/[\s.‐-―-]/g, "")
+    .replace(/.$/, "-$&");
 
 const written = (rut) => rut.replace(/\B(?=(\d{3})+-)/g, ".");
 
@@ -50,6 +54,8 @@ function problemOf(rut) {
 
 /** Módulo 11: the digits from the right, weighed 2 to 7 over and over. */
 function checkDigit(body) {
-  const sum = [...body].reverse().reduce((total, digit, index) => total + Number(digit) * (2 + (index % 6)), 0);
+  const sum = [...body]
+    .toReversed()
+    .reduce((total, digit, index) => total + Number(digit) * (2 + (index % 6)), 0);
   return "0K987654321"[sum % 11];
 }

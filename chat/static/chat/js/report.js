@@ -33,12 +33,15 @@ export class ReportView {
       for (const finding of group) this.source.mark(finding, severity);
     }
     this.banner = verdictBanner(report, this.findings, words);
-    this.main = el("div", {},
+    this.main = el(
+      "div",
+      {},
       this.banner,
       summaryOf(report.document),
       reviewNote(report.review),
       findingsList(own, actions),
-      documents.length > 0 && documentsList(documents, actions));
+      documents.length > 0 && documentsList(documents, actions),
+    );
   }
 
   /** Show where the gravest finding is; call it once the nodes are in the page. */
@@ -62,5 +65,7 @@ export class ReportView {
 }
 
 /** Findings of a document in an envelope say which one, so that their fields can be found. */
-const withNumbers = (one) =>
-  ({ ...one, findings: one.findings.map((finding) => ({ ...finding, document: one.number })) });
+const withNumbers = (one) => ({
+  ...one,
+  findings: one.findings.map((finding) => ({ ...finding, document: one.number })),
+});

@@ -6,7 +6,8 @@ import { FieldIndex, rowsOf } from "./outline.js";
 const COLOURED_UP_TO = 400_000; // characters; a larger document is shown in one colour
 const CHUNK = 100; // rows laid out together, and skipped together while out of view
 
-const XML_TOKEN = /(<!--.*?(?:-->|$)|<\?.*?\?>)|(<\/?[\w:.-]+)|([\w:.-]+)(=)("[^"]*"|'[^']*')|(\/?>)/g;
+const XML_TOKEN =
+  /(<!--.*?(?:-->|$)|<\?.*?\?>)|(<\/?[\w:.-]+)|([\w:.-]+)(=)("[^"]*"|'[^']*')|(\/?>)/g;
 
 /** Shows one document; `onPick(finding)` is called when the visitor picks a marked row. */
 export class SourceView {
@@ -16,19 +17,32 @@ export class SourceView {
     this.fields = kind === "xml" ? new FieldIndex(text) : null;
     const coloured = kind === "xml" && text.length <= COLOURED_UP_TO;
     this.nodes = this.rows.map((row, index) =>
-      rowNode(row, row.line !== this.rows[index - 1]?.line, coloured));
+      rowNode(row, row.line !== this.rows[index - 1]?.line, coloured),
+    );
     this.code = el("div", {
-      class: "source-code", tabindex: "0", role: "region", "aria-label": "Contenido del documento",
+      class: "source-code",
+      tabindex: "0",
+      role: "region",
+      "aria-label": "Contenido del documento",
     });
     for (let from = 0; from < this.nodes.length; from += CHUNK) {
       this.code.append(el("div", { class: "source-chunk" }, this.nodes.slice(from, from + CHUNK)));
     }
-    this.node = el("section", { class: "source-view", "aria-label": "Documento" },
-      el("header", { class: "source-head" },
+    this.node = el(
+      "section",
+      { class: "source-view", "aria-label": "Documento" },
+      el(
+        "header",
+        { class: "source-head" },
         el("span", { class: "source-name", title: name }, name),
-        el("span", { class: "source-size" },
-          `${counted(this.rows.at(-1).line, "línea", "líneas")} · ${sizeOf(bytes.length)}`)),
-      this.code);
+        el(
+          "span",
+          { class: "source-size" },
+          `${counted(this.rows.at(-1).line, "línea", "líneas")} · ${sizeOf(bytes.length)}`,
+        ),
+      ),
+      this.code,
+    );
   }
 
   /**
@@ -36,7 +50,8 @@ export class SourceView {
    * a broken line is looked for around where it should be, since its line says little.
    */
   rowOf({ path, line, document = 1 }) {
-    const exact = this.fields && path && (this.fields.find(document, path) ?? this.fields.find(0, path));
+    const exact =
+      this.fields && path && (this.fields.find(document, path) ?? this.fields.find(0, path));
     if (exact !== null && exact !== undefined && exact !== "") return this.rowAt(exact);
     const first = line ? this.rows.findIndex((row) => row.line === line) : -1;
     if (first >= 0 && !this.isBroken(first)) return first;
@@ -49,7 +64,9 @@ export class SourceView {
   placeOf(finding) {
     const row = this.rowOf(finding);
     if (row === null) return null;
-    return this.isBroken(row) ? "Ver en el documento" : `Línea ${formatNumber(this.rows[row].line)}`;
+    return this.isBroken(row)
+      ? "Ver en el documento"
+      : `Línea ${formatNumber(this.rows[row].line)}`;
   }
 
   isBroken(row) {
@@ -74,9 +91,13 @@ export class SourceView {
     if (!node || node.dataset.severity) return;
     node.dataset.severity = severity;
     const number = node.firstChild.textContent;
-    node.firstChild.replaceWith(el("button", {
-      class: "source-gutter", type: "button", "aria-label": `Ver el hallazgo ${finding.code}`,
-    }, number || "•"));
+    node.firstChild.replaceWith(
+      el(
+        "button",
+        { class: "source-gutter", type: "button", "aria-label": `Ver el hallazgo ${finding.code}` },
+        number || "•",
+      ),
+    );
     node.addEventListener("click", () => this.onPick(finding));
   }
 
@@ -97,8 +118,12 @@ export class SourceView {
 function rowNode({ line, text, depth }, first, coloured) {
   const content = el("span", { class: "source-row" }, coloured ? colour(text) : text || " ");
   if (depth) content.style.paddingInlineStart = `${Math.min(depth, 8)}em`;
-  return el("div", { class: "source-line" },
-    el("span", { class: "source-gutter", "aria-hidden": "true" }, first && line), content);
+  return el(
+    "div",
+    { class: "source-line" },
+    el("span", { class: "source-gutter", "aria-hidden": "true" }, first && line),
+    content,
+  );
 }
 
 /** A row of XML as coloured spans; what matches nothing is plain text. */
@@ -109,7 +134,12 @@ function colour(text) {
     if (match.index > at) nodes.push(text.slice(at, match.index));
     const [whole, remark, , attribute, equals, value] = match;
     if (remark) nodes.push(el("span", { class: "x-remark" }, remark));
-    else if (attribute) nodes.push(el("span", { class: "x-name" }, attribute), equals, el("span", { class: "x-value" }, value));
+    else if (attribute)
+      nodes.push(
+        el("span", { class: "x-name" }, attribute),
+        equals,
+        el("span", { class: "x-value" }, value),
+      );
     else nodes.push(el("span", { class: "x-tag" }, whole));
     at = match.index + whole.length;
   }
@@ -120,5 +150,7 @@ function colour(text) {
 function sizeOf(bytes) {
   if (bytes < 1024) return counted(bytes, "byte", "bytes");
   const kilo = bytes / 1024;
-  return kilo < 1024 ? `${kilo.toFixed(1).replace(".", ",")} kB` : `${(kilo / 1024).toFixed(1).replace(".", ",")} MB`;
+  return kilo < 1024
+    ? `${kilo.toFixed(1).replace(".", ",")} kB`
+    : `${(kilo / 1024).toFixed(1).replace(".", ",")} MB`;
 }

@@ -7,9 +7,12 @@ import { Rating } from "./rating.js";
 
 /** What the visitor asked. */
 export const questionTurn = (text) =>
-  el("li", { class: "turn turn-question" },
+  el(
+    "li",
+    { class: "turn turn-question" },
     el("span", { class: "sr-only" }, "Usted preguntó:"),
-    el("div", { class: "bubble" }, text));
+    el("div", { class: "bubble" }, text),
+  );
 
 /** An answer that grows while it streams. */
 export class AnswerTurn {
@@ -17,11 +20,21 @@ export class AnswerTurn {
     this.text = "";
     this.prose = el("div", { class: "prose" });
     this.markdown = new LiveMarkdown(this.prose);
-    this.waiting = el("p", { class: "waiting" }, "Buscando en la base de conocimiento",
-      el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")));
+    this.waiting = el(
+      "p",
+      { class: "waiting" },
+      "Buscando en la base de conocimiento",
+      el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
+    );
     this.foot = el("div", { class: "turn-foot" });
-    this.node = el("li", { class: "turn turn-answer", "aria-busy": "true" },
-      el("span", { class: "sr-only" }, "Respuesta:"), this.waiting, this.prose, this.foot);
+    this.node = el(
+      "li",
+      { class: "turn turn-answer", "aria-busy": "true" },
+      el("span", { class: "sr-only" }, "Respuesta:"),
+      this.waiting,
+      this.prose,
+      this.foot,
+    );
     this.frame = 0;
   }
 
@@ -46,7 +59,10 @@ export class AnswerTurn {
     this.settle(this.text);
     const offline = metadata.llm_used === "offline";
     if (offline) this.prose.before(offlineNotice());
-    if (metadata.truncated) this.foot.append(el("p", { class: "turn-note" }, "La respuesta llegó a su largo máximo y quedó cortada."));
+    if (metadata.truncated)
+      this.foot.append(
+        el("p", { class: "turn-note" }, "La respuesta llegó a su largo máximo y quedó cortada."),
+      );
     this.foot.append(...[sourcesOf(metadata), factsOf(metadata, this)].filter(Boolean));
     this.connectCitations(metadata.citations ?? []);
   }
@@ -64,16 +80,25 @@ export class AnswerTurn {
   /** Close an answer the visitor stopped. */
   stopped() {
     this.settle();
-    this.foot.append(el("p", { class: "turn-note" }, "Respuesta incompleta: se detuvo antes de terminar."));
+    this.foot.append(
+      el("p", { class: "turn-note" }, "Respuesta incompleta: se detuvo antes de terminar."),
+    );
   }
 
-  /** Close an answer that failed; what had arrived stays. `wait` in seconds holds back the retry. */
+  /** Close an answer that failed; what arrived stays. `wait` in seconds holds back the retry. */
   failed(message, { wait = 0, retry } = {}) {
     this.settle();
-    const button = retry && el("button", { class: "button", type: "button", on: { click: retry } },
-      icon("retry"), el("span", {}, "Reintentar"));
-    this.foot.append(el("div", { class: "failure", role: "alert" },
-      icon("alert"), el("p", {}, message), button));
+    const button =
+      retry &&
+      el(
+        "button",
+        { class: "button", type: "button", on: { click: retry } },
+        icon("retry"),
+        el("span", {}, "Reintentar"),
+      );
+    this.foot.append(
+      el("div", { class: "failure", role: "alert" }, icon("alert"), el("p", {}, message), button),
+    );
     if (button && wait) holdBack(button, wait);
   }
 
@@ -100,48 +125,86 @@ function holdBack(button, seconds) {
 }
 
 const offlineNotice = () =>
-  el("p", { class: "badge badge-offline" }, icon("offline"),
-    "Respuesta sin IA: pasajes textuales");
+  el("p", { class: "badge badge-offline" }, icon("offline"), "Respuesta sin IA: pasajes textuales");
 
-/** The passages the answer cites; all it had when it cites none, as an answer without the model does. */
+/** The passages the answer cites; all it had when it cites none, as one without the model does. */
 function sourcesOf({ citations = [] }) {
   const cited = citations.filter((citation) => citation.cited);
   const shown = cited.length ? cited : citations;
   if (!shown.length) return null;
-  return el("section", { class: "sources", "aria-label": "Fuentes" },
+  return el(
+    "section",
+    { class: "sources", "aria-label": "Fuentes" },
     el("h3", {}, shown.length === 1 ? "Fuente" : "Fuentes"),
-    el("ol", {}, shown.map(sourceCard)));
+    el("ol", {}, shown.map(sourceCard)),
+  );
 }
 
 /** A module as people write it: `odoo_facturacion` is "Odoo Facturación", `dte` is "DTE". */
-const moduleName = (module) => module.replace(/cion$/, "ción").split("_").filter(Boolean)
-  .map((word) => (word.length <= 3 ? word.toUpperCase() : word[0].toUpperCase() + word.slice(1))).join(" ");
+const moduleName = (module) =>
+  module
+    .replace(/cion$/, "ción")
+    .split("_")
+    .filter(Boolean)
+    .map((word) => (word.length <= 3 ? word.toUpperCase() : word[0].toUpperCase() + word.slice(1)))
+    .join(" ");
 
 function sourceCard(citation) {
   const { number, title, module, section } = citation;
-  const place = [module && moduleName(module), section !== title && section].filter(Boolean).join(" · ");
-  return el("li", {},
-    el("button", { class: "source", type: "button", data: { number }, on: { click: () => showPassage(citation) } },
+  const place = [module && moduleName(module), section !== title && section]
+    .filter(Boolean)
+    .join(" · ");
+  return el(
+    "li",
+    {},
+    el(
+      "button",
+      {
+        class: "source",
+        type: "button",
+        data: { number },
+        on: { click: () => showPassage(citation) },
+      },
       el("span", { class: "source-number", "aria-hidden": "true" }, number),
-      el("span", { class: "source-text" },
+      el(
+        "span",
+        { class: "source-text" },
         el("span", { class: "source-title" }, title),
-        place && el("span", { class: "source-place" }, place))));
+        place && el("span", { class: "source-place" }, place),
+      ),
+    ),
+  );
 }
 
-function factsOf({ message_id: id, rating, tokens_used: tokens, plugin_used: plugin, plugin_title: title, model }, answer) {
+function factsOf(
+  { message_id: id, rating, tokens_used: tokens, plugin_used: plugin, plugin_title: title, model },
+  answer,
+) {
   const facts = [];
   if (title && plugin !== "general") facts.push(`Especialista: ${title}`);
   if (model) facts.push(model);
   if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
-  if (tokens?.cache_read_tokens) facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
+  if (tokens?.cache_read_tokens)
+    facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
   const { node, note } = id ? new Rating(id, rating) : {};
-  return el("div", { class: "turn-facts" },
-    copyButton(answer), node, facts.length > 0 && el("span", {}, facts.join(" · ")), note);
+  return el(
+    "div",
+    { class: "turn-facts" },
+    copyButton(answer),
+    node,
+    facts.length > 0 && el("span", {}, facts.join(" · ")),
+    note,
+  );
 }
 
 function copyButton(answer) {
   const label = el("span", {}, "Copiar");
-  const button = el("button", { class: "button button-small button-quiet", type: "button" }, icon("copy"), label);
+  const button = el(
+    "button",
+    { class: "button button-small button-quiet", type: "button" },
+    icon("copy"),
+    label,
+  );
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(answer.text);
     label.textContent = "Copiado";

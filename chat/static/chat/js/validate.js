@@ -29,7 +29,12 @@ export function setUpValidation({ ask }) {
   for (const sample of document.querySelectorAll("[data-sample]")) {
     // A sample is judged on its own day, or it would be found old ever after, and is nobody's.
     const { sample: address, asOf } = sample.dataset;
-    sample.addEventListener("click", () => validation.take(() => readSample(address), () => ({ as_of: asOf })));
+    sample.addEventListener("click", () =>
+      validation.take(
+        () => readSample(address),
+        () => ({ as_of: asOf }),
+      ),
+    );
   }
 }
 
@@ -48,9 +53,10 @@ function setUpPasting(validation) {
   });
 }
 
+const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+
 function setUpDropping(validation) {
   const panel = byId("panel-validate");
-  const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
   panel.addEventListener("dragover", (event) => {
     if (!carriesFile(event)) return;
     event.preventDefault();
@@ -116,7 +122,11 @@ class Validation {
       return;
     }
     try {
-      this.showReport(taken, params.mode, await validateDocument(bytes, contentType, params, signal));
+      this.showReport(
+        taken,
+        params.mode,
+        await validateDocument(bytes, contentType, params, signal),
+      );
     } catch (error) {
       // A document that cannot be read is refused with the findings that say why.
       if (!error.body?.findings) throw error;
@@ -127,7 +137,8 @@ class Validation {
   showReport(taken, mode, report) {
     if (isOtherFile(report)) return this.showFile(taken, mode, report);
     const view = new ReportView(taken, report, wordsFor(mode), (finding) =>
-      this.askAssistant(questionAbout(finding, mode, report.document)));
+      this.askAssistant(questionAbout(finding, mode, report.document)),
+    );
     this.showResult(view.main, view.source.node);
     view.start();
     view.banner.querySelector("h2").focus({ preventScroll: true });
@@ -137,7 +148,11 @@ class Validation {
   showFile(taken, mode, report) {
     const actions = this.withoutSource(mode, report);
     const { node, banner } = fileView(report, actions, (fields) =>
-      this.take(() => taken, () => ({ ...receiverParams(), fields })));
+      this.take(
+        () => taken,
+        () => ({ ...receiverParams(), fields }),
+      ),
+    );
     this.showResult(node);
     banner.querySelector("h2").focus({ preventScroll: true });
     announce(banner.innerText);
@@ -164,9 +179,18 @@ class Validation {
 
   showResult(main, ...beside) {
     main.classList.add("result-main");
-    main.prepend(el("button", {
-      class: "button button-small again", type: "button", on: { click: () => this.startOver() },
-    }, icon("back"), "Validar otro documento"));
+    main.prepend(
+      el(
+        "button",
+        {
+          class: "button button-small again",
+          type: "button",
+          on: { click: () => this.startOver() },
+        },
+        icon("back"),
+        "Validar otro documento",
+      ),
+    );
     byId("result").replaceChildren(main, ...beside);
     byId("result").classList.toggle("is-single", beside.length === 0);
     byId("intake").hidden = true;
@@ -178,7 +202,9 @@ class Validation {
     const box = byId("intake-error");
     box.replaceChildren();
     if (!error) return;
-    const wait = error.retryAfter ? ` Podrá reintentar en ${counted(error.retryAfter, "segundo", "segundos")}.` : "";
+    const wait = error.retryAfter
+      ? ` Podrá reintentar en ${counted(error.retryAfter, "segundo", "segundos")}.`
+      : "";
     box.append(el("div", { class: "failure" }, icon("alert"), el("p", {}, error.message + wait)));
     this.showIntake();
   }
@@ -197,11 +223,16 @@ class Validation {
 }
 
 function questionAbout({ code, message, path }, mode, summary) {
-  if (summary?.title) return `Al revisar un archivo (${summary.title}) apareció ${code}: «${message}» ¿Qué significa y qué hago?`;
+  if (summary?.title) {
+    const file = `un archivo (${summary.title})`;
+    return `Al revisar ${file} apareció ${code}: «${message}» ¿Qué significa y qué hago?`;
+  }
   const kind = summary?.type_name ? ` de una ${summary.type_name}` : "";
   const field = path && path !== "/" ? ` (campo ${path})` : "";
-  const [what, next] = mode === "reception"
-    ? [`el XML${kind} de un proveedor`, "qué debo hacer"]
-    : [`el XML${kind}`, "cómo lo corrijo"];
-  return `Al validar ${what} apareció el hallazgo ${code}${field}: «${message}» ¿Qué significa y ${next}?`;
+  const [what, next] =
+    mode === "reception"
+      ? [`el XML${kind} de un proveedor`, "qué debo hacer"]
+      : [`el XML${kind}`, "cómo lo corrijo"];
+  const finding = `el hallazgo ${code}${field}: «${message}»`;
+  return `Al validar ${what} apareció ${finding} ¿Qué significa y ${next}?`;
 }

@@ -1,11 +1,11 @@
-/** What a verdict and the gravity of a finding are called, for who sends the document and for who got it. */
+/** What a verdict and a finding's gravity are called, for the sender and for the receiver. */
 
 const GRAVITY = {
   review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
   warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
 };
 
-// Findings on a received document whose fix speaks to whoever validates it; that of others, to its issuer.
+// Findings on a received document whose fix speaks to its receiver; that of others, to its issuer.
 const FOR_READER = /^(REC|IA|JSN)-|^FOL-04$/;
 
 // Both in the order in which they are shown, the worst first.
@@ -13,36 +13,79 @@ const WORDS = {
   emission: {
     fix: () => "Cómo corregirlo",
     verdicts: {
-      reject: { title: "No enviar", group: "No enviar", detail: "Así como está, el documento no debe enviarse al SII.", icon: "stopsign" },
-      review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de enviar.", icon: "alert" },
-      send: { title: "Enviar", group: "Se pueden enviar", detail: "No hay nada que impida el envío.", icon: "ok" },
+      reject: {
+        title: "No enviar",
+        group: "No enviar",
+        detail: "Así como está, el documento no debe enviarse al SII.",
+        icon: "stopsign",
+      },
+      review: {
+        title: "Revisar",
+        group: "Por revisar",
+        detail: "Una persona debe mirar estos puntos antes de enviar.",
+        icon: "alert",
+      },
+      send: {
+        title: "Enviar",
+        group: "Se pueden enviar",
+        detail: "No hay nada que impida el envío.",
+        icon: "ok",
+      },
     },
     severities: {
-      reject: { title: "Impiden el envío", one: "hallazgo impide el envío", many: "hallazgos impiden el envío", icon: "stopsign" },
+      reject: {
+        title: "Impiden el envío",
+        one: "hallazgo impide el envío",
+        many: "hallazgos impiden el envío",
+        icon: "stopsign",
+      },
       ...GRAVITY,
     },
   },
   reception: {
-    fix: ({ code }) => (FOR_READER.test(code) ? "Qué puede hacer usted" : "Qué debe corregir el emisor"),
+    fix: ({ code }) =>
+      FOR_READER.test(code) ? "Qué puede hacer usted" : "Qué debe corregir el emisor",
     verdicts: {
-      reject: { title: "No aceptar", group: "No aceptar", detail: "Así como está, el documento no debe aceptarse.", icon: "stopsign" },
-      review: { title: "Revisar", group: "Por revisar", detail: "Una persona debe mirar estos puntos antes de aceptar.", icon: "alert" },
-      send: { title: "En regla", group: "En regla", detail: "No se encontró nada que objetar.", icon: "ok" },
+      reject: {
+        title: "No aceptar",
+        group: "No aceptar",
+        detail: "Así como está, el documento no debe aceptarse.",
+        icon: "stopsign",
+      },
+      review: {
+        title: "Revisar",
+        group: "Por revisar",
+        detail: "Una persona debe mirar estos puntos antes de aceptar.",
+        icon: "alert",
+      },
+      send: {
+        title: "En regla",
+        group: "En regla",
+        detail: "No se encontró nada que objetar.",
+        icon: "ok",
+      },
     },
     severities: {
-      reject: { title: "Impiden aceptarlo", one: "hallazgo impide aceptarlo", many: "hallazgos impiden aceptarlo", icon: "stopsign" },
+      reject: {
+        title: "Impiden aceptarlo",
+        one: "hallazgo impide aceptarlo",
+        many: "hallazgos impiden aceptarlo",
+        icon: "stopsign",
+      },
       ...GRAVITY,
     },
   },
 };
 
-/** The words for a mode: `verdicts` and `severities` by the names the service gives them, and `fix`, of a finding. */
+/** The words for a mode: `verdicts`, `severities` by the service's names, and a finding's `fix`. */
 export const wordsFor = (mode) => WORDS[mode];
 
 const SEVERITIES = Object.keys(WORDS.emission.severities);
 const severityOf = (finding) => (SEVERITIES.includes(finding.severity) ? finding.severity : "warn");
 
-/** Findings, gravest first, as the service ordered them within each severity; unknown ones as notices. */
+/** Findings, gravest first, in the service's order within a severity; unknown ones as notices. */
 export const bySeverity = (findings) =>
-  SEVERITIES.map((severity) => [severity, findings.filter((one) => severityOf(one) === severity)])
-    .filter(([, group]) => group.length);
+  SEVERITIES.map((severity) => [
+    severity,
+    findings.filter((one) => severityOf(one) === severity),
+  ]).filter(([, group]) => group.length);
