@@ -318,7 +318,7 @@ def test_document_may_be_a_sample_or_pasted_and_one_that_is_none_is_refused_in_w
     expect(page.locator(".source-code")).to_contain_text("Papelera Los Aromos")
     page.get_by_role("button", name="Validar otro documento").click()
     page.get_by_role("button", name="Pegar texto").click()
-    page.get_by_label("XML o JSON del documento").fill("<DTE><Documento>")
+    page.get_by_label("XML, JSON, o la respuesta").fill("<DTE><Documento>")
     page.get_by_role("button", name="Validar", exact=True).click()
     expect(page.locator(".finding", has_text="XML bien formado")).to_be_visible()
 
