@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from chat.answering.exchange import Question
 from chat.answering.feedback import rate
+from chat.ending import Ending
 from chat.engine import answer
 from chat.events import Done, Event, Text
 from chat.models import Conversation, Message
@@ -28,6 +29,7 @@ from chat.serializers import (
     SessionSerializer,
 )
 from chat.sse import event_stream
+from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
 
@@ -97,7 +99,11 @@ class MessageView(MeteredAPIView):
     async def post(self, request: Request) -> Response:
         """Answer at status 200, from the model or without it."""
         question = question_from(request.data, _caller(request))
-        return Response(await _collect(answer(question, streaming=False)))
+        ended = Ending()
+        body = await _collect(ended.watch(answer(question, streaming=False)))
+        response = Response(body)
+        idempotency.mark(response, ended.is_complete)
+        return response
 
 
 class MessageStreamView(MeteredAPIView):
@@ -119,7 +125,10 @@ class MessageStreamView(MeteredAPIView):
     async def post(self, request: Request) -> StreamingHttpResponse:
         """Answer as Server-Sent Events."""
         question = question_from(request.data, _caller(request))
-        return event_stream(answer(question, streaming=True))
+        ended = Ending()
+        response = event_stream(ended.watch(answer(question, streaming=True)))
+        idempotency.mark(response, ended.is_complete)
+        return response
 
 
 class FeedbackView(MeteredAPIView):

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from knowledge.searching import live, passages
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
+from usage.accounting import remembered
 from usage.http.metered import give_connections_back
 from usage.models import ApiKey
 
@@ -19,6 +20,12 @@ from usage.models import ApiKey
 def empty_cache() -> None:
     """Start every test with nothing cached and no rate limit used."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """Start every test without the prices and limits of the test before."""
+    remembered.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,30 @@
 """The admin of usage: keys are issued here, money is only read, limits and prices are edited."""
 
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import widgets
+from django.contrib.auth.models import User
 from django.db.models import DateTimeField, Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 
-from usage.models import ApiKey, Budget, BudgetWindow, ModelPrice, Outcome, UsageRecord
+from usage.accounting.corrections import correct, is_correctable
+from usage.models import (
+    ApiKey,
+    Budget,
+    BudgetWindow,
+    Correction,
+    ModelPrice,
+    Outcome,
+    UsageRecord,
+)
 from usage.models.record import TOKEN_CLASSES
-
-
-def dollars(amount: Decimal) -> str:
-    """Write an exact amount without the zeros that say nothing."""
-    exponent = amount.normalize().as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) else 0
-    return number_format(amount, max(2, places), force_grouping=True)
+from usage.money import dollars
+from usage.tokens import TokenUsage
 
 
 class LabelledDateTime(widgets.AdminSplitDateTime):
@@ -96,10 +102,51 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
+class CorrectionForm(forms.ModelForm):
+    """The tokens that the provider billed; the cost follows from them."""
+
+    reason = forms.CharField(
+        label="motivo",
+        max_length=300,
+        help_text="De dónde sale el dato, por ejemplo la exportación de uso del proveedor.",
+    )
+
+    class Meta:
+        model = UsageRecord
+        fields = TOKEN_CLASSES
+
+
+class CorrectionInline(admin.TabularInline):
+    """What was corrected already."""
+
+    model = Correction
+    extra = 0
+    can_delete = False
+    verbose_name_plural = "correcciones"
+    fields = ["corrected_at", "corrected_by", "reason", "before", "after"]
+    readonly_fields = ["corrected_at", "corrected_by", "reason", "before", "after"]
+
+    @admin.display(description="antes (USD)")
+    def before(self, correction: Correction) -> str:
+        return dollars(correction.cost_before_usd)
+
+    @admin.display(description="después (USD)")
+    def after(self, correction: Correction) -> str:
+        return dollars(correction.cost_after_usd)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 @admin.register(UsageRecord)
 class UsageRecordAdmin(ReadOnlyAdmin):
-    """The ledger, with the totals of whatever is filtered."""
+    """The ledger, with the totals of whatever is filtered; only an estimate can be corrected."""
 
+    form = CorrectionForm
+    inlines = [CorrectionInline]
     change_list_template = "admin/usage/usagerecord/change_list.html"
     date_hierarchy = "started_at"
     list_display = [
@@ -127,6 +174,23 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_per_page = 50
     search_fields = ["=id", "=call_id", "=request_id", "=provider_request_id"]
     show_full_result_count = False
+
+    def has_change_permission(self, request: HttpRequest, obj: UsageRecord | None = None) -> bool:
+        allowed = request.user.has_perm("usage.change_usagerecord")
+        return obj is not None and allowed and is_correctable(obj)
+
+    def get_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+        shown = [field.name for field in UsageRecord._meta.fields]
+        return [*shown, "reason"] if self.has_change_permission(request, obj) else shown
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: UsageRecord | None = None
+    ) -> list[str]:
+        return [field.name for field in UsageRecord._meta.fields if field.name not in TOKEN_CLASSES]
+
+    def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
+        usage = TokenUsage(**{name: form.cleaned_data[name] for name in TOKEN_CLASSES})
+        correct(obj.pk, usage, reason=form.cleaned_data["reason"], by=cast(User, request.user))
 
     @admin.display(description="escritura de caché", ordering="cache_write_5m_tokens")
     def cache_writes(self, record: UsageRecord) -> int:

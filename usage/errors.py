@@ -57,6 +57,10 @@ class BudgetExceeded(Refusal):
     default_detail = "El presupuesto disponible no alcanza para esta solicitud."
     default_code = "budget_exceeded"
 
+    # Whether it would fit if all that other calls hold now came to nothing: then it is worth a wait,
+    # and worth asking for an exact count.
+    only_held = False
+
 
 class CallTooLarge(Refusal):
     """The call is larger than one request may be."""

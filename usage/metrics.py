@@ -47,6 +47,16 @@ OPEN_CALLS: Final = Gauge("aiservice_ledger_open", "Rows of calls under way, as 
 SPOOLED: Final = Gauge(
     "aiservice_ledger_spooled", "Settlements on disk that wait for the database."
 )
+SPOOL_DAMAGED: Final = Gauge(
+    "aiservice_ledger_spool_damaged",
+    "Settlements on disk that cannot be replayed, set aside.",
+    multiprocess_mode="livemax",
+)
+UPKEEP_BEAT: Final = Gauge(
+    "aiservice_upkeep_beat_seconds",
+    "When the background work on the books last went well, in seconds since 1970.",
+    multiprocess_mode="livemin",
+)
 BUDGET_USED: Final = Gauge(
     "aiservice_budget_used_usd", "Spent and held of all keys together.", ["period"]
 )

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models.expressions import Combinable, Value
+from django.db.models.expressions import Combinable
+from django.utils.formats import number_format
 
 PLACES: Final = 12
 
@@ -37,6 +38,18 @@ def to_pico(amount: Decimal | int) -> int:
 def from_pico(pico: int | Decimal) -> Decimal:
     """Return whole pico-dollars as dollars."""
     return Decimal(int(pico)).scaleb(-PLACES)
+
+
+def plain(amount: Decimal) -> str:
+    """Write an exact amount for programs: no exponent, no zeros that say nothing."""
+    return format(amount.normalize(), "f")
+
+
+def dollars(amount: Decimal) -> str:
+    """Write an exact amount for people, in the language's own way, with cents at least."""
+    exponent = amount.normalize().as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return number_format(amount, max(2, places), force_grouping=True)
 
 
 class UsdField(_BigIntegerField):
@@ -69,8 +82,3 @@ class UsdField(_BigIntegerField):
             max_digits=13,
             decimal_places=6,
         )
-
-
-def usd(amount: Decimal) -> Combinable:
-    """Return an amount for use beside a `UsdField` column in an expression."""
-    return Value(amount, output_field=UsdField())

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Sum
+from django.db.models import Aggregate, Count, Q, Sum
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -17,6 +17,7 @@ from usage.http.metered import MeteredAPIView
 from usage.llm import Prompt, Turn, appraise
 from usage.models import ApiKey, Period, UsageRecord
 from usage.models.record import TOKEN_CLASSES
+from usage.money import plain
 
 _LONGEST: Final = 2_000_000  # characters; more than the largest context holds
 
@@ -65,6 +66,7 @@ class BudgetStandingSerializer(serializers.Serializer[Any]):
     scope = serializers.ChoiceField(choices=["key", "global"])
     window = serializers.ChoiceField(choices=Period.choices)
     window_starts = serializers.DateField()
+    window_ends = serializers.DateTimeField()
     limit_usd = serializers.CharField(allow_null=True)
     used_usd = serializers.CharField()
     held_usd = serializers.CharField()
@@ -124,8 +126,7 @@ class UsageView(MeteredAPIView):
         key, now = _key(request), timezone.now()
         return Response(
             {
-                "day": account(key, Period.DAY, now),
-                "month": account(key, Period.MONTH, now),
+                **accounts(key, now),
                 "budgets": [
                     line for line in budgets.standing(key.pk, now) if line["scope"] == "key"
                 ],
@@ -133,22 +134,40 @@ class UsageView(MeteredAPIView):
         )
 
 
-def account(key: ApiKey, period: Period, now: datetime) -> dict[str, Any]:
-    """Return what a key used since the start of a window."""
-    start = period.start(now)
-    midnight = timezone.make_aware(datetime.combine(start, datetime.min.time()))
-    rows = UsageRecord.objects.filter(api_key=key, started_at__gte=midnight)
-    sums = rows.aggregate(
-        cost_usd=Sum("cost_usd", default=Decimal(0)),
-        **{name: Sum(name, default=0) for name in TOKEN_CLASSES},
+def accounts(key: ApiKey, now: datetime) -> dict[str, dict[str, Any]]:
+    """Return what a key used since the start of each window, from one reading of its rows."""
+    since = {
+        period: timezone.make_aware(datetime.combine(period.start(now), datetime.min.time()))
+        for period in Period
+    }
+    sums: dict[str, Any] = UsageRecord.objects.filter(
+        api_key=key, started_at__gte=min(since.values())
+    ).aggregate(
+        **{
+            f"{period.value}_{name}": aggregate
+            for period, start in since.items()
+            for name, aggregate in _sums(Q(started_at__gte=start)).items()
+        }
     )
-    prompt = sum(sums[name] for name in TOKEN_CLASSES if name != "output_tokens")
+    return {period.value: _account(period, sums, now) for period in Period}
+
+
+def _sums(rows: Q) -> dict[str, Aggregate]:
     return {
-        "since": start.isoformat(),
-        "calls": rows.count(),
-        **sums,
-        "cost_usd": f"{sums['cost_usd']:f}",
-        "cache_hit_rate": round(sums["cache_read_tokens"] / prompt, 4) if prompt else None,
+        "calls": Count("pk", filter=rows),
+        **{name: Sum(name, filter=rows) for name in ("cost_usd", *TOKEN_CLASSES)},
+    }
+
+
+def _account(period: Period, sums: dict[str, Any], now: datetime) -> dict[str, Any]:
+    tokens = {name: sums[f"{period.value}_{name}"] or 0 for name in TOKEN_CLASSES}
+    prompt = sum(tokens.values()) - tokens["output_tokens"]
+    return {
+        "since": period.start(now).isoformat(),
+        "calls": sums[f"{period.value}_calls"],
+        **tokens,
+        "cost_usd": plain(sums[f"{period.value}_cost_usd"] or Decimal(0)),
+        "cache_hit_rate": round(tokens["cache_read_tokens"] / prompt, 4) if prompt else None,
     }
 
 

@@ -25,9 +25,9 @@ from knowledge.questions import Reason
 from knowledge.searching.search import Hit
 from usage.accounting import ledger
 from usage.llm import Turn
-from usage.models import ApiKey, UsageRecord
+from usage.models import ApiKey, Operation, UsageRecord
 
-OPERATION: Final = "chat.reply"
+OPERATION: Final = Operation.CHAT_REPLY
 
 # Characters of history sent with a question. When they pass the first number, the oldest exchanges
 # are dropped until the second holds: a window that slid with every turn would change the beginning of

@@ -1,25 +1,32 @@
 """Hard budgets: an upper bound is held before a call and turned into its real cost after it.
 
-A hold is one conditional UPDATE per window, so parallel calls cannot pass a limit together: whoever
-comes second finds less room. docs/budget.md explains the pattern and what must not be done instead.
+docs/budget.md explains the pattern and what must not be done instead; `windows` is its statement.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Q
 
 from usage import metrics
+from usage.accounting import windows
+from usage.accounting.remembered import memory
 from usage.errors import BudgetExceeded
 from usage.models import Budget, BudgetWindow, Period
-from usage.money import usd
+from usage.money import dollars, plain
 
 log = structlog.get_logger(__name__)
+
+# A statement sees the rows that were there when it began: whoever waited for the one that made the
+# windows of a day may have to look again.
+_TRIES: Final = 3
+SetByAdmin = dict[windows.Scope, tuple[Decimal | None, int]]  # the limit and its soft percentage
+_ADJECTIVE: Final = {Period.DAY: "diario", Period.MONTH: "mensual"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,98 +45,130 @@ class Limit:
 
 
 def limits(api_key_id: int) -> list[Limit]:
-    """Return the limits that a key's call is held against.
-
-    Always in this order: two calls that lock the same windows never wait for each other in a circle.
-    """
-    set_by_admin = {
-        (budget.api_key_id, budget.period): budget
-        for budget in Budget.objects.filter(api_key=api_key_id)
-        | Budget.objects.filter(api_key=None)
-    }
-    found = []
-    for scope in (api_key_id, None):
-        for period in (Period.DAY, Period.MONTH):
-            budget = set_by_admin.get((scope, period.value))
-            if budget is None:
-                found.append(Limit(scope, period, _default(scope, period)))
-            else:
-                found.append(Limit(scope, period, budget.limit_usd, budget.soft_percent))
-    return found
-
-
-def _default(api_key_id: int | None, period: Period) -> Decimal | None:
-    scope = "GLOBAL" if api_key_id is None else "KEY"
-    default: Decimal | None = getattr(settings, f"BUDGET_{scope}_{period.name}_USD")
-    return default
-
-
-def hold(api_key_id: int, amount: Decimal, moment: datetime) -> None:
-    """Hold an amount in every window of a call; run inside a transaction.
-
-    Raises:
-        BudgetExceeded: One of the windows has no room. The transaction must be rolled back.
-    """
-    for limit in limits(api_key_id):
-        _hold(limit, amount, moment)
-
-
-def _hold(limit: Limit, amount: Decimal, moment: datetime) -> None:
-    window = _key(limit.api_key_id, limit.period, moment)
-    if _take(window, limit, amount):
-        return
-    if not BudgetWindow.objects.filter(**window).exists():
-        # The first call of the day. Whoever else comes first, there is one row, and it is empty.
-        BudgetWindow.objects.bulk_create([BudgetWindow(**window)], ignore_conflicts=True)
-        if _take(window, limit, amount):
-            return
-    row = BudgetWindow.objects.get(**window)
-    metrics.BUDGET_REFUSALS.labels(scope=limit.scope, period=limit.period.value).inc()
-    raise BudgetExceeded(
-        scope=limit.scope,
-        window=limit.period.value,
-        window_starts=row.starts_on.isoformat(),
-        limit_usd=str(limit.usd),
-        used_usd=str(row.spent_usd),
-        held_usd=str(row.held_usd),
-        requested_usd=str(amount),
+    """Return the limits that a key's call is held against, at most two seconds old."""
+    known: SetByAdmin | None = memory.get_or_set(
+        f"limits:{api_key_id}", lambda: _set_by_admin(api_key_id)
     )
+    return [_limit(known or {}, scope, period) for scope in (api_key_id, None) for period in Period]
 
 
-def _take(window: dict[str, Any], limit: Limit, amount: Decimal) -> bool:
-    rows = BudgetWindow.objects.filter(**window)
-    if limit.usd is not None:
-        rows = rows.filter(held_usd__lte=usd(limit.usd - amount) - F("spent_usd"))
-    return rows.update(held_usd=F("held_usd") + usd(amount)) == 1
+def _set_by_admin(api_key_id: int | None = None, *, every_key: bool = False) -> SetByAdmin:
+    rows = Budget.objects.all()
+    if not every_key:
+        rows = rows.filter(Q(api_key=api_key_id) | Q(api_key=None))
+    return {(row.api_key_id, Period(row.period)): (row.limit_usd, row.soft_percent) for row in rows}
+
+
+def _limit(
+    set_by_admin: SetByAdmin,
+    api_key_id: int | None,
+    period: Period,
+) -> Limit:
+    if (found := set_by_admin.get((api_key_id, period))) is not None:
+        return Limit(api_key_id, period, *found)
+    scope = "GLOBAL" if api_key_id is None else "KEY"
+    return Limit(api_key_id, period, getattr(settings, f"BUDGET_{scope}_{period.name}_USD"))
+
+
+def hold(api_key_id: int, amount: Decimal, moment: datetime) -> BudgetExceeded | None:
+    """Hold an amount in every window of a call, as the last step of a transaction.
+
+    Returns:
+        Nothing, or why there is no room; then nothing is held, and the transaction is as it was.
+    """
+    bounds = limits(api_key_id)
+    caps: windows.Caps = {(limit.api_key_id, limit.period): limit.usd for limit in bounds}
+    windows.ensure(api_key_id, moment)
+    for _ in range(_TRIES):
+        if windows.take(caps, api_key_id, amount, moment):
+            return None
+        # Those that exist are locked now, so these are the numbers that were judged.
+        used = windows.read(api_key_id, moment)
+        if (refusal := _find(bounds, used, amount, moment)) is not None:
+            metrics.BUDGET_REFUSALS.labels(
+                scope=refusal.facts["scope"], period=refusal.facts["window"]
+            ).inc()
+            return refusal
+        if any(window.pk is None for window in used.values()):
+            windows.create(api_key_id, moment)  # a transaction that made them was rolled back
+    refusal = BudgetExceeded()
+    refusal.only_held = True
+    return refusal
 
 
 def settle(api_key_id: int, held: Decimal, cost: Decimal, moment: datetime) -> None:
     """Turn a hold into what the call really cost, in the windows in which it began."""
-    for scope in (api_key_id, None):
-        for period in (Period.DAY, Period.MONTH):
-            BudgetWindow.objects.filter(**_key(scope, period, moment)).update(
-                held_usd=F("held_usd") - usd(held), spent_usd=F("spent_usd") + usd(cost)
-            )
+    windows.turn(api_key_id, moment, released=held, spent=cost)
 
 
 def first_without_room(api_key_id: int, amount: Decimal, moment: datetime) -> str:
     """Return why an amount could not be held now, empty if it could; nothing is held."""
-    for limit in limits(api_key_id):
-        window = _key(limit.api_key_id, limit.period, moment)
-        row = BudgetWindow.objects.filter(**window).first() or BudgetWindow(**window)
-        if limit.usd is not None and row.spent_usd + row.held_usd + amount > limit.usd:
-            return str(BudgetExceeded.default_detail)
-    return ""
+    refusal = _find(limits(api_key_id), windows.read(api_key_id, moment), amount, moment)
+    return "" if refusal is None else str(refusal.detail)
+
+
+def _find(
+    bounds: list[Limit],
+    used: dict[windows.Scope, BudgetWindow],
+    amount: Decimal,
+    moment: datetime,
+) -> BudgetExceeded | None:
+    """Return the refusal of the first window that has no room, spent ones before held ones."""
+    pairs = [(limit, used[limit.api_key_id, limit.period]) for limit in bounds]
+    full = [pair for pair in pairs if _is_short(*pair, amount, held=True)]
+    if not full:
+        return None
+    spent = [pair for pair in full if _is_short(*pair, amount, held=False)]
+    refusal = _explain(*(spent or full)[0], amount, moment)
+    refusal.only_held = not spent
+    return refusal
+
+
+def _is_short(limit: Limit, window: BudgetWindow, amount: Decimal, *, held: bool) -> bool:
+    taken = window.spent_usd + (window.held_usd if held else 0)
+    return limit.usd is not None and taken + amount > limit.usd
+
+
+def _explain(
+    limit: Limit, window: BudgetWindow, amount: Decimal, moment: datetime
+) -> BudgetExceeded:
+    """Say which limit it was, with its numbers; of all keys' spending a caller learns nothing."""
+    ends = limit.period.end(moment)
+    cap = limit.usd or Decimal(0)
+    text = f"esta solicitud puede costar hasta {dollars(amount)} USD."
+    facts: dict[str, Any] = {}
+    if limit.api_key_id is None:
+        text = f"El presupuesto {_ADJECTIVE[limit.period]} del servicio no alcanza: {text}"
+    else:
+        text = (
+            f"El presupuesto {_ADJECTIVE[limit.period]} de esta clave, de {dollars(cap)} USD, no "
+            f"alcanza: lleva {dollars(window.spent_usd)} gastados y {dollars(window.held_usd)} "
+            f"reservados, y {text}"
+        )
+        facts = {
+            "limit_usd": plain(cap),
+            "used_usd": plain(window.spent_usd),
+            "held_usd": plain(window.held_usd),
+        }
+    return BudgetExceeded(
+        f"{text} El período termina el {ends:%d-%m-%Y} a las {ends:%H:%M}.",
+        scope=limit.scope,
+        window=limit.period.value,
+        window_starts=window.starts_on.isoformat(),
+        window_ends=ends.isoformat(),
+        requested_usd=plain(amount),
+        **facts,
+    )
 
 
 def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
-    current = [Q(period=period, starts_on=period.start(moment)) for period in Period]
+    set_by_admin = _set_by_admin(every_key=True)
     near = 0
     # A window is made by its first call: until then a new day has cost nothing, not yesterday's sum.
     spent = dict.fromkeys(Period.values, Decimal(0))
-    for window in BudgetWindow.objects.filter(current[0] | current[1]):
-        limit = _limit_of(window)
+    for window in windows.current(moment):
+        limit = _limit(set_by_admin, window.api_key_id, Period(window.period))
         used = window.spent_usd + window.held_usd
         if window.api_key_id is None:
             spent[window.period] = used
@@ -154,33 +193,22 @@ def _warn_once(window: BudgetWindow, limit: Limit, used: Decimal) -> None:
             scope=limit.scope,
             api_key=window.api_key_id,
             period=window.period,
-            used_usd=str(used),
-            limit_usd=str(limit.usd),
+            used_usd=plain(used),
+            limit_usd=None if limit.usd is None else plain(limit.usd),
         )
-
-
-def _limit_of(window: BudgetWindow) -> Limit:
-    period = Period(window.period)
-    budget = Budget.objects.filter(api_key=window.api_key_id, period=period).first()
-    if budget is None:
-        return Limit(window.api_key_id, period, _default(window.api_key_id, period))
-    return Limit(window.api_key_id, period, budget.limit_usd, budget.soft_percent)
-
-
-def _key(api_key_id: int | None, period: Period, moment: datetime) -> dict[str, Any]:
-    return {"api_key_id": api_key_id, "period": period.value, "starts_on": period.start(moment)}
 
 
 def standing(api_key_id: int, moment: datetime) -> Iterator[dict[str, Any]]:
     """Yield each limit of a key with what is used and held of it now."""
+    used = windows.read(api_key_id, moment)
     for limit in limits(api_key_id):
-        window = _key(limit.api_key_id, limit.period, moment)
-        row = BudgetWindow.objects.filter(**window).first() or BudgetWindow(**window)
+        window = used[limit.api_key_id, limit.period]
         yield {
             "scope": limit.scope,
             "window": limit.period.value,
-            "window_starts": row.starts_on.isoformat(),
-            "limit_usd": None if limit.usd is None else str(limit.usd),
-            "used_usd": str(row.spent_usd),
-            "held_usd": str(row.held_usd),
+            "window_starts": window.starts_on.isoformat(),
+            "window_ends": limit.period.end(moment).isoformat(),
+            "limit_usd": None if limit.usd is None else plain(limit.usd),
+            "used_usd": plain(window.spent_usd),
+            "held_usd": plain(window.held_usd),
         }

@@ -4,13 +4,15 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 
 from usage import metrics
-from usage.accounting import budgets, process
+from usage.accounting import budgets, journal, process, unknown
+from usage.accounting.attachments import Attachment
 from usage.models import ApiKey, ModelPrice, Operation, Outcome, State, UsageRecord
 from usage.tokens import TokenUsage
 
@@ -52,6 +54,7 @@ class Settlement:
     usage: TokenUsage = field(default_factory=TokenUsage)
     cost_usd: Decimal = Decimal(0)
     usage_complete: bool = True
+    unknown: bool = False  # sent, and nothing is known of what it cost: see `unknown.likely_cost`
     error_type: str = ""
     stop_reason: str = ""
     inference_geo: str = ""
@@ -63,13 +66,14 @@ class Settlement:
 
 
 def reserve(reservation: Reservation) -> OpenCall:
-    """Commit an open row and hold its upper bound, both or neither.
+    """Write an open row and hold its upper bound, both or neither; the last step of a transaction.
 
     Raises:
-        BudgetExceeded: No room; nothing was written.
+        BudgetExceeded: No room; nothing was written, and a transaction around it can go on.
     """
     now = timezone.now()
-    with transaction.atomic():
+    # No savepoint inside a caller's transaction: a refusal undoes itself, and any error ends it all.
+    with transaction.atomic(savepoint=False):
         record = UsageRecord.objects.create(
             api_key_id=reservation.api_key_id,
             operation=reservation.operation,
@@ -82,7 +86,11 @@ def reserve(reservation: Reservation) -> OpenCall:
             started_at=now,
             process=process.announce(),
         )
-        budgets.hold(reservation.api_key_id, reservation.held_usd, now)
+        refusal = budgets.hold(reservation.api_key_id, reservation.held_usd, now)
+        if refusal is not None:
+            record.delete()
+    if refusal is not None:
+        raise refusal
     return OpenCall(
         record.id,
         reservation.api_key_id,
@@ -94,22 +102,36 @@ def reserve(reservation: Reservation) -> OpenCall:
     )
 
 
-def settle(call: OpenCall, settlement: Settlement) -> bool:
-    """Settle an open row and its budgets; a row that is settled already is left alone.
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a settlement did."""
 
-    Returns:
-        Whether this call was the one that settled it.
+    first: bool  # this call settled the row; otherwise it was settled before and is as it was
+    stored: Any = None  # what storing the attachment returned
+
+
+def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None = None) -> Settled:
+    """Settle an open row with its budgets, and store what goes with it, in one transaction.
+
+    A row that is settled already keeps its numbers; the attachment is stored all the same.
     """
+    stored = None
     with transaction.atomic():
+        cost = settlement.cost_usd
+        if settlement.unknown:
+            cost = unknown.likely_cost(call)
         settled = UsageRecord.objects.filter(pk=call.id, state=State.OPEN).update(
-            state=State.SETTLED, **_columns(settlement)
+            state=State.SETTLED, cost_usd=cost, **_columns(settlement)
         )
-        if not settled:
-            return False
-        budgets.settle(call.api_key_id, call.held_usd, settlement.cost_usd, call.started_at)
-    metrics.count_call(call.operation, call.model, settlement.outcome)
-    metrics.count_cost(call.operation, call.model, settlement.usage, settlement.cost_usd)
-    return True
+        if attachment is not None:
+            stored = attachment.store(call.id)
+        if settled:
+            budgets.settle(call.api_key_id, call.held_usd, cost, call.started_at)
+    journal.forget(call.id)
+    if settled:
+        metrics.count_call(call.operation, call.model, settlement.outcome)
+        metrics.count_cost(call.operation, call.model, settlement.usage, cost)
+    return Settled(bool(settled), stored)
 
 
 def _columns(settlement: Settlement) -> dict[str, object]:
@@ -122,8 +144,7 @@ def _columns(settlement: Settlement) -> dict[str, object]:
         "cache_read_tokens": usage.cache_read_tokens,
         "output_tokens": usage.output_tokens,
         "total_tokens": usage.total,
-        "cost_usd": settlement.cost_usd,
-        "usage_complete": settlement.usage_complete,
+        "usage_complete": settlement.usage_complete and not settlement.unknown,
         "error_type": settlement.error_type[:60],
         "stop_reason": settlement.stop_reason[:40],
         "inference_geo": settlement.inference_geo[:20],
@@ -136,14 +157,14 @@ def _columns(settlement: Settlement) -> dict[str, object]:
 
 
 def record_offline(
-    api_key: ApiKey, operation: str, *, outcome: Outcome = Outcome.OFFLINE, model: str = ""
+    api_key: ApiKey, operation: Operation, *, outcome: Outcome = Outcome.OFFLINE, model: str = ""
 ) -> UsageRecord:
     """Write the settled row, at no cost, of an answer given without calling the model."""
     now = timezone.now()
     context = structlog.contextvars.get_contextvars()
     record = UsageRecord.objects.create(
         api_key=api_key,
-        operation=Operation(operation),
+        operation=operation,
         model=model,
         state=State.SETTLED,
         outcome=outcome,
@@ -156,16 +177,14 @@ def record_offline(
     return record
 
 
-def open_call(record_id: uuid.UUID) -> OpenCall | None:
-    """Return an open row as its settlement needs it, None when it is settled."""
-    record = (
-        UsageRecord.objects.filter(pk=record_id, state=State.OPEN).select_related("price").first()
-    )
+def find_call(record_id: uuid.UUID) -> OpenCall | None:
+    """Return a row as its settlement needs it, settled or not; None when there is no such row."""
+    record = UsageRecord.objects.filter(pk=record_id).select_related("price").first()
     return None if record is None else as_open_call(record)
 
 
 def as_open_call(record: UsageRecord) -> OpenCall:
-    """Return an open row as its settlement needs it."""
+    """Return a row as its settlement needs it."""
     if record.price is None:
         raise ValueError("a row without a price was never open")
     return OpenCall(

@@ -12,6 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from django.utils import timezone
+
+from usage.accounting.remembered import forget, memory
 from usage.models import ModelPrice
 from usage.models.record import TOKEN_CLASSES
 from usage.tokens import TokenUsage
@@ -19,21 +22,17 @@ from usage.tokens import TokenUsage
 FILE: Final = Path(__file__).with_name("prices.csv")
 MILLION: Final = Decimal(1_000_000)
 US_ONLY: Final = Decimal("1.1")  # inference_geo "us", on every class of tokens
-BATCH: Final = Decimal("0.5")  # the Batch API, on every class of tokens
 
 _RATES: Final = ("input", "cache_write_5m", "cache_write_1h", "cache_read", "output")
 
 
-def cost(
-    usage: TokenUsage, price: ModelPrice, *, inference_geo: str = "", batch: bool = False
-) -> Decimal:
+def cost(usage: TokenUsage, price: ModelPrice, *, inference_geo: str = "") -> Decimal:
     """Return what the provider bills for this usage, exactly.
 
     Args:
         usage: Tokens by class.
         price: The model's rates on the day of the call.
         inference_geo: What the answer's usage says; ``us`` costs a tenth more.
-        batch: Whether the call went through the Batch API.
     """
     # All of the input decides, and then every token of the request pays the long rate.
     long = price.long_from_tokens is not None and usage.prompt > price.long_from_tokens
@@ -47,9 +46,16 @@ def cost(
     )
     if inference_geo == "us":
         total *= US_ONLY
-    if batch:
-        total *= BATCH
     return total / MILLION
+
+
+def current(model: str) -> ModelPrice | None:
+    """Return today's price of a model, at most two seconds old; None: it may not be called."""
+    today = timezone.localdate()
+    found: ModelPrice | None = memory.get_or_set(
+        f"price:{today}:{model}", lambda: ModelPrice.objects.current(model, today)
+    )
+    return found
 
 
 def upper_bound(
@@ -84,3 +90,4 @@ def _value(name: str, text: str) -> Any:
 def seed(**kwargs: Any) -> None:
     """Add the reviewed prices that the table lacks; runs after every migration."""
     ModelPrice.objects.bulk_create([ModelPrice(**row) for row in reviewed()], ignore_conflicts=True)
+    forget()

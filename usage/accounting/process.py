@@ -1,6 +1,6 @@
 """The identity of this process, and how another one finds out that it died.
 
-The ledger writes the identity on every row it opens. Beside it the process holds a lock on a file in
+The ledger writes the identity on every row it opens, and a claim on an Idempotency-Key carries it. Beside it the process holds a lock on a file in
 ``STATE_DIR/processes`` that the kernel releases however the process ends, ``kill -9`` included: whoever
 can take the lock knows that the rows are orphans. A process of another host has no file here; its rows
 are judged by their age alone.
@@ -32,8 +32,11 @@ def announce() -> str:
     with _lock:
         if _lease is None:
             directory().mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(directory() / PROCESS_ID, os.O_CREAT | os.O_RDWR, 0o600)
+            # Locked before it has its name: a sweep that found it unlocked would take it for dead.
+            aside = directory() / f"{PROCESS_ID}.new"
+            descriptor = os.open(aside, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            aside.rename(directory() / PROCESS_ID)
             _lease = descriptor  # never closed: it lives as long as the process
     return PROCESS_ID
 
@@ -51,8 +54,11 @@ def has_died(process_id: str) -> bool:
     return True
 
 
-def forget_the_dead() -> None:
-    """Remove the lock files of processes that are gone; run once nothing of theirs is open."""
-    for path in directory().glob("*"):
-        if has_died(path.name):
-            path.unlink(missing_ok=True)
+def dead() -> list[str]:
+    """Return the processes of this host that are known to be gone."""
+    return [path.name for path in directory().glob("*") if has_died(path.name)]
+
+
+def forget(process_id: str) -> None:
+    """Remove the lock file of a process that is gone; run once nothing of its is open."""
+    (directory() / process_id).unlink(missing_ok=True)

@@ -2,12 +2,13 @@
 
 The first request claims the key by inserting a row. A repetition gets the stored answer, with
 ``Idempotent-Replayed: true``; 409 while the first one is still at work; 422 when it asks for something
-else. Only answers with status 200 are kept, for a day: what failed may be tried again with its key.
+else. Only complete answers are kept, for a day: what failed, broke off or was answered without the model
+may be tried again with its key. A claim belongs to its process: when that dies, the key is free again.
 """
 
 import hashlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework import status
 
+from usage.accounting import process
 from usage.errors import Refusal
 from usage.hops import finish, hop
 from usage.models import ApiKey, IdempotentAnswer
@@ -76,7 +78,9 @@ def claim(request: HttpRequest, api_key: ApiKey, key: str) -> Claim | HttpRespon
     fingerprint = _fingerprint(request)
     try:
         with transaction.atomic():
-            row = IdempotentAnswer.objects.create(api_key=api_key, key=key, fingerprint=fingerprint)
+            row = IdempotentAnswer.objects.create(
+                api_key=api_key, key=key, fingerprint=fingerprint, process=process.announce()
+            )
     except IntegrityError:
         return _repeat(api_key, key, fingerprint)
     return Claim(row.pk)
@@ -92,14 +96,20 @@ def _repeat(api_key: ApiKey, key: str, fingerprint: str) -> Claim | HttpResponse
         response = HttpResponse(bytes(row.body), content_type=row.content_type)
         response.headers["Idempotent-Replayed"] = "true"
         return response
-    # Whoever claimed it and crashed does not hold it for ever; of several heirs one gets it.
-    abandoned = timezone.now() - timedelta(seconds=settings.ANTHROPIC_TOTAL_TIMEOUT + 60)
-    inherited = IdempotentAnswer.objects.filter(
-        pk=row.pk, finished_at=None, claimed_at__lt=abandoned
-    ).update(claimed_at=timezone.now())
-    if inherited:
-        return Claim(row.pk)
+    if _is_abandoned(row):
+        # Of several heirs one gets it.
+        inherited = IdempotentAnswer.objects.filter(
+            pk=row.pk, finished_at=None, claimed_at=row.claimed_at
+        ).update(claimed_at=timezone.now(), process=process.announce())
+        if inherited:
+            return Claim(row.pk)
     raise IdempotencyConflict
+
+
+def _is_abandoned(row: IdempotentAnswer) -> bool:
+    """Tell whether nobody is at work on it: its process died, or one of another host took too long."""
+    longest = timedelta(seconds=settings.ANTHROPIC_TOTAL_TIMEOUT + 60)
+    return process.has_died(row.process) or row.claimed_at < timezone.now() - longest
 
 
 def _fingerprint(request: HttpRequest) -> str:
@@ -120,24 +130,36 @@ def _whole_body(request: HttpRequest) -> bytes:
         return request._body
 
 
+def mark(response: HttpResponseBase, is_complete: Callable[[], bool]) -> None:
+    """Say how to tell, once a response with status 200 has come to its end, whether to keep it.
+
+    A response without this is complete: its status says all.
+    """
+    response.is_complete = is_complete  # type: ignore[attr-defined]
+
+
+def _is_complete(response: HttpResponseBase) -> bool:
+    judge: Callable[[], bool] | None = getattr(response, "is_complete", None)
+    return response.status_code == status.HTTP_200_OK and (judge is None or judge())
+
+
 async def conclude(found: Claim, response: HttpResponseBase) -> HttpResponseBase:
-    """Keep a finished answer; one that streams is kept when it has come to its end."""
-    if response.status_code != status.HTTP_200_OK:
-        await finish(hop(found.give_up))
-    elif isinstance(response, StreamingHttpResponse):
-        source: Any = response.streaming_content
-        recorded = _recorded(found, source, _content_type(response))
+    """Keep a complete answer; of one that streams this is known when it has come to its end."""
+    if isinstance(response, StreamingHttpResponse) and response.status_code == status.HTTP_200_OK:
+        recorded = _recorded(found, response, response.streaming_content)
         await anext(recorded)
         response.streaming_content = recorded
-    elif isinstance(response, HttpResponse):
+    elif isinstance(response, HttpResponse) and _is_complete(response):
         body = _rendered(response)
         await finish(hop(found.keep, _content_type(response), body))
+    else:
+        await finish(hop(found.give_up))
     return response
 
 
 def conclude_at_once(found: Claim, response: HttpResponse) -> HttpResponse:
     """Keep the answer of a synchronous view."""
-    if response.status_code == status.HTTP_200_OK:
+    if _is_complete(response):
         body = _rendered(response)
         found.keep(_content_type(response), body)
     else:
@@ -145,9 +167,7 @@ def conclude_at_once(found: Claim, response: HttpResponse) -> HttpResponse:
     return response
 
 
-async def _recorded(
-    found: Claim, source: AsyncIterator[bytes], content_type: str
-) -> AsyncIterator[bytes]:
+async def _recorded(found: Claim, response: HttpResponseBase, source: Any) -> AsyncIterator[bytes]:
     chunks: list[bytes] = []
     complete = False
     try:
@@ -155,10 +175,10 @@ async def _recorded(
         async for chunk in source:
             chunks.append(chunk)
             yield chunk
-        complete = True
+        complete = _is_complete(response)
     finally:
         if complete:
-            await finish(hop(found.keep, content_type, b"".join(chunks)))
+            await finish(hop(found.keep, _content_type(response), b"".join(chunks)))
         else:
             await finish(hop(found.give_up))
 

@@ -1,8 +1,6 @@
 """Holding the upper bound of a planned call; synchronous, for one database hop."""
 
-from django.utils import timezone
-
-from usage.accounting import ledger
+from usage.accounting import ledger, prices
 from usage.accounting.ledger import OpenCall, Reservation
 from usage.errors import ModelUnavailable
 from usage.llm.plan import Plan
@@ -11,7 +9,7 @@ from usage.models import ModelPrice
 
 def price_of(plan: Plan) -> ModelPrice | None:
     """Return what the model costs today."""
-    return ModelPrice.objects.current(plan.model, timezone.localdate())
+    return prices.current(plan.model)
 
 
 def reserve(plan: Plan, attempt: int) -> OpenCall:

@@ -2,6 +2,7 @@
 
 from usage.models.api_key import ApiKey
 from usage.models.budget import Budget, BudgetWindow, Period
+from usage.models.correction import Correction
 from usage.models.idempotency import IdempotentAnswer
 from usage.models.price import ModelPrice
 from usage.models.record import Operation, Outcome, State, UsageRecord
@@ -10,6 +11,7 @@ __all__ = [
     "ApiKey",
     "Budget",
     "BudgetWindow",
+    "Correction",
     "IdempotentAnswer",
     "ModelPrice",
     "Operation",

@@ -1,6 +1,6 @@
 """What may be spent, and what has been, in windows of a day and of a month."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -22,6 +22,16 @@ class Period(models.TextChoices):
         """Return the first day of the window that a moment falls in."""
         day = timezone.localtime(moment).date()
         return day if self is Period.DAY else day.replace(day=1)
+
+    def end(self, moment: datetime) -> datetime:
+        """Return when the window that a moment falls in ends: at a midnight of Santiago."""
+        start = self.start(moment)
+        following = (
+            start + timedelta(days=1)
+            if self is Period.DAY
+            else (start + timedelta(days=31)).replace(day=1)
+        )
+        return timezone.make_aware(datetime.combine(following, datetime.min.time()))
 
 
 class Budget(models.Model):

@@ -13,6 +13,7 @@ class IdempotentAnswer(models.Model):
     key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # of method, path and body
     claimed_at = models.DateTimeField(default=timezone.now, db_index=True)
+    process = models.CharField(max_length=40, default="")  # which process is at work on it
     finished_at = models.DateTimeField(null=True)
     content_type = models.CharField(max_length=100, blank=True)
     body = models.BinaryField(default=b"")

@@ -27,7 +27,6 @@ class Operation(models.TextChoices):
     CHAT_REPLY = "chat.reply", "respuesta de chat"
     DTE_REVIEW = "dte.review", "revisión de DTE"
     ORDER_MATCH = "dte.match_po", "calce con orden de compra"
-    CACHE_WARM = "cache.warm", "precalentamiento de caché"
 
 
 class State(models.TextChoices):

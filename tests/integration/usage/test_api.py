@@ -43,7 +43,7 @@ def test_the_providers_own_count_can_be_asked_for(api_client, fake_claude):
 def test_without_the_providers_count_the_local_bound_is_given(
     api_client, fake_claude, monkeypatch, script
 ):
-    monkeypatch.setattr("usage.llm.gateway.COUNT_SECONDS", 0.2)
+    monkeypatch.setattr("usage.llm.counting.COUNT_SECONDS", 0.2)
     fake_claude.count_script = script
     answer = estimate(api_client, count=True)
     assert answer.status_code == 200

@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
-from usage.accounting import upkeep
+from usage.accounting import process, upkeep
 from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey, IdempotentAnswer
@@ -132,6 +132,52 @@ async def test_a_stream_is_replayed_once_it_came_to_its_end(secret):
     second = await post(secret, view=CountedStream)
     assert first.body == second.content == b"data: uno\n\ndata: 1\n\n"
     assert second.headers["Content-Type"] == "text/event-stream"
+
+
+class CountedIncomplete(MeteredAPIView):
+    """Answers with 200 what is no complete answer, in one piece or as a stream."""
+
+    streams = False
+
+    async def post(self, request):
+        async def chunks():
+            yield b"data: uno\n\n"
+            Counted.asked += 1
+
+        complete = Counted.asked > 0
+        response = (
+            StreamingHttpResponse(chunks(), content_type="text/event-stream")
+            if self.streams
+            else Response({})
+        )
+        if not self.streams:
+            Counted.asked += 1
+        idempotency.mark(response, lambda: complete)
+        return response
+
+
+class CountedIncompleteStream(CountedIncomplete):
+    streams = True
+
+
+@pytest.mark.parametrize("view", [CountedIncomplete, CountedIncompleteStream])
+async def test_only_a_complete_answer_is_kept(secret, view):
+    await post(secret, view=view)
+    again = await post(secret, view=view)
+    assert "Idempotent-Replayed" not in again.headers
+    assert Counted.asked == 2
+    assert (await post(secret, view=view)).headers["Idempotent-Replayed"] == "true"
+    assert Counted.asked == 2
+
+
+async def test_a_key_whose_process_died_is_free_at_once(secret):
+    await post(secret)
+    died = process.directory() / "d1ed"
+    died.parent.mkdir(parents=True, exist_ok=True)
+    died.touch()  # a lock file that nobody holds
+    await on_database(IdempotentAnswer.objects.update)(finished_at=None, process="d1ed")
+    assert (await post(secret)).data["asked"] == 2
+    died.unlink()
 
 
 async def test_a_stream_whose_reader_left_may_be_asked_again(secret):

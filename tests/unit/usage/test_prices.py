@@ -57,18 +57,17 @@ def test_cost_is_exact(model, usage, dollars):
     assert prices.cost(TokenUsage(**usage), price(model)) == Decimal(dollars)
 
 
-def test_residency_and_batch_multiply_every_class():
+def test_residency_multiplies_every_class():
     usage = TokenUsage(1_000_000, 0, 0, 1_000_000, 1_000_000)
     base = prices.cost(usage, price())
     assert prices.cost(usage, price(), inference_geo="us") == base * Decimal("1.1")
-    assert prices.cost(usage, price(), batch=True) == base / 2
     assert prices.cost(usage, price(), inference_geo="global") == base
 
 
 def test_every_rate_is_whole_pico_dollars_a_token_with_every_multiplier():
     for row in ModelPrice.objects.all():
         for tokens in ((1, 1, 1, 1, 1), (100_001, 1, 1, 1, 1)):
-            to_pico(prices.cost(TokenUsage(*tokens), row, inference_geo="us", batch=True))
+            to_pico(prices.cost(TokenUsage(*tokens), row, inference_geo="us"))
 
 
 def test_the_rate_of_the_day_of_the_call_holds():

@@ -13,6 +13,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         swept = sweep()
         self.stdout.write(
-            f"Reproducidas: {swept.replayed}. Liquidadas a su cota: {swept.settled}. "
+            f"Reproducidas: {swept.replayed}. Interrumpidas: {swept.settled}. "
             f"Abiertas, en curso: {swept.open}."
         )
