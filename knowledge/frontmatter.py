@@ -12,7 +12,16 @@ import yaml
 MAX_FILE_BYTES: Final = 2_000_000
 MAX_FRONT_MATTER_CHARS: Final = 16_000
 MAX_TAGS: Final = 50
-KNOWN_KEYS: Final = ("title", "module", "tags", "source", "valid_from", "valid_to", "doc_id")
+KNOWN_KEYS: Final = (
+    "title",
+    "module",
+    "tags",
+    "source",
+    "valid_from",
+    "valid_to",
+    "checked_on",
+    "doc_id",
+)
 LIMITS: Final = {"title": 300, "module": 100, "source": 1000, "doc_id": 200}
 
 _FRONT_MATTER = re.compile(
@@ -43,6 +52,7 @@ class ParsedDocument:
     source_path: str = ""
     valid_from: date | None = None
     valid_to: date | None = None
+    checked_on: date | None = None
     warnings: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -57,6 +67,7 @@ class ParsedDocument:
             source_path=self.source_path,
             valid_from=self.valid_from,
             valid_to=self.valid_to,
+            checked_on=self.checked_on,
         )
 
 
@@ -148,6 +159,7 @@ def parse(raw: bytes, *, source_path: str) -> ParsedDocument:
         source_path=source_path,
         valid_from=_date(values, "valid_from"),
         valid_to=_date(values, "valid_to"),
+        checked_on=_date(values, "checked_on"),
         warnings=tuple(f"clave desconocida: {key}" for key in unknown),
     )
     if document.valid_from and document.valid_to and document.valid_to < document.valid_from:
@@ -164,6 +176,7 @@ def dump(document: ParsedDocument) -> str:
         "source": document.source,
         "valid_from": document.valid_from and document.valid_from.isoformat(),
         "valid_to": document.valid_to and document.valid_to.isoformat(),
+        "checked_on": document.checked_on and document.checked_on.isoformat(),
         "doc_id": document.slug,
     }
     head = yaml.safe_dump(

@@ -4,7 +4,7 @@ Versions and passages are written once and never changed, so a worker that still
 previous index finds the previous text, whole, while a load goes on.
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from django.db import models
@@ -27,6 +27,12 @@ class DocumentFields(models.Model):
     source_path = models.CharField("archivo", max_length=1000, blank=True)
     valid_from = models.DateField("vigente desde", null=True, blank=True)
     valid_to = models.DateField("vigente hasta", null=True, blank=True)
+    checked_on = models.DateField(
+        "revisado el",
+        null=True,
+        blank=True,
+        help_text="Último día en que se comparó con sus fuentes.",
+    )
     body = models.TextField("texto (Markdown)")
     content_hash = models.CharField("huella", max_length=64, editable=False)
 
@@ -43,6 +49,7 @@ class DocumentFields(models.Model):
             "source_path": self.source_path,
             "valid_from": self.valid_from,
             "valid_to": self.valid_to,
+            "checked_on": self.checked_on,
             "body": self.body,
         }
 
@@ -66,6 +73,10 @@ class DocumentQuerySet(models.QuerySet["Document"]):
     def stale(self, day: date) -> "DocumentQuerySet":
         """Active documents that are expired on a day."""
         return self.active().filter(valid_to__lt=day)
+
+    def expiring(self, day: date, *, within: timedelta) -> "DocumentQuerySet":
+        """Active documents that expire in the days after a day."""
+        return self.active().filter(valid_to__gte=day, valid_to__lte=day + within)
 
 
 class Document(DocumentFields):
@@ -188,6 +199,41 @@ class SearchIndex(models.Model):
 
     def __str__(self) -> str:
         return str(self.stamp)
+
+
+class ExpressionQuerySet(models.QuerySet["Expression"]):
+    """Named questions about expressions."""
+
+    def active(self) -> "ExpressionQuerySet":
+        """Expressions that questions are read with."""
+        return self.filter(is_active=True)
+
+
+class Expression(models.Model):
+    """What people in the trade write instead of the words that documents use."""
+
+    text = models.CharField(
+        "expresión", max_length=60, unique=True, help_text="Como la escribe la gente: NC, rebotó."
+    )
+    meaning = models.CharField(
+        "significado", max_length=200, help_text="Con las palabras de los documentos."
+    )
+    is_active = models.BooleanField(
+        "en uso",
+        default=True,
+        help_text="Una expresión incluida que se borra vuelve con la próxima carga; sin uso, no.",
+    )
+    updated_at = models.DateTimeField("modificada", auto_now=True)
+
+    objects = ExpressionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "expresión del rubro"
+        verbose_name_plural = "expresiones del rubro"
+        ordering = ["text"]
+
+    def __str__(self) -> str:
+        return f"{self.text} = {self.meaning}"
 
 
 class Question(models.Model):

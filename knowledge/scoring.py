@@ -14,7 +14,8 @@ from typing import Any, Final
 import yaml
 
 from knowledge.models import Evaluation, Passage
-from knowledge.searching import live, search, semantic
+from knowledge.searching import search
+from knowledge.searching.engine import engine
 
 SHIPPED: Final = Path(__file__).parent / "evaluation"
 DEPTH: Final = 10  # documents looked at for MRR and nDCG
@@ -135,8 +136,8 @@ def save(outcomes: Sequence[Outcome]) -> Evaluation:
     """Keep a result for the admin."""
     summary = summarise(outcomes)
     return Evaluation.objects.create(
-        stamp=live.current().stamp,
-        semantic=semantic.available(),
+        stamp=engine.index.current().stamp,
+        semantic=engine.encoder.available(),
         worst=[
             {
                 "question": o.case.question,

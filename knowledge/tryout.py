@@ -34,7 +34,7 @@ class Trial:
 
     query: Query
     refused: bool
-    floor: str
+    relevance: float  # 0 to 1
     rows: tuple[tuple[Candidate, Hit], ...]
     prompt: PromptPreview | None
 
@@ -44,15 +44,10 @@ def run(question: str) -> Trial:
     found = search.explore(question)
     shown = found.candidates[:SHOWN]
     hits = search.hits(shown)
-    by_meaning = any(candidate.cosine is not None for candidate in shown)
     return Trial(
         query=found.query,
         refused=found.refused,
-        floor=(
-            f"mínimo de cercanía {search.SEMANTIC_FLOOR}"
-            if by_meaning
-            else f"mínimo de calce {search.LEXICAL_FLOOR}"
-        ),
+        relevance=found.relevance,
         rows=tuple((candidate, hit) for candidate in shown for hit in search.hits([candidate])),
         prompt=_prompt(question, [] if found.refused else hits[: search.DEFAULT_RESULTS]),
     )

@@ -19,7 +19,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from knowledge.models import Document, Passage
-from knowledge.searching import live, search
+from knowledge.searching import search
+from knowledge.searching.engine import engine
 from usage.http.metered import MeteredAPIView
 
 MAX_QUERY: Final = 2_000
@@ -88,6 +89,7 @@ class DocumentSummarySerializer(serializers.ModelSerializer[Document]):
             "source_path",
             "valid_from",
             "valid_to",
+            "checked_on",
             "version",
             "updated_at",
             "url",
@@ -123,7 +125,7 @@ class ReadingView(MeteredAPIView):
         """
 
         def step() -> Response:
-            etag = _etag(request, live.current().stamp)
+            etag = _etag(request, engine.index.current().stamp)
             if etag in request.headers.get("If-None-Match", ""):
                 return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": etag})
             return Response(read(), headers={"ETag": etag, "Cache-Control": "private, no-cache"})

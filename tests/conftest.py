@@ -8,7 +8,7 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
-from knowledge.searching import live, passages
+from knowledge.searching.engine import engine
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
 from usage.accounting import remembered
@@ -31,8 +31,7 @@ def nothing_remembered() -> None:
 @pytest.fixture(autouse=True)
 def no_index() -> None:
     """Start every test without the search index of the test before."""
-    live.forget()
-    passages.forget()
+    engine.forget()
 
 
 @pytest.fixture(autouse=True)

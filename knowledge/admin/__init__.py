@@ -2,7 +2,14 @@
 
 from knowledge.admin.documents import DocumentAdmin
 from knowledge.admin.evaluations import EvaluationAdmin
+from knowledge.admin.expressions import ExpressionAdmin
 from knowledge.admin.questions import QuestionAdmin
 from knowledge.admin.versions import DocumentVersionAdmin
 
-__all__ = ["DocumentAdmin", "DocumentVersionAdmin", "EvaluationAdmin", "QuestionAdmin"]
+__all__ = [
+    "DocumentAdmin",
+    "DocumentVersionAdmin",
+    "EvaluationAdmin",
+    "ExpressionAdmin",
+    "QuestionAdmin",
+]

@@ -44,7 +44,17 @@ class DocumentForm(forms.ModelForm):
 
     class Meta:
         model = Document
-        fields = ("title", "module", "slug", "tags", "source", "valid_from", "valid_to", "body")
+        fields = (
+            "title",
+            "module",
+            "slug",
+            "tags",
+            "source",
+            "valid_from",
+            "valid_to",
+            "checked_on",
+            "body",
+        )
         widgets: ClassVar = {
             "body": forms.Textarea(attrs={"rows": 28, "class": "vLargeTextField knowledge-editor"})
         }
@@ -102,14 +112,14 @@ class ValidityFilter(admin.SimpleListFilter):
 class DocumentAdmin(admin.ModelAdmin):
     form = DocumentForm
     view_on_site = False  # the API's address needs a key, which a browser does not send
-    list_display = ["title", "module", "version", "state", "updated_at"]
+    list_display = ["title", "module", "version", "state", "checked_on", "updated_at"]
     list_filter = [ValidityFilter, "module"]
     search_fields = ["title", "slug", "source", "body"]
     readonly_fields = ["passages", "history", "created_at", "updated_at", "source_path"]
     actions = ["remove", "restore"]
     fieldsets = [
         (None, {"fields": ["title", ("module", "slug"), "tags", "source"]}),
-        ("Vigencia", {"fields": [("valid_from", "valid_to")]}),
+        ("Vigencia", {"fields": [("valid_from", "valid_to"), "checked_on"]}),
         ("Texto", {"fields": ["body"]}),
         ("Pasajes", {"fields": ["passages"], "classes": ["collapse"]}),
         ("Registro", {"fields": ["history", ("created_at", "updated_at"), "source_path"]}),

@@ -11,6 +11,7 @@ import numpy as np
 from knowledge.loading.ingest import passage_text
 from knowledge.models import Embedding, Passage
 from knowledge.searching import semantic
+from knowledge.searching.engine import engine
 
 BATCH: Final = 32
 SHIPPED: Final = "vectors.npz"  # a folder of documents may bring its vectors along
@@ -38,7 +39,7 @@ def embed_missing(progress: Progress = lambda done, total: None) -> int:
     Returns:
         How many vectors were computed; 0 without a model.
     """
-    todo = list(missing().items()) if semantic.available() else []
+    todo = list(missing().items()) if engine.encoder.available() else []
     done = 0
     # The engine drops the GIL, so threads use all cores that we may use.
     with ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as pool:
@@ -46,7 +47,7 @@ def embed_missing(progress: Progress = lambda done, total: None) -> int:
             progress(done, len(todo))
             batch = dict(todo[first : first + BATCH])
             texts = dict(_texts(list(batch.values())))
-            vectors = pool.map(semantic.passage_vector, texts.values())
+            vectors = pool.map(engine.encoder.passage_vector, texts.values())
             store({key: data for key, data in zip(texts, vectors, strict=True) if data})
             done += len(batch)
     if todo:

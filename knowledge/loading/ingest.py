@@ -13,7 +13,8 @@ from knowledge.chunks import cut
 from knowledge.frontmatter import ParsedDocument
 from knowledge.loading.folder import Failure
 from knowledge.models import Document, DocumentVersion, Passage
-from knowledge.searching import indexing, live
+from knowledge.searching import indexing
+from knowledge.searching.engine import engine
 
 log = structlog.get_logger("knowledge.ingest")
 
@@ -25,6 +26,7 @@ _CONTENT: Final = (
     "source_path",
     "valid_from",
     "valid_to",
+    "checked_on",
     "body",
     "content_hash",
 )
@@ -105,7 +107,7 @@ def load(
         if report.changes:
             indexing.refresh()
     if report.changes:
-        live.catch_up()
+        engine.index.catch_up()
     log.info(
         "load",
         created=report.created,
@@ -133,7 +135,7 @@ def save(document: Document, *, author: str = "") -> bool:
             return False
         _publish([(document, parsed)], author=author, from_file=False)
         indexing.refresh()
-    transaction.on_commit(live.catch_up)
+    transaction.on_commit(engine.index.catch_up)
     return True
 
 
@@ -147,7 +149,7 @@ def remove(documents: Iterable[Document]) -> int:
             .update(removed_at=timezone.now())
         )
         indexing.refresh()
-    transaction.on_commit(live.catch_up)
+    transaction.on_commit(engine.index.catch_up)
     return count
 
 

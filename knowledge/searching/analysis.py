@@ -60,6 +60,12 @@ def words(text: str) -> Iterator[str]:
         yield number.replace(".", "")
 
 
+def spans(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield the folded words of a text with where they begin and end in it."""
+    for match in _WORD.finditer(text):
+        yield fold(match[0])[: MAX_TERM - 1], match.start(), match.end()
+
+
 def replace_words(text: str, replacement: Callable[[str], str]) -> str:
     """Return a text with those words replaced for which the folded word's replacement differs."""
 

@@ -52,6 +52,11 @@ def refresh() -> int:
     return len(changed)
 
 
+def announce() -> None:
+    """Make every process read the index anew, because what it searches with has changed."""
+    SearchIndex.objects.update(stamp=uuid.uuid4())
+
+
 def ensure_current() -> bool:
     """Rebuild the index if another version of the analyser made it.
 

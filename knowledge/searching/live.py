@@ -13,10 +13,12 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, connection
 
-from knowledge.models import SearchIndex
+from knowledge.models import Expression, SearchIndex
 from knowledge.searching import analysis, indexing
-from knowledge.searching.postings import Postings
+from knowledge.searching.jargon import Jargon
+from knowledge.searching.postings import Array, Postings
 from knowledge.searching.ranking import Ranker
+from knowledge.searching.relevance import OUTSIDE
 from knowledge.searching.spelling import Speller
 
 log = structlog.get_logger("knowledge.live")
@@ -31,88 +33,80 @@ class Snapshot:
     stamp: UUID | None
     ranker: Ranker
     speller: Speller
+    jargon: Jargon
+    outside: Array  # which passages are on what is not ours
 
 
-class _Holder:
-    """Where the current snapshot is; one per process."""
+class LiveIndex:
+    """Where the snapshot to search with is, and how it is kept up to date."""
 
     def __init__(self) -> None:
-        self.snapshot: Snapshot | None = None
-        self.checked = 0.0
-        self.lock = threading.Lock()  # held by whoever reads an index from the database
-        self.loader: threading.Thread | None = None
+        self._snapshot: Snapshot | None = None
+        self._checked = 0.0
+        self._lock = threading.Lock()  # held by whoever reads an index from the database
+        self._loader: threading.Thread | None = None
 
-
-_holder = _Holder()
-
-
-def current() -> Snapshot:
-    """Return the index to search now; only the very first call in a process waits for it."""
-    snapshot = _holder.snapshot
-    if snapshot is None:
-        return reload()
-    if time.monotonic() - _holder.checked >= REFRESH_SECONDS:
-        _holder.checked = time.monotonic()
-        _check(snapshot)
-    return snapshot
-
-
-def reload() -> Snapshot:
-    """Read the stored index now, unless this process already has it, and return it."""
-    with _holder.lock:
-        snapshot = _holder.snapshot
-        stamp = stored_stamp()
-        if snapshot is None or snapshot.stamp != stamp:
-            snapshot = _read()
-            _holder.snapshot = snapshot
-        _holder.checked = time.monotonic()
+    def current(self) -> Snapshot:
+        """Return the index to search now; only the very first call in a process waits for it."""
+        snapshot = self._snapshot
+        if snapshot is None:
+            return self.reload()
+        if time.monotonic() - self._checked >= REFRESH_SECONDS:
+            self._checked = time.monotonic()
+            self._check(snapshot)
         return snapshot
 
+    def reload(self) -> Snapshot:
+        """Read the stored index now, unless this process already has it, and return it."""
+        with self._lock:
+            snapshot = self._snapshot
+            stamp = stored_stamp()
+            if snapshot is None or snapshot.stamp != stamp:
+                snapshot = _read()
+                self._snapshot = snapshot
+            self._checked = time.monotonic()
+            return snapshot
 
-def catch_up() -> None:
-    """Read the stored index now if this process searches at all; a loading command does not."""
-    if _holder.snapshot is not None:
-        reload()
+    def catch_up(self) -> None:
+        """Read the stored index now if this process searches at all; a loading command does not."""
+        if self._snapshot is not None:
+            self.reload()
 
+    def settle(self) -> None:
+        """Wait for a reload that is going on in the background."""
+        if self._loader:
+            self._loader.join()
 
-def settle() -> None:
-    """Wait for a reload that is going on in the background."""
-    if _holder.loader:
-        _holder.loader.join()
+    def forget(self) -> None:
+        """Drop the index held; the next search reads it again."""
+        self.settle()
+        with self._lock:
+            self._snapshot = None
 
+    def _check(self, snapshot: Snapshot) -> None:
+        try:
+            changed = stored_stamp() != snapshot.stamp
+        except DatabaseError as error:
+            # Searching with the index in memory is better than failing because of one more query.
+            log.warning("index_check_failed", error=type(error).__name__)
+            return
+        if changed and not self._lock.locked():
+            self._loader = threading.Thread(target=self._reload_in_thread, name="knowledge-index")
+            self._loader.start()
 
-def forget() -> None:
-    """Drop the index held; the next search reads it again. For tests, whose data vanish."""
-    settle()
-    with _holder.lock:
-        _holder.snapshot = None
+    def _reload_in_thread(self) -> None:
+        try:
+            snapshot = self.reload()
+            log.info("index_swapped", passages=len(snapshot.ranker))
+        except Exception:
+            log.exception("index_reload_failed")  # the old index stays; the next check tries again
+        finally:
+            connection.close()
 
 
 def stored_stamp() -> UUID | None:
     """Return the stamp of the stored index; None before the first load."""
     return SearchIndex.objects.values_list("stamp", flat=True).first()
-
-
-def _check(snapshot: Snapshot) -> None:
-    try:
-        changed = stored_stamp() != snapshot.stamp
-    except DatabaseError as error:
-        # Searching with the index in memory is better than failing because of one more query.
-        log.warning("index_check_failed", error=type(error).__name__)
-        return
-    if changed and not _holder.lock.locked():
-        _holder.loader = threading.Thread(target=_reload_in_thread, name="knowledge-index")
-        _holder.loader.start()
-
-
-def _reload_in_thread() -> None:
-    try:
-        snapshot = reload()
-        log.info("index_swapped", passages=len(snapshot.ranker))
-    except Exception:
-        log.exception("index_reload_failed")  # the old index stays; the next check tries again
-    finally:
-        connection.close()
 
 
 def _read() -> Snapshot:
@@ -131,4 +125,10 @@ def _read() -> Snapshot:
 
 def _snapshot(stamp: UUID | None, postings: Postings) -> Snapshot:
     ranker = Ranker(postings)
-    return Snapshot(stamp=stamp, ranker=ranker, speller=Speller(ranker))
+    return Snapshot(
+        stamp=stamp,
+        ranker=ranker,
+        speller=Speller(ranker),
+        jargon=Jargon(Expression.objects.active().values_list("text", "meaning")),
+        outside=ranker.of_module(OUTSIDE),
+    )

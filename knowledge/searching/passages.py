@@ -5,7 +5,7 @@ Passages never change, so a copy here cannot be wrong; and most questions find t
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypedDict, TypeVar
 
 from knowledge.models import DocumentVersion, Embedding, Passage
 from knowledge.searching import semantic
@@ -39,33 +39,59 @@ class _Kept(Generic[Value]):
         self._known = {}
 
 
-def facts(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Return what a hit says of each passage that exists."""
-    found = _texts.get(ids)
-    versions = _versions.get([text.version_id for text in found.values()])
-    return {
-        key: {
-            "section": text.section,
-            "content": text.content,
-            "anchor": text.anchor,
-            **versions[text.version_id],
+class VersionFacts(TypedDict):
+    """What a hit says of the version of a document that its passage is from."""
+
+    document_id: str
+    title: str
+    module: str
+    source: str
+    source_path: str
+    tags: tuple[str, ...]
+    version: int
+
+
+class PassageFacts(VersionFacts):
+    """What a hit says of its passage."""
+
+    section: str
+    content: str
+    anchor: str
+
+
+class PassageCache:
+    """The text and the vectors of passages, kept up to some 30 MB."""
+
+    def __init__(self) -> None:
+        self._texts: _Kept[_Text] = _Kept(_read_texts, limit=4_000)  # some 6 MB
+        self._versions: _Kept[VersionFacts] = _Kept(_read_versions, limit=4_000)  # some 4 MB
+        self._vectors: _Kept[bytes] = _Kept(_read_vectors, limit=20_000)  # some 17 MB
+
+    def facts(self, ids: Sequence[int]) -> dict[int, PassageFacts]:
+        """Return what a hit says of each passage that exists."""
+        found = self._texts.get(ids)
+        versions = self._versions.get([text.version_id for text in found.values()])
+        return {
+            key: {
+                "section": text.section,
+                "content": text.content,
+                "anchor": text.anchor,
+                **versions[text.version_id],
+            }
+            for key, text in found.items()
+            if text.version_id in versions
         }
-        for key, text in found.items()
-        if text.version_id in versions
-    }
 
+    def vectors(self, ids: Sequence[int]) -> list[bytes | None]:
+        """Return each passage's stored vector, None where there is none yet."""
+        found = self._vectors.get(ids)
+        return [found.get(key) for key in ids]
 
-def vectors(ids: Sequence[int]) -> list[bytes | None]:
-    """Return each passage's stored vector, None where there is none yet."""
-    found = _vectors.get(ids)
-    return [found.get(key) for key in ids]
-
-
-def forget() -> None:
-    """Drop what is kept; for tests, where ids come back with other content."""
-    _texts.clear()
-    _versions.clear()
-    _vectors.clear()
+    def forget(self) -> None:
+        """Drop what is kept; for tests, where ids come back with other content."""
+        self._texts.clear()
+        self._versions.clear()
+        self._vectors.clear()
 
 
 class _Text(NamedTuple):
@@ -86,7 +112,7 @@ def _read_texts(ids: list[int]) -> dict[int, _Text]:
     }
 
 
-def _read_versions(ids: list[int]) -> dict[int, dict[str, Any]]:
+def _read_versions(ids: list[int]) -> dict[int, VersionFacts]:
     versions = DocumentVersion.objects.filter(id__in=set(ids)).order_by()
     return {
         version.id: {
@@ -122,7 +148,3 @@ _VERSION_FIELDS: Final = (
     "number",
     "document__slug",
 )
-
-_texts: _Kept[_Text] = _Kept(_read_texts, limit=4_000)  # some 6 MB
-_versions: _Kept[dict[str, Any]] = _Kept(_read_versions, limit=4_000)  # some 4 MB
-_vectors: _Kept[bytes] = _Kept(_read_vectors, limit=20_000)  # some 17 MB

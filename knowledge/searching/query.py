@@ -8,6 +8,7 @@ from knowledge.searching.live import Snapshot
 from knowledge.searching.ranking import K1, Ranker
 
 MAX_WORDS: Final = 48
+MEANT: Final = 0.8  # how much a word counts that only the meaning of an expression has
 CORRECTED: Final = 0.8  # how much a corrected word counts against one that was found as typed
 DOUBTFUL: Final = 0.5  # how far a word counts as known that a correction only may have found
 SURE_FROM: Final = 6  # letters; shorter words are one slip away from something by chance
@@ -21,6 +22,7 @@ class QueryWord:
     passages: int  # how many passages have it, or a word of its stem, or what it was taken for
     known: float  # 1 as typed or surely corrected, 0 when nothing is near
     corrections: tuple[str, ...] = ()
+    meaning: str = ""  # of an expression of the trade
 
     @property
     def is_sure(self) -> bool:
@@ -35,6 +37,7 @@ class Query:
     words: tuple[QueryWord, ...]
     terms: tuple[tuple[int, float], ...]  # index row and weight
     ceiling: float  # the score of a passage that said every word over and over
+    respelled: str  # with misspelt words as they are spelt, where there is no doubt, and meanings
 
     @property
     def known(self) -> float:
@@ -46,14 +49,6 @@ class Query:
         """Words that no passage has, and what they were taken for."""
         return {word.word: word.corrections for word in self.words if word.corrections}
 
-    def respelled(self, text: str) -> str:
-        """Return the question with its misspelt words as they are spelt, where there is no doubt.
-
-        The embedding model reads letters, and one slip of typing moves its vector a long way.
-        """
-        corrected = {word.word: word.corrections for word in self.words if word.is_sure}
-        return analysis.replace_words(text, lambda word: corrected.get(word, (word,))[0])
-
     def relative(self, score: float) -> float:
         """Return a passage's score as a part of the best possible one, 0 to 1."""
         return min(1.0, score / self.ceiling) if self.ceiling else 0.0
@@ -62,19 +57,66 @@ class Query:
 def analyse(text: str, snapshot: Snapshot) -> Query:
     """Turn a question into weighted terms of an index.
 
-    A word that no passage has in any form is replaced by the nearest known ones.
+    A word that no passage has in any form is replaced by the nearest known ones; an expression of
+    the trade is read with its meaning beside it.
     """
     weights: dict[int, float] = {}
     words: list[QueryWord] = []
-    ceiling = 0.0
-    for text_word in _distinct(text):
-        word, rows, best = _look_up(text_word, snapshot.ranker) or _correct(text_word, snapshot)
-        for row in rows:
-            weight = CORRECTED if word.corrections else 1.0
-            weights[row] = max(weights.get(row, 0.0), weight)
+    bests: list[float] = []
+    rest, meant = text, text
+    for found in reversed(list(snapshot.jargon.find(text))):
+        expression = text[found.start : found.end]
+        rest = f"{rest[: found.start]} {rest[found.end :]}"
+        meant = f"{meant[: found.start]}{found.meaning}{meant[found.end :]}"
+        word, some, best = _mean(expression, found.meaning, snapshot.ranker)
+        weights |= {row: max(weights.get(row, 0.0), weight) for row, weight in some.items()}
         words.append(word)
-        ceiling += best
-    return Query(words=tuple(words), terms=tuple(weights.items()), ceiling=ceiling * (K1 + 1))
+        bests.append(best)
+    for text_word in _distinct(rest):
+        word, rows, best = _look_up(text_word, snapshot.ranker) or _correct(text_word, snapshot)
+        weight = CORRECTED if word.corrections else 1.0
+        weights |= {row: max(weights.get(row, 0.0), weight) for row in rows}
+        words.append(word)
+        bests.append(best)
+    # The embedding model reads letters, and one slip of typing moves its vector a long way.
+    sure = {word.word: word.corrections[0] for word in words if word.is_sure}
+    return Query(
+        words=tuple(words),
+        terms=tuple(weights.items()),
+        ceiling=_ceiling(words, bests) * (K1 + 1),
+        respelled=analysis.replace_words(meant, lambda word: sure.get(word, word)),
+    )
+
+
+def _ceiling(words: list[QueryWord], bests: list[float]) -> float:
+    """Add up the most that each word could score.
+
+    A word that nobody has weighs no more than the weightiest of those that passages have, or
+    "folios quemados" would be a question about the rare word alone.
+    """
+    most = max((b for w, b in zip(words, bests, strict=True) if w.known == 1), default=None)
+    return sum(
+        best if word.known == 1 or most is None else min(best, most)
+        for word, best in zip(words, bests, strict=True)
+    )
+
+
+def _mean(
+    expression: str, meaning: str, ranker: Ranker
+) -> tuple[QueryWord, dict[int, float], float]:
+    """Read an expression: its own words as far as passages have them, and those of its meaning."""
+    own = [found for word in _distinct(expression) if (found := _look_up(word, ranker))]
+    other = [found for word in _distinct(meaning) if (found := _look_up(word, ranker))]
+    weights = {row: MEANT for _, rows, _ in other for row in rows}
+    weights |= {row: 1.0 for _, rows, _ in own for row in rows}
+    best = max(sum(b for _, _, b in own), MEANT * sum(b for _, _, b in other))
+    passages = max((word.passages for word, _, _ in [*own, *other]), default=0)
+    known = 1.0 if weights else 0.0
+    return (
+        QueryWord(expression, passages=passages, known=known, meaning=meaning),
+        weights,
+        best or 2 * ranker.idf(0),
+    )
 
 
 _Looked = tuple[QueryWord, list[int], float]  # the word, its terms, and the most it could score

