@@ -57,7 +57,7 @@ def check_redis() -> dict[str, Any]:
 def check_knowledge() -> dict[str, Any]:
     """Report the search index, which may have to be read from a database that is away."""
     try:
-        return search.status()
+        return dict(search.status())
     except (DatabaseError, InterfaceError) as exc:
         return {"status": "down", "error": type(exc).__name__}
 
