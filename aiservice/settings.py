@@ -323,6 +323,8 @@ ANTHROPIC_BASE_URL = env.url(
 ANTHROPIC_MODEL = env.text("ANTHROPIC_MODEL", default="claude-sonnet-5-5")
 # Asked in this order while the model itself cannot be.
 ANTHROPIC_FALLBACK_MODELS = env.words("ANTHROPIC_FALLBACK_MODELS")
+# Seconds until the answer must have begun; then it is given without the model.
+ANTHROPIC_FIRST_EVENT_TIMEOUT = env.seconds("ANTHROPIC_FIRST_EVENT_TIMEOUT", default=8, low=0.01)
 # Seconds without any content, and seconds for one call.
 ANTHROPIC_TIMEOUT = env.seconds("ANTHROPIC_TIMEOUT", default=60, low=0.01)
 ANTHROPIC_TOTAL_TIMEOUT = env.seconds("ANTHROPIC_TOTAL_TIMEOUT", default=300, low=0.01)

@@ -1,14 +1,22 @@
 """A circuit breaker for each model, in this process.
 
 Closed: calls pass. After some consecutive failures of the provider it opens: nothing leaves, callers
-answer offline at once. When its time is over it is half-open: one call probes, the others still wait
-outside. A probe that succeeds closes it, one that fails opens it for twice as long, up to a cap. The
-state may be lost with the process: it is learnt again from the next failures.
+answer offline at once. When its pause is over it is half-open: one call probes, the others stay outside.
+A probe that succeeds closes it, one that fails opens it for another pause.
+
+Each of these periods has a number, and a call counts only in the period in which it was let out: ten
+calls that fail together open the breaker once, and an answer that was long under way proves nothing
+about the present.
+
+While the provider has shown no sign of life, no more calls are under way than it takes to open the
+breaker; the others wait. Each answer that begins while some wait lets more of them go.
 """
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -19,7 +27,10 @@ from usage import metrics
 
 log = structlog.get_logger(__name__)
 
-LONGEST_SECONDS: Final = 300.0  # the cap for growing pauses, and for what Retry-After may ask
+LONGEST_SECONDS: Final = 300.0  # the most that a Retry-After may ask for
+PROBED_SECONDS: Final = 1.0  # when to ask again while somebody else probes
+GROWTH: Final = 10  # calls that one begun answer lets out beyond its own place
+QUIET_SECONDS: Final = 10.0  # without a crowd for so long, a crowd is measured anew
 
 
 class BreakerState(Enum):
@@ -30,6 +41,25 @@ class BreakerState(Enum):
     OPEN = 2
 
 
+class Suspended(Exception):  # noqa: N818  # a state, not an error
+    """No call may leave now."""
+
+    def __init__(self, seconds: float, reason: str) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A breaker as the health page and the log show it."""
+
+    state: BreakerState
+    reason: str  # the failure that opened it, empty while it is closed
+    retry_seconds: float  # until a call may probe, 0 when one may now
+    failures: int  # in a row, in this period
+
+
 class Breaker:
     """The breaker of one model."""
 
@@ -37,75 +67,193 @@ class Breaker:
         self.model = model
         self._clock = clock
         self._lock = threading.Lock()
+        self._state = BreakerState.CLOSED
+        self._period = 0
         self._failures = 0
-        self._pause = 0.0
+        self._reason = ""
         self._open_until = 0.0
         self._probing = False
-        self._state = BreakerState.CLOSED
+        self._silent = 0  # let out in this period, and nothing heard of them yet
+        self._room = 0  # that may be so at once, beyond what it takes to open
+        self._crowded_at = 0.0
+        self._waiting: set[asyncio.Future[None]] = set()
         metrics.BREAKER.labels(model=model).set(self._state.value)
 
     @property
-    def state(self) -> BreakerState:
+    def condition(self) -> Condition:
         """The state, as the next call would find it."""
-        if self._state is BreakerState.OPEN and self._clock() >= self._open_until:
-            return BreakerState.HALF_OPEN
-        return self._state
+        with self._lock:
+            self._come_round()
+            left = max(0.0, self._open_until - self._clock())
+            away = self._state is BreakerState.OPEN
+            return Condition(self._state, self._reason, left if away else 0.0, self._failures)
 
-    def wait_seconds(self) -> float:
-        """Take a place for one call: 0 when it may leave, else the seconds to stay away.
+    def check(self) -> None:
+        """Tell whether a call could leave, without taking a place.
 
-        Whoever may leave must report `succeeded`, `failed` or `abandoned`.
+        Raises:
+            Suspended: It could not.
         """
         with self._lock:
+            self._check()
+
+    def enter(self) -> "Admission | None":
+        """Take a place for one call, None while it must wait for a sign of life.
+
+        Raises:
+            Suspended: No call may leave.
+        """
+        with self._lock:
+            self._check()
             if self._state is BreakerState.CLOSED:
-                return 0.0
-            left = self._open_until - self._clock()
-            if left > 0:
-                return left
-            if self._probing:
-                return 1.0
-            self._probing = True
-            self._enter(BreakerState.HALF_OPEN)
-            return 0.0
+                if not self._has_room():
+                    return None
+            else:
+                self._probing = True
+            self._silent += 1
+            return Admission(self, self._period)
 
-    def succeeded(self) -> None:
-        """The provider answered, be it with a refusal of ours."""
-        with self._lock:
-            self._failures = 0
-            self._pause = 0.0
-            self._probing = False
-            self._enter(BreakerState.CLOSED)
+    async def admit(self, seconds: float) -> "Admission | None":
+        """Take a place as soon as there is one, None if there is none within some seconds.
 
-    def failed(self, *, stay_away: float = 0.0) -> None:
-        """The provider failed.
-
-        Args:
-            stay_away: Seconds that the provider asked for; then one failure is enough to open.
+        Raises:
+            Suspended: No call may leave.
         """
-        with self._lock:
-            self._failures += 1
-            if (
-                self._probing
-                or stay_away > 0
-                or self._failures >= max(1, settings.BREAKER_FAILURES)
-            ):
-                self._probing = False
-                self._pause = min(
-                    LONGEST_SECONDS, max(stay_away, settings.BREAKER_SECONDS, 2 * self._pause)
-                )
-                self._open_until = self._clock() + self._pause
-                self._enter(BreakerState.OPEN)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (admission := self.enter()) is None:
+            if loop.time() >= end:
+                return None
+            change: asyncio.Future[None] = loop.create_future()
+            self._waiting.add(change)
+            try:
+                await asyncio.wait([change], timeout=end - loop.time())
+            finally:
+                self._waiting.discard(change)
+        return admission
 
-    def abandoned(self) -> None:
-        """The call ended without a verdict on the provider: the next one may probe."""
+    def _check(self) -> None:
+        self._come_round()
+        if self._state is BreakerState.OPEN:
+            raise Suspended(self._open_until - self._clock(), self._reason)
+        if self._probing:
+            raise Suspended(PROBED_SECONDS, self._reason)
+
+    def _come_round(self) -> None:
+        if self._state is BreakerState.OPEN and self._clock() >= self._open_until:
+            self._begin(BreakerState.HALF_OPEN)
+
+    def _has_room(self) -> bool:
+        now = self._clock()
+        if now - self._crowded_at > QUIET_SECONDS:
+            self._room = 0
+        room = max(1, _threshold() - self._failures)
+        if self._silent >= room:
+            self._crowded_at = now
+        return self._silent < room + self._room
+
+    # --- What becomes of a call; each is told once, by its admission ------------------------------
+
+    def _began(self, period: int) -> None:
         with self._lock:
+            if period != self._period:
+                return
+            self._silent -= 1
+            if self._waiting:
+                self._room += GROWTH
+        self._tell()
+
+    def _ended(self, period: int, *, silent: bool, verdict: "Verdict") -> None:
+        with self._lock:
+            if period != self._period:
+                return
+            if silent:
+                self._silent -= 1
+            self._judge(verdict)
+        self._tell()
+
+    def _judge(self, verdict: "Verdict") -> None:
+        if verdict.well is None:
             self._probing = False
+        elif verdict.well:
+            self._failures = 0
+            if self._state is BreakerState.HALF_OPEN:
+                self._begin(BreakerState.CLOSED)
+        else:
+            self._failures += 1
+            self._room = 0
+            if (
+                self._state is BreakerState.HALF_OPEN
+                or verdict.stay_away > 0
+                or self._failures >= _threshold()
+            ):
+                pause = min(LONGEST_SECONDS, max(verdict.stay_away, settings.BREAKER_SECONDS))
+                self._open_until = self._clock() + pause
+                self._begin(BreakerState.OPEN, verdict.reason)
 
-    def _enter(self, state: BreakerState) -> None:
-        if state is not self._state:
-            log.warning("breaker", model=self.model, state=state.name.lower(), seconds=self._pause)
+    def _begin(self, state: BreakerState, reason: str | None = None) -> None:
+        """Begin a period."""
         self._state = state
+        self._period += 1
+        self._probing = False
+        self._silent = self._room = 0
+        if state is BreakerState.CLOSED:
+            self._failures, self._reason = 0, ""
+        elif reason is not None:
+            self._reason = reason
         metrics.BREAKER.labels(model=self.model).set(state.value)
+        log.warning(
+            "breaker",
+            model=self.model,
+            state=state.name.lower(),
+            reason=self._reason,
+            seconds=round(max(0.0, self._open_until - self._clock()), 1),
+        )
+
+    def _tell(self) -> None:
+        for change in tuple(self._waiting):
+            change.get_loop().call_soon_threadsafe(_resolve, change)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the end of a call says of the provider.
+
+    Attributes:
+        well: Whether it answered, be it with a refusal of ours; None says nothing of it.
+        reason: What failed.
+        stay_away: Seconds that the provider asked for; then one failure is enough to open.
+    """
+
+    well: bool | None
+    reason: str = ""
+    stay_away: float = 0.0
+
+
+ABANDONED: Final = Verdict(None)
+WELL: Final = Verdict(True)
+
+
+class Admission:
+    """One call's place; it ends once, whatever is reported after that."""
+
+    def __init__(self, breaker: Breaker, period: int) -> None:
+        self._breaker = breaker
+        self._period = period
+        self._silent = True
+        self._over = False
+
+    def began(self) -> None:
+        """The provider has begun to answer."""
+        if self._silent and not self._over:
+            self._silent = False
+            self._breaker._began(self._period)
+
+    def ended(self, verdict: Verdict) -> None:
+        """The call is over."""
+        if not self._over:
+            self._over = True
+            self._breaker._ended(self._period, silent=self._silent, verdict=verdict)
 
 
 class Breakers:
@@ -121,6 +269,15 @@ class Breakers:
             found = self._of.setdefault(model, Breaker(model))
         return found
 
-    def states(self) -> dict[str, str]:
-        """Return the state of every model that was called."""
-        return {model: breaker.state.name.lower() for model, breaker in self._of.items()}
+    def conditions(self) -> dict[str, Condition]:
+        """Return the condition of every model that was called."""
+        return {model: breaker.condition for model, breaker in self._of.items()}
+
+
+def _threshold() -> int:
+    return max(1, int(settings.BREAKER_FAILURES))
+
+
+def _resolve(change: "asyncio.Future[None]") -> None:
+    if not change.done():
+        change.set_result(None)

@@ -16,7 +16,7 @@ COUNT_SECONDS: Final = 2.0  # the count may delay a call by this much at most
 async def counted(plan: Plan) -> Plan:
     """Return the plan with the provider's count, or as it is if that cannot be had quickly."""
     known = runtime.current()
-    if known.breakers.of(plan.model).state is not BreakerState.CLOSED:
+    if known.breakers.of(plan.model).condition.state is not BreakerState.CLOSED:
         return plan
     try:
         count = await known.clients.get().messages.count_tokens(

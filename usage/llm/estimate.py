@@ -2,16 +2,13 @@
 
 Claude's tokenizer is not public. It works on bytes, so a text never has more tokens than UTF-8 bytes:
 that bound is safe for every language and costs nothing. Where it is too coarse to decide, the
-provider's own count is asked for (usage.llm.gateway).
+provider's own count is asked for (usage.llm.counting).
 """
 
 import json
 import math
 from collections import deque
-from dataclasses import replace
 from typing import Any, Final
-
-from usage.tokens import TokenUsage
 
 # What the provider adds by itself: frames of the messages, and the instructions that make an answer
 # follow a schema, counted generously after the published hidden tokens of tool use (at most 804).
@@ -21,7 +18,7 @@ _SCHEMA: Final = 900
 _TELLING_BYTES: Final = 150
 _SAMPLES: Final = 50
 _ENOUGH: Final = 5
-_FEW: Final = 1.1  # a margin while fewer answers than that were seen
+_FEW: Final = 1.1  # a margin while fewer answers than that were seen, and for any input
 _UNDERWAY: Final = 1  # tokens that were sent and had not arrived when the connection ended
 
 
@@ -37,10 +34,11 @@ def input_bound(arguments: dict[str, Any]) -> int:
 
 
 class Density:
-    """Tokens per byte of a model's answers, learnt from those whose usage is known to the end."""
+    """Tokens per byte of a model's answers and requests, learnt from those whose usage is known."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
+        self._inputs: dict[str, deque[float]] = {}
 
     def learn(self, model: str, received_bytes: int, output_tokens: int) -> None:
         """Take note of a complete answer; short ones say too little."""
@@ -48,16 +46,22 @@ class Density:
             samples = self._samples.setdefault(model, deque(maxlen=_SAMPLES))
             samples.append(output_tokens / received_bytes)
 
-    def tokens(self, model: str, received_bytes: int) -> int:
+    def learn_input(self, model: str, sent_bytes: int, input_tokens: int) -> None:
+        """Take note of what the input of a request was billed at."""
+        if sent_bytes >= _TELLING_BYTES:
+            samples = self._inputs.setdefault(model, deque(maxlen=_SAMPLES))
+            samples.append(input_tokens / sent_bytes)
+
+    def input_tokens(self, model: str, sent_bytes: int) -> int:
+        """Return what a request of some size is billed for, on the safe side."""
+        samples = self._inputs.get(model)
+        return math.ceil(sent_bytes * (max(samples) * _FEW if samples else 0.5))
+
+    def tokens(self, model: str, received_bytes: float) -> int:
         """Return what a number of bytes was billed for, on the safe side."""
         samples = self._samples.get(model)
         if not samples:
             # Two bytes a token is denser than prose ever is.
-            return -(-received_bytes // 2) + _UNDERWAY
+            return math.ceil(received_bytes / 2) + _UNDERWAY
         margin = 1.0 if len(samples) >= _ENOUGH else _FEW
         return math.ceil(received_bytes * max(samples) * margin) + _UNDERWAY
-
-    def cut_short(self, model: str, usage: TokenUsage, received_bytes: int) -> TokenUsage:
-        """Return the usage of an answer that was cut, from the last report and from what arrived."""
-        received = self.tokens(model, received_bytes)
-        return replace(usage, output_tokens=max(usage.output_tokens, received))

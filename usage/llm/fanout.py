@@ -6,8 +6,6 @@ for its first event, but not for long.
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -16,6 +14,18 @@ from usage.llm.plan import Plan
 
 WAIT_SECONDS: Final = 3.0
 WARM_SECONDS: Final = 240.0  # the provider keeps an entry for five minutes after its last use
+_MANY: Final = 1000
+
+
+class Lead:
+    """One call's part in it."""
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+    def began(self) -> None:
+        """The response has begun: what it writes can be read."""
+        self.has_begun = True
 
 
 class Prefixes:
@@ -26,27 +36,27 @@ class Prefixes:
         self._leading: dict[str, asyncio.Event] = {}
 
     @asynccontextmanager
-    async def turn(self, plan: Plan) -> AsyncIterator[None]:
+    async def turn(self, plan: Plan) -> AsyncIterator[Lead]:
         """Wait for this call's turn; the block ends when its response has begun, or failed to."""
-        key = _key(plan)
+        lead, key = Lead(), plan.prefix
         loop = asyncio.get_running_loop()
-        if key is None or self._warm_until.get(key, 0.0) > loop.time():
-            yield
+        if not key or self._warm_until.get(key, 0.0) > loop.time():
+            yield lead
         elif (leader := self._leading.get(key)) is not None:
             await _wait(leader)
-            yield
+            yield lead
         else:
             self._leading[key] = asyncio.Event()
             try:
-                yield
+                yield lead
             finally:
                 self._leading.pop(key).set()
-        if key is not None:  # only after a response that began
+        if key and lead.has_begun:
             self._forget_cold(loop.time())
             self._warm_until[key] = loop.time() + WARM_SECONDS
 
     def _forget_cold(self, now: float) -> None:
-        if len(self._warm_until) > 1000:
+        if len(self._warm_until) > _MANY:
             self._warm_until = {k: until for k, until in self._warm_until.items() if until > now}
 
 
@@ -56,11 +66,3 @@ async def _wait(leader: asyncio.Event) -> None:
             await leader.wait()
     except TimeoutError:
         return
-
-
-def _key(plan: Plan) -> str | None:
-    system = plan.arguments.get("system")
-    if not system:
-        return None
-    stable = json.dumps([plan.model, plan.arguments.get("output_config"), system])
-    return hashlib.sha256(stable.encode()).hexdigest()

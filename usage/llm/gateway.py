@@ -1,4 +1,4 @@
-"""One call from question to answer: limits, reservation, breaker, attempts, fallback."""
+"""One call from question to answer: attempts, one after the other, until one of them answers."""
 
 import asyncio
 import json
@@ -6,23 +6,24 @@ import random
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from dataclasses import replace
+from typing import Any, Final, NoReturn
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
-from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
-from usage.llm import counting, failures, reply_cache, runtime
+from usage.errors import ModelRefused, ModelUnavailable
+from usage.llm import counting, reply_cache, runtime
 from usage.llm import plan as planning
 from usage.llm.attempt import Attempt, AttemptError
 from usage.llm.failures import LONGEST_WAIT, Failure
 from usage.llm.health import is_configured
 from usage.llm.plan import Plan
+from usage.llm.reservation import TooCoarse
+from usage.llm.texts import clean_value
 from usage.llm.values import Prompt, Reply, TextDelta
 from usage.models import ApiKey, Operation
-
-log = structlog.get_logger(__name__)
 
 
 async def ask(
@@ -35,30 +36,40 @@ async def ask(
         api_key: Whose budget pays.
         operation: What the answer is for.
         reuse_seconds: How long the same request of the same key may be given the same answer, at no
-            cost; 0 to ask every time.
+            cost, and whether it waits for one that is under way; 0 to ask every time.
 
     Raises:
         BudgetExceeded: The budget does not cover the call; nothing was sent.
         CallTooLarge: The call is over the limit of a single request; nothing was sent.
         ModelRefused: The model declined.
-        ModelUnavailable: No answer can be had now.
+        ModelUnavailable: No answer can be had now; its code says why.
     """
+    if not (reuse_seconds and is_configured()):
+        return await _whole(prompt, api_key, operation)
+    plan = _plan(prompt, settings.ANTHROPIC_MODEL, api_key, operation, uuid.uuid4())
+    flights = runtime.current().flights(asyncio.get_running_loop())
+    key = reply_cache.key_of(plan)
+
+    async def once() -> Reply:
+        async with reply_cache.alone(key) as known:
+            if known is not None:
+                return await reply_cache.again(known, api_key, operation)
+            reply = await _whole(prompt, api_key, operation)
+            await reply_cache.keep(key, reply, reuse_seconds)
+            return reply
+
+    reply, own = await flights.join(key, once)
+    return reply if own else await reply_cache.again(reply, api_key, operation)
+
+
+async def _whole(prompt: Prompt, api_key: ApiKey, operation: Operation) -> Reply:
     # Streamed inside as well: a whole answer that is lost with its connection would cost an unknown
     # amount, while a stream says at once what its input costs.
-    if reuse_seconds:
-        request = _plan(prompt, settings.ANTHROPIC_MODEL, api_key, operation, uuid.uuid4())
-        if known := await reply_cache.find(request, api_key):
-            return known
-    reply: Reply | None = None
     async with aclosing(stream(prompt, api_key=api_key, operation=operation)) as parts:
         async for part in parts:
             if isinstance(part, Reply):
-                reply = part
-    if reply is None:
-        raise ModelUnavailable
-    if reuse_seconds:
-        await reply_cache.keep(request, reply, reuse_seconds)
-    return reply
+                return part
+    raise ModelUnavailable
 
 
 async def stream(
@@ -72,21 +83,50 @@ async def stream(
     ``answer_cut`` after what was already yielded.
     """
     if not is_configured():
-        raise ModelUnavailable
-    call_id = uuid.uuid4()
-    failure: Failure | None = None
-    for model in [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]:
-        plan = _plan(prompt, model, api_key, operation, call_id)
+        raise ModelUnavailable(code="not_configured")
+    loop = asyncio.get_running_loop()
+    first_event_by = loop.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
+    models = iter([settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS])
+    call_id, number, retries = uuid.uuid4(), 1, settings.ANTHROPIC_RETRIES
+    plan = _plan(prompt, next(models), api_key, operation, call_id)
+    while True:
+        attempt = Attempt(plan, number, first_event_by=first_event_by)
         try:
-            async with aclosing(_call(plan, prompt)) as parts:
-                async for part in parts:
-                    yield part
+            async with aclosing(attempt.texts()) as texts:
+                async for text in texts:
+                    yield text
+            yield _reply(attempt, prompt)
             return
+        except TooCoarse as coarse:
+            # The local bound is coarse; near a limit the provider's own count decides.
+            plan = await counting.counted(plan)
+            if not plan.counted:
+                raise coarse.refusal from None
+            continue
+        except (OperationalError, InterfaceError) as exc:
+            # Money fails closed: what cannot be written down is not spent.
+            raise ModelUnavailable(code="ledger_unavailable") from exc
         except AttemptError as failed:
+            if attempt.spoke:
+                raise ModelUnavailable(
+                    "La respuesta se interrumpió antes de terminar.", code="answer_cut"
+                ) from failed
             failure = failed.failure
-            if not (failure.provider or failure.type == "not_found_error"):
-                break  # another model would turn the request down as well
-    raise _unavailable(failure)
+        if attempt.reading.began:
+            first_event_by = loop.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
+        pause = _pause(failure, settings.ANTHROPIC_RETRIES - retries)
+        if loop.time() >= first_event_by:
+            raise _unavailable(failure)
+        if retries > 0 and failure.retry and not failure.stay_away:
+            retries -= 1
+            await asyncio.sleep(pause)
+        else:
+            model = next(models, None) if _another_may_answer(failure) else None
+            if model is None:
+                raise _unavailable(failure)
+            plan = _plan(prompt, model, api_key, operation, call_id)
+            retries = settings.ANTHROPIC_RETRIES
+        number += attempt.account is not None  # rows are counted
 
 
 def _plan(
@@ -103,55 +143,14 @@ def _plan(
     )
 
 
-async def _call(plan: Plan, prompt: Prompt) -> AsyncGenerator[TextDelta | Reply, None]:
-    """Call one model, again if that may help."""
-    for number in range(1, settings.ANTHROPIC_RETRIES + 2):
-        _enter(plan)
-        attempt = Attempt(plan, number)
-        try:
-            async with aclosing(attempt.texts()) as texts:
-                async for text in texts:
-                    yield text
-        except (BudgetExceeded, CallTooLarge):
-            if plan.counted:
-                raise
-            # The local bound is coarse; near a limit the provider's own count decides.
-            plan = await counting.counted(plan)
-            if not plan.counted:
-                raise
-            async with aclosing(_call(plan, prompt)) as parts:
-                async for part in parts:
-                    yield part
-            return
-        except (OperationalError, InterfaceError) as exc:
-            # Money fails closed: what cannot be written down is not spent.
-            raise ModelUnavailable(code="ledger_unavailable") from exc
-        except AttemptError as failed:
-            if attempt.spoke:
-                raise ModelUnavailable(
-                    "La respuesta se interrumpió antes de terminar.", code="answer_cut"
-                ) from failed
-            if (
-                not failed.failure.retry
-                or failed.failure.stay_away
-                or number > settings.ANTHROPIC_RETRIES
-            ):
-                raise
-            await asyncio.sleep(_pause(failed.failure, number))
-            continue
-        yield _reply(attempt, prompt)
-        return
-
-
-def _enter(plan: Plan) -> None:
-    wait = runtime.current().breakers.of(plan.model).wait_seconds()
-    if wait > 0:
-        raise AttemptError(failures.suspended(wait))
-
-
-def _pause(failure: Failure, number: int) -> float:
-    backoff = 0.5 * 2 ** (number - 1) * random.uniform(0.75, 1)  # noqa: S311  # not a secret
+def _pause(failure: Failure, retried: int) -> float:
+    backoff = 0.5 * 2**retried * random.uniform(0.75, 1)  # noqa: S311  # not a secret
     return min(LONGEST_WAIT, failure.retry_after or backoff)
+
+
+def _another_may_answer(failure: Failure) -> bool:
+    """Tell whether another model would not turn the request down as well."""
+    return failure.provider or failure.type == "not_found_error"
 
 
 def _reply(attempt: Attempt, prompt: Prompt) -> Reply:
@@ -159,34 +158,54 @@ def _reply(attempt: Attempt, prompt: Prompt) -> Reply:
     if account is None:
         raise ModelUnavailable
     if reading.stop_reason == "refusal":
-        raise ModelRefused
+        raise ModelRefused(stop_reason=reading.stop_reason)
     if not reading.text.strip():
-        raise ModelUnavailable(code="empty_answer")
-    return Reply(
+        code = "thinking_only" if reading.thought else "empty_answer"
+        raise ModelUnavailable(code=code, stop_reason=reading.stop_reason)
+    reply = Reply(
         text=reading.text,
-        data=_data(reading.text) if prompt.schema is not None else None,
+        data=None,
         stop_reason=reading.stop_reason,
         model=reading.model or attempt.plan.model,
-        usage=account.usage,
-        cost_usd=account.cost_usd,
-        usage_id=account.usage_id,
+        usage=account.bill.usage,
+        cost_usd=account.bill.cost_usd,
+        usage_id=account.call.id,
         provider_request_id=account.provider_request_id,
     )
+    return reply if prompt.schema is None else replace(reply, data=_data(reply))
 
 
-def _data(text: str) -> Any:
+def _data(reply: Reply) -> Any:
+    invalid = ModelUnavailable(code="invalid_answer", stop_reason=reply.stop_reason)
+    if not reply.complete:
+        raise invalid
     try:
-        return json.loads(text)
-    except ValueError as exc:  # cut by max_tokens
-        raise ModelUnavailable(code="invalid_answer") from exc
+        return clean_value(json.loads(reply.text, parse_constant=_no_number))
+    except (ValueError, RecursionError) as exc:
+        raise invalid from exc
 
 
-def _unavailable(failure: Failure | None) -> ModelUnavailable:
-    if failure is None:
-        return ModelUnavailable()
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+# What a caller is told, where it is neither the provider's state nor a request that it turned down.
+_REASONS: Final = {
+    "breaker": "breaker_open",
+    "silent": "timeout",
+    "deadline": "timeout",
+    "crowded": "timeout",
+    "unreachable": "unreachable",
+}
+
+
+def _unavailable(failure: Failure) -> ModelUnavailable:
+    code = "request_invalid" if failure.invalid else _REASONS.get(failure.type)
+    if code is None:
+        code = "provider_failed" if failure.provider else "provider_refused"
     wait = failure.stay_away or failure.retry_after
     if not wait:
-        return ModelUnavailable()
-    unavailable = ModelUnavailable(retry_after=round(wait, 3))
+        return ModelUnavailable(code=code)
+    unavailable = ModelUnavailable(code=code, retry_after=round(wait, 3))
     unavailable.wait = wait
     return unavailable

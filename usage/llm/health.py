@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 
 from usage.llm import runtime
+from usage.llm.breaker import BreakerState, Condition
 
 
 def is_configured() -> bool:
@@ -14,17 +15,28 @@ def is_configured() -> bool:
 
 def breaker_states() -> dict[str, str]:
     """Return the state of every model that was called by this process."""
-    return runtime.current().breakers.states()
+    conditions = runtime.current().breakers.conditions()
+    return {model: condition.state.name.lower() for model, condition in conditions.items()}
 
 
 def status() -> dict[str, Any]:
     """Return the provider's state for the health page."""
     if not is_configured():
         return {"status": "not_configured", "fallback": "offline"}
-    states = breaker_states()
-    usable = states.get(settings.ANTHROPIC_MODEL, "closed") == "closed"
+    conditions = runtime.current().breakers.conditions()
+    own = conditions.get(settings.ANTHROPIC_MODEL)
+    usable = own is None or own.state is BreakerState.CLOSED
     return {
         "status": "ok" if usable else "degraded",
         "model": settings.ANTHROPIC_MODEL,
-        "breaker": states,
+        "breaker": breaker_states(),
+        "suspended": {
+            model: _suspension(condition)
+            for model, condition in conditions.items()
+            if condition.state is not BreakerState.CLOSED
+        },
     }
+
+
+def _suspension(condition: Condition) -> dict[str, Any]:
+    return {"reason": condition.reason, "retry_seconds": round(condition.retry_seconds, 1)}

@@ -1,7 +1,10 @@
 """What one call to one model will ask for, and the most that it can cost."""
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from usage.llm.values import Prompt
 from usage.models import ModelPrice, Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """A request, ready to be reserved and sent."""
 
@@ -23,6 +26,7 @@ class Plan:
     operation: Operation
     call_id: UUID
     request_id: str
+    input_bytes: int  # a number of tokens that the input cannot exceed, whoever counts
     input_bound: int
     counted: bool = False  # the bound comes from the provider's own count
 
@@ -50,6 +54,19 @@ class Plan:
             one_hour=self.one_hour_cache,
             geo=settings.ANTHROPIC_INFERENCE_GEO,
         )
+
+    @cached_property
+    def prefix(self) -> str:
+        """What tells the stable beginning of the request from others; empty where there is none."""
+        system = self.arguments.get("system")
+        if not system:
+            return ""
+        stable = json.dumps([self.model, self.arguments.get("output_config"), system])
+        return hashlib.sha256(stable.encode()).hexdigest()
+
+    def least(self) -> "Plan":
+        """Return the plan as it would be with next to no input: what no count can go below."""
+        return replace(self, input_bound=1)
 
     def check(self, price: ModelPrice, bound: Decimal) -> None:
         """Refuse a call that is too large whatever the budget.
@@ -93,13 +110,15 @@ def plan(
 ) -> Plan:
     """Compose a call of a prompt to a model."""
     arguments = compose.parameters(prompt, model)
+    size = estimate.input_bound(arguments)
     return Plan(
         arguments=arguments,
         api_key_id=api_key_id,
         operation=operation,
         call_id=call_id,
         request_id=request_id,
-        input_bound=estimate.input_bound(arguments),
+        input_bytes=size,
+        input_bound=size,
     )
 
 

@@ -1,24 +1,58 @@
-"""Reading one streamed answer: its text, how it ended, and its usage so far. No I/O."""
+"""Reading one streamed answer: its text, how it ended, and its usage so far. No I/O.
 
-from typing import Any
+What the provider sends is taken as it comes: anything may be missing, doubled, out of order or of
+another type than the API promises, for there may be a gateway in between. What cannot be used is as good
+as absent, and of each number the last word counts.
+"""
 
+from typing import Any, Final
+
+from usage.llm.texts import clean, ends_half_way
 from usage.tokens import TokenUsage
+
+Event = dict[str, Any]
+
+_MOST_TOKENS: Final = 100_000_000  # a larger number is no count of ours
+_EVENTS: Final = frozenset(
+    {
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    }
+)
+# Ends that leave nothing to be said. The others are limits, or ask for something to go on.
+_COMPLETE: Final = frozenset({"end_turn", "stop_sequence"})
+
+
+def is_complete(stop_reason: str) -> bool:
+    """Tell whether an answer that stopped for a reason is whole."""
+    return stop_reason in _COMPLETE
 
 
 class Reading:
     """What has arrived of an answer."""
 
     def __init__(self, *, one_hour_cache: bool = False) -> None:
-        self.began = False  # message_start arrived: from here on the provider bills
+        self.began = False  # the provider has spoken: from here on it bills
+        self.closed = False  # it said that nothing more comes
         self.stop_reason = ""
         self.refusal_category: str | None = None
         self.message_id = ""
         self.model = ""
         self.inference_geo = ""
         self.received_bytes = 0  # of any kind of content: thinking is billed like text
+        self.thought = False
+        self.knows_input = False
+        self.knows_output = False  # from the end: the number at the beginning is a placeholder
         self._one_hour_cache = one_hour_cache
         self._texts: list[str] = []
-        self._input = self._read = self._write_5m = self._write_1h = self._output = 0
+        self._half = ""
+        self._input = self._read = self._output = 0
+        self._written: int | None = None
+        self._split: tuple[int, int] | None = None
 
     @property
     def text(self) -> str:
@@ -27,86 +61,120 @@ class Reading:
 
     @property
     def finished(self) -> bool:
-        """Whether the answer came to its end: only then is its usage the provider's last word."""
+        """Whether the answer came to its end."""
         return bool(self.stop_reason)
 
     @property
     def usage(self) -> TokenUsage:
         """Tokens by class, as reported so far."""
+        write_5m, write_1h = self._writes()
         return TokenUsage(
             input_tokens=self._input,
-            cache_write_5m_tokens=self._write_5m,
-            cache_write_1h_tokens=self._write_1h,
+            cache_write_5m_tokens=write_5m,
+            cache_write_1h_tokens=write_1h,
             cache_read_tokens=self._read,
             output_tokens=self._output,
         )
 
-    def feed(self, event: Any) -> str:
+    def feed(self, event: Event) -> str:
         """Take in one event of the stream; return the text it brought, if any."""
-        match event.type:
+        kind = event.get("type")
+        if kind not in _EVENTS:
+            return ""  # pings, and event types yet to be invented
+        self.began = True
+        match kind:
             case "content_block_delta":
-                return self._delta(event.delta)
+                return self._delta(_dict(event.get("delta")))
             case "content_block_start":
                 # Pick blocks by type: the first may be thinking.
-                return self._text(event.content_block.text) if _is_text(event) else ""
+                block = _dict(event.get("content_block"))
+                return self._text(block.get("text")) if block.get("type") == "text" else ""
             case "message_start":
-                self._start(event.message)
+                self._start(_dict(event.get("message")))
             case "message_delta":
                 self._end(event)
-        return ""  # message_stop, pings, and event types yet to be invented
+            case "message_stop":
+                self.closed = True
+        return ""
 
-    def _text(self, text: str) -> str:
+    def _text(self, text: object) -> str:
+        if not isinstance(text, str) or not text:
+            return ""
+        text = self._half + text
+        self._half = text[-1] if ends_half_way(text) else ""
+        text = clean(text.removesuffix(self._half) if self._half else text)
         if text:
             self._texts.append(text)
             self.received_bytes += len(text.encode())
         return text
 
-    def _delta(self, delta: Any) -> str:
-        if delta.type == "text_delta":
-            return self._text(delta.text)
-        content = getattr(delta, "thinking", None) or getattr(delta, "partial_json", None) or ""
-        self.received_bytes += len(content.encode())
+    def _delta(self, delta: Event) -> str:
+        if delta.get("type") == "text_delta":
+            return self._text(delta.get("text"))
+        for name in ("thinking", "partial_json"):
+            if isinstance(content := delta.get(name), str):
+                self.received_bytes += len(content.encode(errors="replace"))
+        if delta.get("type") in {"thinking_delta", "signature_delta"}:
+            self.thought = True
         return ""
 
-    def _start(self, message: Any) -> None:
-        self.began = True
-        self.message_id = message.id or ""
-        self.model = message.model or ""
-        usage = message.usage
-        self.inference_geo = usage.inference_geo or ""
-        self._input = usage.input_tokens or 0
-        self._read = usage.cache_read_input_tokens or 0
-        self._output = usage.output_tokens or 0
-        self._split_writes(usage)
+    def _start(self, message: Event) -> None:
+        self.message_id = _name(message.get("id")) or self.message_id
+        self.model = _name(message.get("model")) or self.model
+        usage = _dict(message.get("usage"))
+        self.inference_geo = _name(usage.get("inference_geo")) or self.inference_geo
+        self._count(usage)
 
-    def _split_writes(self, usage: Any) -> None:
-        total = usage.cache_creation_input_tokens or 0
-        split = usage.cache_creation
-        if split is not None:
-            self._write_5m = split.ephemeral_5m_input_tokens or 0
-            self._write_1h = split.ephemeral_1h_input_tokens or 0
-        rest = total - self._write_5m - self._write_1h
-        if (
-            rest > 0
-        ):  # an absent or short split: the total is what is billed, at the dearest it can be
-            if self._one_hour_cache:
-                self._write_1h += rest
-            else:
-                self._write_5m += rest
-
-    def _end(self, event: Any) -> None:
+    def _end(self, event: Event) -> None:
         # Cumulative: these numbers replace those of message_start, they are not added.
-        usage = event.usage
-        self._output = usage.output_tokens
-        if usage.input_tokens is not None:
-            self._input = usage.input_tokens
-        if usage.cache_read_input_tokens is not None:
-            self._read = usage.cache_read_input_tokens
-        self.stop_reason = event.delta.stop_reason or ""
-        details = getattr(event.delta, "stop_details", None)
-        if details is not None:
-            self.refusal_category = getattr(details, "category", None)
+        usage, delta = _dict(event.get("usage")), _dict(event.get("delta"))
+        self._count(usage)
+        self.knows_output |= _tokens(usage, "output_tokens") is not None
+        self.stop_reason = _name(delta.get("stop_reason")) or self.stop_reason
+        category = _dict(delta.get("stop_details")).get("category")
+        self.refusal_category = _name(category) or self.refusal_category
+
+    def _count(self, usage: Event) -> None:
+        if (fresh := _tokens(usage, "input_tokens")) is not None:
+            self._input, self.knows_input = fresh, True
+        if (read := _tokens(usage, "cache_read_input_tokens")) is not None:
+            self._read = read
+        if (output := _tokens(usage, "output_tokens")) is not None:
+            self._output = output
+        split = _dict(usage.get("cache_creation"))
+        write_5m = _tokens(split, "ephemeral_5m_input_tokens")
+        write_1h = _tokens(split, "ephemeral_1h_input_tokens")
+        total = _tokens(usage, "cache_creation_input_tokens")
+        if write_5m is not None or write_1h is not None:
+            self._split = (write_5m or 0, write_1h or 0)
+            self._written = total
+        elif total is not None:
+            self._written = total
+
+    def _writes(self) -> tuple[int, int]:
+        """Return the tokens written to the cache for five minutes and for an hour."""
+        write_5m, write_1h = self._split or (0, 0)
+        if self._written is None:
+            return write_5m, write_1h
+        rest = self._written - write_5m - write_1h
+        if rest < 0:  # the total was reported last, and is less than the split before it
+            write_1h = min(write_1h, self._written)
+            return self._written - write_1h, write_1h
+        # An absent or short split: the total is what is billed, at the dearest it can be.
+        if self._one_hour_cache:
+            return write_5m, write_1h + rest
+        return write_5m + rest, write_1h
 
 
-def _is_text(event: Any) -> bool:
-    return bool(event.content_block.type == "text")
+def _dict(value: object) -> Event:
+    return value if isinstance(value, dict) else {}
+
+
+def _name(value: object) -> str:
+    return clean(value)[:200] if isinstance(value, str) else ""
+
+
+def _tokens(usage: Event, name: str) -> int | None:
+    value = usage.get(name)
+    usable = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
+    return value if usable else None

@@ -1,8 +1,10 @@
 """Holding the upper bound of a planned call; synchronous, for one database hop."""
 
-from usage.accounting import ledger, prices
+from django.utils import timezone
+
+from usage.accounting import budgets, ledger, prices
 from usage.accounting.ledger import OpenCall, Reservation
-from usage.errors import ModelUnavailable
+from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
 from usage.llm.plan import Plan
 from usage.models import ModelPrice
 
@@ -12,28 +14,51 @@ def price_of(plan: Plan) -> ModelPrice | None:
     return prices.current(plan.model)
 
 
+class TooCoarse(Exception):  # noqa: N818  # not an error: there is more to be tried
+    """The local bound does not fit; the provider's own count might."""
+
+    def __init__(self, refusal: BudgetExceeded | CallTooLarge) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
+
+
 def reserve(plan: Plan, attempt: int) -> OpenCall:
     """Check the call's size and reserve its upper bound.
 
     Raises:
         CallTooLarge: The call is over a limit of the model or of a single request.
         BudgetExceeded: It does not fit into what is left.
+        TooCoarse: One of the two, unless the provider counts less.
         ModelUnavailable: The model has no price.
     """
     price = price_of(plan)
     if price is None or plan.api_key_id is None:
         raise ModelUnavailable(code="model_unpriced")
     bound = plan.cost_bound(price)
-    plan.check(price, bound)
-    return ledger.reserve(
-        Reservation(
-            api_key_id=plan.api_key_id,
-            operation=plan.operation,
-            model=plan.model,
-            price=price,
-            held_usd=bound,
-            call_id=plan.call_id,
-            attempt=attempt,
-            request_id=plan.request_id,
-        )
+    reservation = Reservation(
+        api_key_id=plan.api_key_id,
+        operation=plan.operation,
+        model=plan.model,
+        price=price,
+        held_usd=bound,
+        call_id=plan.call_id,
+        attempt=attempt,
+        request_id=plan.request_id,
     )
+    try:
+        plan.check(price, bound)
+        return ledger.reserve(reservation)
+    except (BudgetExceeded, CallTooLarge) as refusal:
+        if plan.counted or not _could_fit(plan.least(), price):
+            raise
+        raise TooCoarse(refusal) from refusal
+
+
+def _could_fit(plan: Plan, price: ModelPrice) -> bool:
+    bound = plan.cost_bound(price)
+    try:
+        plan.check(price, bound)
+    except CallTooLarge:
+        return False
+    assert plan.api_key_id is not None  # noqa: S101  # it was to be reserved
+    return not budgets.first_without_room(plan.api_key_id, bound, timezone.now())

@@ -12,6 +12,8 @@ from usage.llm.breaker import Breakers
 from usage.llm.client import Clients
 from usage.llm.estimate import Density
 from usage.llm.fanout import Prefixes
+from usage.llm.flights import Flights
+from usage.llm.values import Reply
 
 
 @dataclass
@@ -24,6 +26,14 @@ class Runtime:
     _prefixes: WeakKeyDictionary[AbstractEventLoop, Prefixes] = field(
         default_factory=WeakKeyDictionary
     )
+
+    _flights: WeakKeyDictionary[AbstractEventLoop, Flights[Reply]] = field(
+        default_factory=WeakKeyDictionary
+    )
+
+    def flights(self, loop: AbstractEventLoop) -> Flights[Reply]:
+        """Return the calls of an event loop that identical ones wait for."""
+        return self._flights.setdefault(loop, Flights())
 
     def prefixes(self, loop: AbstractEventLoop) -> Prefixes:
         """Return what an event loop knows of the prompts it has sent."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from usage.llm.reading import is_complete
 from usage.tokens import TokenUsage
 
 
@@ -52,7 +53,11 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A finished answer and its account."""
+    """A finished answer and its account.
+
+    Attributes:
+        cached: Whether it was given before, to an identical call, and costs nothing now.
+    """
 
     text: str
     data: Any
@@ -62,4 +67,14 @@ class Reply:
     cost_usd: Decimal
     usage_id: UUID
     provider_request_id: str = ""
-    cached: bool = False  # served again from an earlier identical call, at no cost
+    cached: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the model said all that it wanted to say."""
+        return is_complete(self.stop_reason)
+
+    @property
+    def cache_read_share(self) -> float:
+        """The part of the input that the provider read from its prompt cache, 0 to 1."""
+        return self.usage.cache_read_tokens / self.usage.prompt if self.usage.prompt else 0.0

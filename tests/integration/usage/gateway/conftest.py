@@ -8,7 +8,7 @@ from usage.models import ApiKey
 
 @pytest.fixture(autouse=True)
 def quick(settings, monkeypatch):
-    monkeypatch.setattr("usage.llm.gateway._pause", lambda failure, number: 0)
+    monkeypatch.setattr("usage.llm.gateway._pause", lambda failure, retried: 0)
     settings.ANTHROPIC_RETRIES = 0
 
 

@@ -61,6 +61,13 @@ async def test_while_the_provider_is_suspected_it_is_not_asked_to_count(fake_cla
     with pytest.raises(ModelUnavailable):
         await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     await until(lambda: breaker_states()["claude-sonnet-5-5"] == "half_open")
+    settings.MAX_TOKENS_PER_REQUEST = 3000
+    with pytest.raises(CallTooLarge):
+        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
+    assert not fake_claude.counted
+
+
+async def test_for_a_budget_that_is_used_up_nothing_is_counted(fake_claude, key, settings):
     settings.BUDGET_KEY_DAY_USD = Decimal("0.000001")
     with pytest.raises(BudgetExceeded):
         await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
@@ -84,15 +91,6 @@ async def test_an_answer_cut_before_it_follows_its_schema_is_no_answer_but_is_pa
         await ask(prompt, api_key=key, operation=Operation.DTE_REVIEW)
     assert refusal.value.get_codes() == "invalid_answer"
     assert (await row()).cost_usd == fake_claude.billed_usd > 0
-
-
-async def test_a_stream_that_ends_before_it_begins_is_not_charged(fake_claude, key):
-    fake_claude.then(Script(empty=True))
-    with pytest.raises(ModelUnavailable):
-        await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
-    record = await row()
-    assert (record.outcome, record.error_type, record.cost_usd) == ("cut", "truncated", 0)
-    assert not record.usage_complete
 
 
 async def test_a_changed_configuration_takes_a_new_client(fake_claude, settings):

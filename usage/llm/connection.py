@@ -1,0 +1,220 @@
+"""One request to the provider: opened, read and hung up by a task of its own.
+
+The task reads on whatever happens to the caller, so that all that has arrived is known when a caller
+leaves; a cancellation inside the SDK's generator would lose it.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from anthropic import AsyncAnthropic, AsyncStream
+from django.conf import settings
+
+from usage.llm import failures
+from usage.llm.failures import Failure
+from usage.llm.reading import Reading
+
+log = structlog.get_logger(__name__)
+
+# How long a request whose caller left may still wait for the provider's first event: the bill starts
+# with it, and it says what the input costs.
+PARTING_SECONDS: Final = 3.0
+# Reading on what had been sent before the caller left: until nothing more comes for a moment.
+ARRIVED_IDLE_SECONDS: Final = 0.02
+ARRIVED_SECONDS: Final = 0.2
+# After the last event the provider ends the response; a connection at its end can be used again.
+ENDING_SECONDS: Final = 0.5
+
+PATH: Final = "/v1/messages"
+
+
+class Connection:
+    """A request under way.
+
+    Attributes:
+        failure: What went wrong, if anything did.
+        sent: Whether the request may have reached the provider.
+        underway_bytes: What may have been sent, as fast as before, and was not read any more.
+        request_id: The provider's identifier of the request.
+    """
+
+    def __init__(
+        self,
+        client: AsyncAnthropic,
+        arguments: dict[str, Any],
+        reading: Reading,
+        on_event: Callable[[], None],
+    ) -> None:
+        self.failure: Failure | None = None
+        self.sent = False
+        self.underway_bytes = 0.0
+        self.request_id = ""
+        self._client = client
+        self._arguments = arguments
+        self._reading = reading
+        self._on_event = on_event
+        self._loop = asyncio.get_running_loop()
+        self._pieces: deque[str] = deque()
+        self._news = asyncio.Event()
+        self._over = False  # nothing more will come to the caller
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent_at = self._last_event_at = self._first_event_by = 0.0
+        self._first_event_at = 0.0
+
+    def send(self, *, first_event_seconds: float) -> None:
+        """Send the request.
+
+        Args:
+            first_event_seconds: How long the provider may say nothing at all.
+        """
+        self.sent = True
+        self._sent_at = self._last_event_at = self._loop.time()
+        self._first_event_by = self._sent_at + first_event_seconds
+        self._watch()
+        self._task = asyncio.create_task(self._run())
+
+    async def begun(self) -> None:
+        """Wait until the provider has begun to answer, or there is nothing to wait for."""
+        while not (self._reading.began or self._over):
+            await self._change()
+
+    async def piece(self) -> str | None:
+        """Return the next piece of text, None at the end."""
+        while not self._pieces:
+            if self._over:
+                return None
+            await self._change()
+        return self._pieces.popleft()
+
+    async def hang_up(self, *, left: bool) -> None:
+        """End the connection; the provider stops then.
+
+        Args:
+            left: Whether the caller left before the end.
+        """
+        if self._task is None:
+            return
+        if left and not self._reading.began:
+            await asyncio.wait([asyncio.ensure_future(self.begun())], timeout=PARTING_SECONDS)
+        if left and not self._over:
+            await self._read_what_arrived()
+        if self._over and self.failure is None:
+            await asyncio.wait([self._task], timeout=ENDING_SECONDS)
+        leaving_at = self._loop.time()
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._reading.finished:
+            self.underway_bytes = self._rate(leaving_at) * (
+                self._loop.time() - max(self._last_event_at, leaving_at - ARRIVED_IDLE_SECONDS)
+            )
+
+    def _rate(self, until: float) -> float:
+        """Return the bytes a second that have been arriving."""
+        seconds = until - (self._first_event_at or until)
+        return self._reading.received_bytes / max(seconds, ARRIVED_IDLE_SECONDS)
+
+    async def _change(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    async def _read_what_arrived(self) -> None:
+        end = self._loop.time() + ARRIVED_SECONDS
+        while not self._over:
+            now = self._loop.time()
+            idle_until = max(self._last_event_at, end - ARRIVED_SECONDS) + ARRIVED_IDLE_SECONDS
+            if now >= min(idle_until, end):
+                return
+            await asyncio.sleep(min(idle_until, end) - now)
+
+    # --- The task ---------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        stream: AsyncStream[object] | None = None
+        try:
+            # What `messages.create` does as well. Events are taken as they are: the SDK's models are
+            # built without checks and fail on whatever a gateway leaves out.
+            stream = await self._client.post(
+                PATH,
+                body=self._arguments | {"stream": True},
+                cast_to=object,
+                stream=True,
+                stream_cls=AsyncStream[object],
+            )
+            self.request_id = stream.response.headers.get("request-id", "")
+            async for event in AsyncStream.raw_events(stream.response):
+                if event.data and event.event != "ping":
+                    self._take(event.event, event.data)
+            self._fail(failures.TRUNCATED)
+        except failures.EXPECTED as exc:
+            self._fail(failures.classify(exc))
+        except (ValueError, RecursionError) as exc:  # no JSON, no UTF-8
+            log.warning("malformed_stream", error=type(exc).__name__)
+            self._fail(failures.MALFORMED)
+        except Exception as exc:  # whatever the provider sends, the row is settled
+            log.exception("unexpected_stream", error=type(exc).__name__)
+            self._fail(failures.MALFORMED)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._end()
+            if stream is not None:
+                with contextlib.suppress(*failures.EXPECTED):
+                    await stream.close()
+
+    def _take(self, name: str | None, data: str) -> None:
+        event = json.loads(data)
+        if not isinstance(event, dict):
+            raise ValueError("an event that is no object")  # as json's own
+        if "error" in (event.get("type"), name):
+            self._fail(failures.reported(event, self.request_id))
+            self._end()
+            return
+        if self._over:
+            return
+        before = (self._reading.began, self._reading.finished)
+        if text := self._reading.feed(event if "type" in event else event | {"type": name}):
+            self._pieces.append(text)
+        self._last_event_at = self._loop.time()
+        if before != (self._reading.began, self._reading.finished):
+            self._first_event_at = self._first_event_at or self._last_event_at
+            self._watch()  # other deadlines hold from here on
+        if self._reading.finished and self._reading.closed:
+            self._end()
+        self._on_event()
+        self._news.set()
+
+    def _fail(self, failure: Failure) -> None:
+        # An answer that came to its end is whole, whatever happens to its connection after it.
+        if not self._reading.finished and self.failure is None:
+            self.failure = failure
+
+    def _end(self) -> None:
+        self._over = True
+        self._news.set()
+
+    # --- Deadlines --------------------------------------------------------------------------------
+
+    def _due(self) -> float:
+        if self._reading.finished:
+            return self._last_event_at + ENDING_SECONDS
+        silence = self._last_event_at + float(settings.ANTHROPIC_TIMEOUT)
+        if not self._reading.began:
+            return min(silence, self._first_event_by)
+        return min(silence, self._sent_at + float(settings.ANTHROPIC_TOTAL_TIMEOUT))
+
+    def _watch(self) -> None:
+        """End the call when its time is over; one timer that is set anew when it rings, not per event."""
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._due()
+        if self._task is None or self._loop.time() < due:
+            self._timer = self._loop.call_at(due, self._watch)
+            return
+        self._fail(failures.TIMED_OUT if self._reading.began else failures.SILENT)
+        self._task.cancel()
