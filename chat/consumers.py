@@ -23,7 +23,7 @@ from rest_framework.exceptions import APIException, AuthenticationFailed, Valida
 
 from chat.answering.exchange import Question
 from chat.engine import answer
-from chat.events import Event, Failed, guarded
+from chat.events import Event, Failed, kept_alive
 from chat.views import question_from
 from usage.access import limits
 from usage.access.keys import find_key
@@ -113,7 +113,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _answer(self, question: Question) -> None:
         structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)  # this task's own
-        async with aclosing(guarded(answer(question, streaming=True))) as events:
+        async with aclosing(kept_alive(answer(question, streaming=True))) as events:
             async for event in events:
                 await self.send_event(event)
 

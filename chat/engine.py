@@ -7,6 +7,7 @@ as cut.
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
@@ -23,23 +24,24 @@ from chat.answering.exchange import (
     open_exchange,
     store_answer,
     store_offline_answer,
+    withdraw,
 )
-from chat.events import MODEL, OFFLINE, Done, Event, Text
+from chat.events import MODEL, OFFLINE, Absence, Done, Event, Text
 from chat.models import Message
 from usage import llm
-from usage.errors import CallTooLarge, ModelUnavailable
+from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable, Refusal
 from usage.hops import finish, hop
 from usage.llm import Prompt, Reply, TextDelta
 from usage.models import ApiKey, Operation
 
 log = structlog.get_logger(__name__)
 
-# Why the model may stop before it has said everything.
-_CUT_SHORT: Final = frozenset({"max_tokens", "model_context_window_exceeded"})
+# Refusals for which what was said before may be to blame.
+_OF_HISTORY: Final = frozenset({"call_too_large", "request_invalid"})
 
 
 async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event, None]:
-    """Answer a question.
+    """Answer a question, from the model or, where it cannot be had, from the knowledge base.
 
     Args:
         question: What is asked, by whom, in which session.
@@ -50,10 +52,10 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
         `Text` any number of times, then one `Done`.
 
     Raises:
-        BudgetExceeded, CallTooLarge: The gateway refused the call.
         ModelUnavailable: The model failed after part of its answer had been passed on.
     """
     exchange = await database_sync_to_async(open_exchange)(question)
+    absence = Absence("not_configured")
     if llm.is_configured():
         spoken = False
         try:
@@ -62,28 +64,43 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
                     spoken = True
                     yield event
             return
-        except ModelUnavailable as exc:
+        except (BudgetExceeded, CallTooLarge, ModelUnavailable) as exc:
+            if isinstance(exc, ModelRefused):
+                # Sent again, it would be refused again, and whatever is asked after it.
+                await finish(hop(withdraw, exchange))
             if spoken:
                 raise
-            log.warning("answered_offline", reason=exc.get_codes())
-    async for event in _from_knowledge(exchange):
+            absence = _absence(exc)
+            log.warning("answered_offline", reason=absence.reason)
+    async for event in _from_knowledge(exchange, absence):
         yield event
 
 
+def _absence(exc: Refusal) -> Absence:
+    return Absence(
+        reason="refusal" if isinstance(exc, ModelRefused) else str(exc.get_codes()),
+        stop_reason=str(exc.facts.get("stop_reason", "")),
+        window_ends=exc.facts.get("window_ends"),
+    )
+
+
 async def _from_model(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Event, None]:
-    """Answer with the model, without the earlier conversation where that makes the call too large."""
+    """Answer with the model, without the earlier conversation where that makes the call impossible."""
+    spoken = False
     try:
         async with aclosing(_spoken(exchange, streaming=streaming)) as events:
             async for event in events:
+                spoken = True
                 yield event
-    except CallTooLarge:  # raised before anything is sent
-        if not exchange.history:
+        return
+    except (CallTooLarge, ModelUnavailable) as exc:
+        if spoken or not exchange.history or exc.get_codes() not in _OF_HISTORY:
             raise
-        log.info("history_dropped", turns=len(exchange.history))
-        shorter = await database_sync_to_async(forget_history)(exchange)
-        async with aclosing(_spoken(shorter, streaming=streaming)) as events:
-            async for event in events:
-                yield event
+        log.warning("history_dropped", turns=len(exchange.history), reason=exc.get_codes())
+    shorter = replace(exchange, history=())
+    async with aclosing(_spoken(shorter, streaming=streaming)) as events:
+        async for event in events:
+            yield event
 
 
 async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Event, None]:
@@ -103,7 +120,7 @@ async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Even
                     yield Text(text)
     finally:
         # Without a reply the client left or the model failed half-way: what was said is kept.
-        if reply is None and spoken:
+        if reply is None and "".join(spoken).strip():
             await _store(exchange, "".join(spoken), cut=True)
     rest = citations.flush()
     text = "".join([*spoken, rest])
@@ -116,8 +133,10 @@ async def _spoken(exchange: Exchange, *, streaming: bool) -> AsyncGenerator[Even
 
 
 async def _finish(exchange: Exchange, text: str, reply: Reply, removed: int) -> Done:
-    truncated = reply.stop_reason in _CUT_SHORT
-    message = await _store(exchange, text, usage_id=reply.usage_id, cut=truncated)
+    message = await _store(exchange, text, usage_id=reply.usage_id, cut=not reply.complete)
+    history_dropped = exchange.history_end > 0 and not exchange.history
+    if history_dropped:
+        await finish(hop(forget_history, exchange))
     log.info(
         "answered",
         specialist=exchange.specialist.name,
@@ -128,9 +147,7 @@ async def _finish(exchange: Exchange, text: str, reply: Reply, removed: int) -> 
         stop_reason=reply.stop_reason,
         usage_id=str(reply.usage_id),
     )
-    return Done(
-        exchange.question.session_id, message, reply.model, reply.usage, truncated=truncated
-    )
+    return Done(exchange.question.session_id, message, reply, history_dropped=history_dropped)
 
 
 async def _whole(
@@ -162,7 +179,7 @@ async def _store(
     return message
 
 
-async def _from_knowledge(exchange: Exchange) -> AsyncGenerator[Event, None]:
+async def _from_knowledge(exchange: Exchange, absence: Absence) -> AsyncGenerator[Event, None]:
     hits = offline.worth_quoting(exchange.hits)
     text = offline.compose(hits)
     citations = cite(hits)
@@ -174,4 +191,4 @@ async def _from_knowledge(exchange: Exchange) -> AsyncGenerator[Event, None]:
     )
     for block in offline.pieces(text):
         yield Text(block)
-    yield Done(exchange.question.session_id, message)
+    yield Done(exchange.question.session_id, message, absence=absence)

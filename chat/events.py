@@ -5,11 +5,14 @@ The same objects go out as SSE (``data: {…}``) and as WebSocket messages::
     {"type": "text", "content": "…"}                     any number, concatenated they are the answer
     {"type": "done", "metadata": {…}}                    the last one when the answer is complete
     {"type": "error", "code": …, "detail": …, "content": …, "status": …}     the last one otherwise
+    {"type": "ping"}                                     nothing yet; a comment in SSE
 
 ``sources`` are plain titles, which clients print as they are; ``citations`` say the same passage by
 passage, numbered as the answer cites them.
 """
 
+import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -21,12 +24,15 @@ from rest_framework.exceptions import APIException
 from chat import plugins
 from chat.models import Message, unique_titles
 from usage.errors import error_body
-from usage.llm import TokenUsage
+from usage.llm import Reply, TokenUsage
 
 log = structlog.get_logger(__name__)
 
 OFFLINE: Final = "offline"
 MODEL: Final = "anthropic"
+
+# Clients and proxies give up on a connection that is silent, some after ten seconds.
+PING_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,51 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Ping:
+    """Nothing yet, but somebody is at work."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object sent to the client."""
+        return {"type": "ping"}
+
+
+@dataclass(frozen=True)
+class Absence:
+    """Why an answer was given without the model.
+
+    Attributes:
+        reason: A stable name: ``not_configured``, ``budget_exceeded``, ``call_too_large``,
+            ``breaker_open``, ``timeout``, ``refusal``, ``thinking_only``, or another code of
+            `usage.errors.ModelUnavailable`.
+        stop_reason: How the model stopped, if it had said anything.
+        window_ends: When a used-up budget begins anew, as ISO 8601.
+    """
+
+    reason: str
+    stop_reason: str = ""
+    window_ends: str | None = None
+
+
+@dataclass(frozen=True)
 class Done:
-    """The answer is complete and stored; what is known about it."""
+    """The answer is complete and stored; what is known about it.
+
+    Attributes:
+        reply: What the model gave, None for an answer without it.
+        absence: Why it was given without the model.
+        history_dropped: Whether what was said before could not go with the question.
+    """
 
     session_id: str
     message: Message
-    model: str = ""
-    tokens: TokenUsage | None = None
-    truncated: bool = False
+    reply: Reply | None = None
+    absence: Absence | None = None
+    history_dropped: bool = False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the model stopped before it had said everything."""
+        return self.reply is not None and not self.reply.complete
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -57,19 +100,49 @@ class Done:
             "sources": unique_titles(self.message.citations),
             "citations": self.message.citations,
             "confidence": self.message.confidence,
-            "tokens_used": tokens_used(self.tokens),
             "llm_used": self.message.llm_used,
-            "model": self.model,
             "plugin_used": self.message.specialist,
             "plugin_title": plugins.title_of(self.message.specialist),
             "session_id": self.session_id,
             "message_id": self.message.pk,
             "truncated": self.truncated,
+            "history_dropped": self.history_dropped,
+            **_cost(self.reply),
+            **_absence(self.absence, self.reply),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object sent to the client."""
         return {"type": "done", "metadata": self.metadata}
+
+
+def _cost(reply: Reply | None) -> dict[str, Any]:
+    if reply is None:
+        return {
+            "model": "",
+            "tokens_used": tokens_used(None),
+            "cost_usd": "0",
+            "cached": False,
+            "cache_read_share": 0.0,
+        }
+    return {
+        "model": reply.model,
+        "tokens_used": tokens_used(reply.usage),
+        "cost_usd": f"{reply.cost_usd.normalize():f}",
+        "cached": reply.cached,
+        "cache_read_share": round(reply.cache_read_share, 3),
+    }
+
+
+def _absence(absence: Absence | None, reply: Reply | None) -> dict[str, Any]:
+    if absence is None:
+        stop_reason = reply.stop_reason if reply else ""
+        return {"stop_reason": stop_reason, "reason": None, "window_ends": None}
+    return {
+        "stop_reason": absence.stop_reason,
+        "reason": absence.reason,
+        "window_ends": absence.window_ends,
+    }
 
 
 @dataclass(frozen=True)
@@ -94,7 +167,7 @@ class Failed:
         }
 
 
-Event = Text | Done | Failed
+Event = Text | Done | Failed | Ping
 
 
 async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -108,6 +181,47 @@ async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, 
     except Exception:
         log.exception("stream_failed")
         yield Failed.from_refusal(APIException(code="internal_error"))
+
+
+async def kept_alive(
+    events: AsyncGenerator[Event, None], *, seconds: float = PING_SECONDS
+) -> AsyncGenerator[Event, None]:
+    """Pass events on, guarded, with a `Ping` whenever nothing came for a while.
+
+    The events are read in one task of their own, so that a ping does not disturb them; closing this
+    generator cancels that task and waits until it has cleaned up. One timer serves a whole stream.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1)
+    reader = asyncio.create_task(_read(events, queue))
+    due = loop.time() + seconds
+    timer: asyncio.TimerHandle
+
+    def ring() -> None:
+        nonlocal timer, due
+        if loop.time() >= due:
+            if queue.empty():
+                queue.put_nowait(Ping())
+            due = loop.time() + seconds
+        timer = loop.call_at(due, ring)
+
+    timer = loop.call_at(due, ring)
+    try:
+        while (event := await queue.get()) is not None:
+            yield event
+            due = loop.time() + seconds
+    finally:
+        timer.cancel()
+        reader.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reader
+
+
+async def _read(events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | None]") -> None:
+    async with aclosing(guarded(events)) as guarded_events:
+        async for event in guarded_events:
+            await queue.put(event)
+    await queue.put(None)
 
 
 def tokens_used(tokens: TokenUsage | None) -> dict[str, int]:

@@ -106,6 +106,23 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
     plugin_title = serializers.CharField(help_text="El especialista, para mostrarlo.")
     message_id = serializers.IntegerField(allow_null=True)
     truncated = serializers.BooleanField()
+    history_dropped = serializers.BooleanField(
+        help_text="La conversación anterior no pudo acompañar a la pregunta."
+    )
+    cost_usd = serializers.CharField(help_text="Lo que costó esta respuesta, en dólares.")
+    cached = serializers.BooleanField(help_text="Repetida de una solicitud idéntica, sin costo.")
+    cache_read_share = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Parte de la entrada leída de la caché de prompts."
+    )
+    stop_reason = serializers.CharField(allow_blank=True, help_text="Cómo terminó el modelo.")
+    reason = serializers.CharField(
+        allow_null=True,
+        help_text="Por qué se respondió sin el modelo: not_configured, budget_exceeded, "
+        "breaker_open, timeout, refusal, thinking_only…",
+    )
+    window_ends = serializers.DateTimeField(
+        allow_null=True, help_text="Cuándo comienza de nuevo un presupuesto agotado."
+    )
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):

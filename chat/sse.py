@@ -1,7 +1,5 @@
 """Events as Server-Sent Events, kept alive and always ended."""
 
-import asyncio
-import contextlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -9,11 +7,9 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-from chat.events import Event, guarded
+from chat.events import PING_SECONDS, Event, Ping, kept_alive
 
-# Proxies and load balancers drop a connection that is silent for a minute, some for less.
-HEARTBEAT_SECONDS: Final = 15.0
-_HEARTBEAT: Final = b": \n\n"
+_PING: Final = b": \n\n"
 _HEADERS: Final = {
     "Cache-Control": "no-cache, no-transform",  # compression would hold tokens back
     "X-Accel-Buffering": "no",  # nginx must not collect the stream either
@@ -28,39 +24,16 @@ def event_stream(events: AsyncGenerator[Event, None]) -> StreamingHttpResponse:
 
 
 async def frames(
-    events: AsyncGenerator[Event, None], *, heartbeat: float = HEARTBEAT_SECONDS
+    events: AsyncGenerator[Event, None], *, heartbeat: float = PING_SECONDS
 ) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of every event, and a comment whenever nothing came for a while.
-
-    The events are read in one task of their own, so that a heartbeat does not disturb them; closing
-    this generator cancels that task and waits until it has cleaned up.
-    """
-    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1)
-    reader = asyncio.create_task(_read(events, queue))
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(heartbeat):
-                    event = await queue.get()
-            except TimeoutError:
-                yield _HEARTBEAT
-                continue
-            if event is None:
-                break
+    """Yield the bytes of every event, and a comment whenever nothing came for a while."""
+    async with aclosing(kept_alive(events, seconds=heartbeat)) as living:
+        async for event in living:
             yield frame(event)
-    finally:
-        reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reader
-
-
-async def _read(events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | None]") -> None:
-    async with aclosing(guarded(events)) as guarded_events:
-        async for event in guarded_events:
-            await queue.put(event)
-    await queue.put(None)
 
 
 def frame(event: Event) -> bytes:
     """Return one event on the wire."""
+    if isinstance(event, Ping):
+        return _PING
     return f"data: {json.dumps(event.as_dict(), ensure_ascii=False)}\n\n".encode()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
@@ -14,6 +15,16 @@ from usage import hops, llm
 from usage.accounting import remembered
 from usage.http.metered import give_connections_back
 from usage.models import ApiKey
+
+# The same examples in every run, on a machine that is busy with other things too.
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A system check: the configured models exist, are priced and have not retired."""
+"""A system check: the configured models exist, are priced, have not retired and take what is asked."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from usage.accounting import prices
+from usage.llm import capabilities
 from usage.models import ModelPrice
 
 _SOON: Final = timedelta(days=30)
@@ -18,7 +19,30 @@ _SOON: Final = timedelta(days=30)
 def check_models(**kwargs: Any) -> list[CheckMessage]:
     """Check ``ANTHROPIC_MODEL`` and ``ANTHROPIC_FALLBACK_MODELS``."""
     names = [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]
-    return [message for name in names for message in _judge(name)]
+    # What an unusable model takes is of no interest.
+    return [message for name in names for message in _judge(name) or _judge_capabilities(name)]
+
+
+def _judge_capabilities(model: str) -> list[CheckMessage]:
+    accepted = capabilities.of(model)
+    found: list[CheckMessage] = []
+    if not accepted.known:
+        found.append(
+            Warning(
+                f"What the model '{model}' takes is not known, so it is asked for no effort.",
+                hint="Add it to usage/llm/capabilities.py.",
+                id="usage.W002",
+            )
+        )
+    if settings.ANTHROPIC_INFERENCE_GEO and not accepted.inference_geo:
+        found.append(
+            Error(
+                f"The model '{model}' takes no ANTHROPIC_INFERENCE_GEO.",
+                hint="Set ANTHROPIC_MODEL and ANTHROPIC_FALLBACK_MODELS to models from 4.6 on.",
+                id="usage.E003",
+            )
+        )
+    return found
 
 
 def require_usable_models() -> None:

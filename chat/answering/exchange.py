@@ -141,15 +141,21 @@ def _answered(conversation: Conversation) -> list[Answered]:
             role=Message.Role.ASSISTANT, pk__gte=conversation.history_start
         )
         .exclude(content="")
+        .exclude(reply_to__prompt="")  # withdrawn, or never sent
         .order_by("pk")
         .values_list("pk", "reply_to__content", "reply_to__prompt", "content", "specialist")
     )
-    answered = [Answered(*row) for row in rows]
+    answered = [item for item in (Answered(*row) for row in rows) if item.answer.strip()]
     kept = trimmed(answered)
     if len(kept) < len(answered):
         start = answered[len(answered) - len(kept)].pk
         Conversation.objects.filter(pk=conversation.pk).update(history_start=start)
     return kept
+
+
+def withdraw(exchange: Exchange) -> None:
+    """See to it that a question does not go to the model again with later ones."""
+    Message.objects.filter(pk=exchange.message_id).update(prompt="")
 
 
 def forget_history(exchange: Exchange) -> Exchange:

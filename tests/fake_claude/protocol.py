@@ -51,13 +51,17 @@ def wrong_body(path: str, body: dict[str, Any]) -> tuple[int, str, str] | None:
         return 404, "not_found_error", f"model: {body.get('model')}"
     if path == "/v1/messages" and "max_tokens" not in body:
         return 400, invalid, "max_tokens: Field required"
+    if any(not message["content"] for message in body["messages"]):
+        return 400, invalid, "messages: all messages must have non-empty content"
+    if body["messages"][0]["role"] != "user":
+        return 400, invalid, "messages: first message must use the user role"
     if body["messages"][-1]["role"] != "user":
         return 400, invalid, "This model does not support assistant message prefill."
     lifetimes = []
     for content, _, ttl in blocks(body):
         text = content.split("|", 3)[3]
-        if not text:
-            return 400, invalid, "messages: text content blocks must be non-empty"
+        if not text.strip():
+            return 400, invalid, "messages: text content blocks must contain non-whitespace text"
         if ttl:
             lifetimes.append(ttl)
     if len(lifetimes) > 4:

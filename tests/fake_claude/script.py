@@ -16,6 +16,8 @@ class Script:
         ending: What happens after ``after`` pieces of the text: ``error`` (an error event),
             ``truncate`` (a clean end without a stop reason), ``abort`` (the connection breaks),
             ``stall`` (silence) or ``pings`` (nothing but pings).
+        raw: The bytes of the stream, instead of a proper one; ``ending`` "abort" breaks it off,
+            "hold" keeps the connection.
         stop_reason: How a complete answer ends.
         refusal_category: For the stop reason ``refusal``.
         thinking: A thinking block that comes first.
@@ -32,6 +34,7 @@ class Script:
     hang: bool = False
     empty: bool = False
     ending: str = ""
+    raw: bytes | None = None
     after: int = 1
     stop_reason: str = "end_turn"
     refusal_category: str | None = None

@@ -165,6 +165,16 @@ class FakeClaude:
             wire.abort()
         elif script.hang:
             await wire.until_gone()
+        elif script.raw is not None:
+            await wire.start_stream()
+            await wire.piece(script.raw)
+            match script.ending:
+                case "abort":
+                    await wire.abort_soon()
+                case "hold":
+                    await wire.until_gone()
+                case _:
+                    await wire.end_stream()
         elif script.empty:
             await wire.start_stream()
             await wire.end_stream()

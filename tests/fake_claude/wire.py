@@ -34,6 +34,11 @@ class Wire:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
+    async def abort_soon(self) -> None:
+        """Break the connection once what was sent has had time to arrive."""
+        await self.sleep(0.02)
+        self.abort()
+
     async def json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         payload = json.dumps(body).encode()
         await self._head(status, {"content-length": str(len(payload))} | (headers or {}), payload)
@@ -60,8 +65,12 @@ class Wire:
         )
 
     async def event(self, name: str, **data: Any) -> None:
-        payload = f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode()
-        await self._write(f"{len(payload):x}\r\n".encode() + payload + b"\r\n")
+        await self.piece(f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode())
+
+    async def piece(self, payload: bytes) -> None:
+        """Send a chunk of a stream."""
+        if payload:
+            await self._write(f"{len(payload):x}\r\n".encode() + payload + b"\r\n")
 
     async def end_stream(self) -> None:
         await self._write(b"0\r\n\r\n")

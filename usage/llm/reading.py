@@ -79,7 +79,7 @@ class Reading:
     def feed(self, event: Event) -> str:
         """Take in one event of the stream; return the text it brought, if any."""
         kind = event.get("type")
-        if kind not in _EVENTS:
+        if not isinstance(kind, str) or kind not in _EVENTS:
             return ""  # pings, and event types yet to be invented
         self.began = True
         match kind:
@@ -114,7 +114,7 @@ class Reading:
         for name in ("thinking", "partial_json"):
             if isinstance(content := delta.get(name), str):
                 self.received_bytes += len(content.encode(errors="replace"))
-        if delta.get("type") in {"thinking_delta", "signature_delta"}:
+        if delta.get("type") in ("thinking_delta", "signature_delta"):
             self.thought = True
         return ""
 

@@ -1,9 +1,22 @@
+import asyncio
+
 import pytest
 from prometheus_client import REGISTRY
 
-from usage.llm.breaker import LONGEST_SECONDS, Breaker, BreakerState
+from usage.llm.breaker import (
+    ABANDONED,
+    LONGEST_SECONDS,
+    QUIET_SECONDS,
+    WELL,
+    Breaker,
+    BreakerState,
+    Suspended,
+    Verdict,
+)
 
 pytestmark = pytest.mark.unit
+
+FAILED = Verdict(False, "overloaded_error")
 
 
 class Clock:
@@ -24,76 +37,175 @@ def breaker(clock, settings):
     return Breaker("claude-sonnet-5-5", clock)
 
 
-def fail(breaker, times=1):
+def end(breaker, verdict, times=1):
     for _ in range(times):
-        assert breaker.wait_seconds() == 0
-        breaker.failed()
+        breaker.enter().ended(verdict)
 
 
-def test_it_opens_after_so_many_failures_in_a_row(breaker):
-    fail(breaker, 2)
-    assert breaker.wait_seconds() == 0
-    breaker.failed()
-    assert breaker.state is BreakerState.OPEN
-    assert breaker.wait_seconds() == 30
+def suspension(breaker):
+    with pytest.raises(Suspended) as raised:
+        breaker.check()
+    return raised.value
+
+
+def test_it_opens_after_so_many_failures_in_a_row_and_says_why(breaker):
+    end(breaker, FAILED, 2)
+    breaker.check()
+    end(breaker, FAILED)
+    assert breaker.condition.state is BreakerState.OPEN
+    assert (suspension(breaker).seconds, suspension(breaker).reason) == (30, "overloaded_error")
 
 
 def test_a_success_in_between_starts_the_count_anew(breaker):
-    fail(breaker, 2)
-    breaker.succeeded()
-    fail(breaker, 2)
-    assert breaker.state is BreakerState.CLOSED
+    end(breaker, FAILED, 2)
+    end(breaker, WELL)
+    end(breaker, FAILED, 2)
+    assert breaker.condition.state is BreakerState.CLOSED
 
 
-def test_after_its_time_one_call_probes_and_the_others_wait(breaker, clock):
-    fail(breaker, 3)
+def test_calls_that_fail_together_open_it_once_for_one_pause(breaker, clock):
+    places = [breaker.enter() for _ in range(3)]
+    for place in places:
+        place.began()  # nine more may leave now
+    places += [breaker.enter() for _ in range(3)]
+    for place in places:
+        place.ended(FAILED)
+    assert suspension(breaker).seconds == 30
     clock.now += 30
-    assert breaker.state is BreakerState.HALF_OPEN
-    assert breaker.wait_seconds() == 0
-    assert breaker.wait_seconds() > 0
+    assert breaker.condition.state is BreakerState.HALF_OPEN
+
+
+def test_after_its_time_one_call_probes_and_the_others_stay_outside(breaker, clock):
+    end(breaker, FAILED, 3)
+    clock.now += 30
+    assert breaker.condition.state is BreakerState.HALF_OPEN
+    breaker.check()
+    assert breaker.enter()
+    with pytest.raises(Suspended):
+        breaker.enter()
 
 
 def test_a_good_probe_closes_it(breaker, clock):
-    fail(breaker, 3)
+    end(breaker, FAILED, 3)
     clock.now += 30
-    breaker.wait_seconds()
-    breaker.succeeded()
-    assert breaker.state is BreakerState.CLOSED
-    fail(breaker, 2)
-    assert breaker.state is BreakerState.CLOSED
+    end(breaker, WELL)
+    assert breaker.condition.state is BreakerState.CLOSED
+    assert breaker.condition.reason == ""
+    end(breaker, FAILED, 2)
+    assert breaker.condition.state is BreakerState.CLOSED
 
 
-def test_each_failed_probe_doubles_the_pause_up_to_the_cap(breaker, clock):
-    fail(breaker, 3)
-    for pause in (60, 120, 240, LONGEST_SECONDS, LONGEST_SECONDS):
-        clock.now += LONGEST_SECONDS
-        fail(breaker)
-        assert breaker.wait_seconds() == pause
+def test_each_failed_probe_opens_it_for_another_pause(breaker, clock):
+    end(breaker, FAILED, 3)
+    for _ in range(4):
+        clock.now += 30
+        end(breaker, FAILED)
+        assert suspension(breaker).seconds == 30
+
+
+def test_a_late_success_of_an_earlier_period_proves_nothing(breaker, clock):
+    early = breaker.enter()
+    early.began()
+    breaker.enter().ended(Verdict(False, "rate_limit_error", stay_away=120))
+    early.ended(WELL)
+    assert suspension(breaker).seconds == 120
+    clock.now += 120
+    probe = breaker.enter()
+    early.ended(FAILED)
+    assert breaker.condition.state is BreakerState.HALF_OPEN
+    probe.ended(WELL)
+    assert breaker.condition.state is BreakerState.CLOSED
+
+
+def test_a_late_failure_of_an_earlier_period_does_not_count(breaker, clock):
+    early = [breaker.enter(), breaker.enter()]
+    end(breaker, Verdict(False, "rate_limit_error", stay_away=31))
+    clock.now += 31
+    end(breaker, WELL)
+    for place in early:
+        place.ended(FAILED)
+    assert breaker.condition.failures == 0
 
 
 def test_an_abandoned_probe_leaves_its_place_to_the_next_call(breaker, clock):
-    fail(breaker, 3)
+    end(breaker, FAILED, 3)
     clock.now += 30
-    breaker.wait_seconds()
-    breaker.abandoned()
-    assert breaker.wait_seconds() == 0
+    end(breaker, ABANDONED)
+    assert breaker.enter()
 
 
-def test_what_the_provider_asks_for_is_obeyed_at_once_up_to_the_cap(breaker):
-    breaker.wait_seconds()
-    breaker.failed(stay_away=45)
-    assert breaker.wait_seconds() == 45
-    breaker.failed(stay_away=3600)
-    assert breaker.wait_seconds() == LONGEST_SECONDS
+def test_an_abandoned_call_of_an_earlier_period_does_not_free_the_place_of_the_probe(
+    breaker, clock
+):
+    early = breaker.enter()
+    breaker.enter().ended(Verdict(False, "spend_cap", stay_away=30))
+    clock.now += 30
+    assert breaker.enter()
+    early.ended(ABANDONED)
+    with pytest.raises(Suspended):
+        breaker.enter()
 
 
-def test_the_metric_shows_the_state(breaker, clock):
+def test_what_the_provider_asks_for_is_obeyed_at_once_up_to_the_cap(breaker, clock):
+    end(breaker, Verdict(False, "rate_limit_error", stay_away=45))
+    assert suspension(breaker).seconds == 45
+    clock.now += 45
+    end(breaker, Verdict(False, "rate_limit_error", stay_away=3600))
+    assert suspension(breaker).seconds == LONGEST_SECONDS
+
+
+def test_without_a_sign_of_life_no_more_calls_leave_than_open_it(breaker):
+    places = [breaker.enter() for _ in range(3)]
+    assert breaker.enter() is None
+    for place in places:
+        place.ended(FAILED)
+    assert breaker.condition.state is BreakerState.OPEN
+
+
+async def test_an_answer_that_begins_lets_those_who_wait_go(breaker):
+    places = [breaker.enter() for _ in range(3)]
+    waiting = [asyncio.ensure_future(breaker.admit(20)) for _ in range(9)]
+    await asyncio.sleep(0)
+    assert not any(task.done() for task in waiting)
+    places[0].began()
+    assert all(await asyncio.gather(*waiting))
+
+
+async def test_those_who_wait_learn_that_it_opened(breaker):
+    places = [breaker.enter() for _ in range(3)]
+    waiting = [asyncio.ensure_future(breaker.admit(20)) for _ in range(5)]
+    await asyncio.sleep(0)
+    for place in places:
+        place.ended(FAILED)
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {Suspended}
+
+
+async def test_nobody_waits_longer_than_they_said(breaker):
+    assert all(breaker.enter() for _ in range(3))
+    assert await breaker.admit(0.01) is None
+
+
+def test_a_crowd_is_measured_anew_after_a_quiet_time(breaker, clock):
+    for _ in range(3):
+        breaker.enter()
+    assert breaker.enter() is None
+    clock.now += QUIET_SECONDS + 1
+    assert breaker.enter() is None
+
+
+def test_the_metric_and_the_log_show_state_pause_and_reason(breaker, clock, caplog):
     def shown():
         return REGISTRY.get_sample_value("aiservice_breaker_state", {"model": "claude-sonnet-5-5"})
 
+    caplog.set_level("WARNING")
     assert shown() == 0
-    fail(breaker, 3)
+    end(breaker, Verdict(False, "rate_limit_error", stay_away=120))
     assert shown() == 2
-    clock.now += 30
-    breaker.wait_seconds()
+    assert "rate_limit_error" in caplog.text
+    assert "120" in caplog.text
+    clock.now += 120
+    assert breaker.condition.state is BreakerState.HALF_OPEN
     assert shown() == 1
+    end(breaker, WELL)
+    assert shown() == 0

@@ -2,16 +2,19 @@
 
 import json
 from decimal import Decimal
-from types import SimpleNamespace
+from itertools import pairwise
 
 import anthropic
 import httpx2
 import pytest
+from hypothesis import given, strategies
 
-from tests.fake_claude.protocol import blocks, tokens
+from tests.fake_claude.protocol import blocks, tokens, wrong_body
+from usage.errors import ModelUnavailable
 from usage.llm import Prompt, Turn, compose, failures
 from usage.llm.estimate import Density, input_bound
 from usage.llm.reading import Reading
+from usage.llm.texts import clean, ends_half_way
 from usage.models import Outcome
 from usage.money import UsdField, from_pico, to_pico
 from usage.tokens import TokenUsage
@@ -52,6 +55,44 @@ def test_a_prompt_that_will_not_go_on_is_cached_up_to_its_stable_part_only():
     system, turns = marks(compose.parameters(prompt, MODEL))
     assert system == [{"type": "ephemeral"}]
     assert turns == [[None, None], [None], [None, None]]
+
+
+texts = strategies.text(strategies.characters(exclude_categories=()), max_size=20)
+turns = strategies.builds(Turn, strategies.sampled_from(["user", "assistant"]), texts)
+
+
+@given(strategies.lists(turns, max_size=8))
+def test_whatever_was_said_the_request_is_valid(stored):
+    prompt = Prompt(("instrucciones",), (*stored, Turn("user", "¿Folio?")), 10)
+    arguments = compose.parameters(prompt, MODEL)
+    assert wrong_body("/v1/messages", arguments) is None
+    roles = [message["role"] for message in arguments["messages"]]
+    assert all(one != two for one, two in pairwise(roles))
+    sent = json.dumps(arguments, ensure_ascii=False)
+    sent.encode()
+    assert "\\u0000" not in sent
+
+
+def test_without_a_word_of_the_user_nothing_is_asked():
+    with pytest.raises(ModelUnavailable):
+        compose.parameters(Prompt(("a",), (Turn("user", " \x00\n"),), 10), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("model", "effort"),
+    [
+        ("claude-sonnet-5-5", True),
+        ("claude-haiku-5-5", True),
+        ("claude-haiku-4-5", False),
+        ("claude-haiku-4-5-20251001", False),
+        ("claude-sonnet-4-5-20250929", False),
+        ("claude-opus-4-5", True),
+        ("a-model-of-tomorrow", False),
+    ],
+)
+def test_a_request_asks_for_effort_only_where_the_model_takes_it(model, effort):
+    prompt = Prompt(("a",), CONVERSATION, 10, effort="medium")
+    assert ("output_config" in compose.parameters(prompt, model)) is effort
 
 
 def test_passages_stand_in_their_own_turn_before_its_text():
@@ -118,39 +159,17 @@ def test_the_density_of_an_answer_is_learnt_from_complete_ones():
     assert learnt.tokens("claude-haiku-5-5", 100) >= 50
 
 
-def test_a_cut_answer_has_at_least_the_output_that_was_reported():
-    density = Density()
-    usage = TokenUsage(output_tokens=40)
-    assert density.cut_short(MODEL, usage, 10).output_tokens == 40
-    assert density.cut_short(MODEL, usage, 1000).output_tokens >= 500
-
-
-def event(**fields):
-    return SimpleNamespace(**fields)
-
-
 def start(**usage):
-    numbers = {
-        "input_tokens": 5,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
-        "cache_creation": None,
-        "output_tokens": 1,
-        "inference_geo": None,
+    numbers = {"input_tokens": 5, "output_tokens": 1}
+    return {
+        "type": "message_start",
+        "message": {"id": "msg_1", "model": MODEL, "usage": numbers | usage},
     }
-    return event(
-        type="message_start",
-        message=event(id="msg_1", model=MODEL, usage=event(**numbers | usage)),
-    )
 
 
 def end(**usage):
-    numbers = {"input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 9}
-    return event(
-        type="message_delta",
-        delta=event(stop_reason="end_turn"),
-        usage=event(**numbers | usage),
-    )
+    delta = {"stop_reason": "end_turn"}
+    return {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 9} | usage}
 
 
 def test_the_last_report_replaces_the_first_and_is_not_added():
@@ -163,19 +182,77 @@ def test_the_last_report_replaces_the_first_and_is_not_added():
 @pytest.mark.parametrize(("one_hour", "expected"), [(False, (70, 30)), (True, (60, 40))])
 def test_writes_missing_from_the_split_are_still_counted(one_hour, expected):
     reading = Reading(one_hour_cache=one_hour)
-    split = event(ephemeral_5m_input_tokens=60, ephemeral_1h_input_tokens=30)
+    split = {"ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 30}
     reading.feed(start(cache_creation_input_tokens=100, cache_creation=split))
+    usage = reading.usage
+    assert (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens) == expected
+
+
+@pytest.mark.parametrize(
+    ("at_the_end", "expected"),
+    [
+        ({"cache_creation_input_tokens": 50}, (20, 30)),
+        ({"cache_creation_input_tokens": 10}, (0, 10)),
+        ({"cache_creation_input_tokens": 120}, (90, 30)),
+        ({"cache_creation": {"ephemeral_5m_input_tokens": 7}}, (7, 0)),
+        ({"cache_creation_input_tokens": None}, (60, 30)),
+        ({}, (60, 30)),
+    ],
+)
+def test_writes_reported_at_the_end_replace_those_of_the_beginning(at_the_end, expected):
+    reading = Reading()
+    split = {"ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 30}
+    reading.feed(start(cache_creation_input_tokens=90, cache_creation=split))
+    reading.feed(end(**at_the_end))
     usage = reading.usage
     assert (usage.cache_write_5m_tokens, usage.cache_write_1h_tokens) == expected
 
 
 def test_events_that_are_yet_to_be_invented_are_ignored():
     reading = Reading()
-    assert reading.feed(event(type="telepathy_delta")) == ""
-    assert reading.feed(event(type="content_block_start", content_block=event(type="new"))) == ""
-    delta = event(type="citations_delta")
-    assert reading.feed(event(type="content_block_delta", delta=delta)) == ""
+    assert reading.feed({"type": "telepathy_delta"}) == ""
     assert not reading.began
+    assert reading.feed({"type": "content_block_start", "content_block": {"type": "new"}}) == ""
+    delta = {"type": "citations_delta"}
+    assert reading.feed({"type": "content_block_delta", "delta": delta}) == ""
+
+
+json_values = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(strategies.characters(exclude_categories=())),
+    lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner),
+    max_leaves=8,
+)
+FIELDS = ("message", "usage", "delta", "content_block", "type", "text", "stop_reason", "model")
+events = strategies.dictionaries(strategies.sampled_from(FIELDS), json_values) | strategies.builds(
+    lambda kind, fields: fields | {"type": kind},
+    strategies.sampled_from(["message_start", "message_delta", "content_block_delta"]),
+    strategies.dictionaries(strategies.sampled_from(FIELDS), json_values),
+)
+
+
+@given(strategies.lists(events))
+def test_no_event_can_break_the_reading(stream):
+    reading = Reading()
+    said = "".join(reading.feed(event) for event in stream)
+    assert said == reading.text
+    said.encode()
+    assert "\x00" not in said
+    assert reading.usage.total >= 0
+
+
+@given(strategies.lists(strategies.text(strategies.characters(exclude_categories=()))))
+def test_a_letter_that_comes_in_two_halves_is_put_together(pieces):
+    whole = "".join(pieces)
+    reading = Reading()
+    for piece in pieces:
+        delta = {"type": "text_delta", "text": piece}
+        reading.feed({"type": "content_block_delta", "delta": delta})
+    half = 1 if ends_half_way(whole) else 0  # the other half never came
+    assert reading.text == clean(whole[: len(whole) - half])
 
 
 def response(status, **headers):
@@ -191,8 +268,6 @@ def status_error(status, error_type=None, **headers):
 @pytest.mark.parametrize(
     ("exc", "provider", "retry"),
     [
-        (status_error(200, "overloaded_error"), True, True),  # an error event in mid-stream
-        (status_error(200, "invalid_request_error"), False, False),
         (status_error(413, "request_too_large"), False, False),
         (status_error(502), True, True),
         (status_error(409, "conflict_error"), True, True),
@@ -208,12 +283,38 @@ def test_every_way_the_sdk_fails_has_a_meaning(exc, provider, retry):
 
 
 @pytest.mark.parametrize(
+    ("error", "type_", "provider"),
+    [
+        ({"type": "overloaded_error"}, "overloaded_error", True),
+        ({"type": "invalid_request_error"}, "invalid_request_error", False),
+        ({"type": 7}, "api_error", True),
+        (None, "api_error", True),
+    ],
+)
+def test_an_error_event_in_mid_stream_has_a_meaning(error, type_, provider):
+    failure = failures.reported({"type": "error", "error": error}, "req_1")
+    assert (failure.type, failure.provider, failure.request_id) == (type_, provider, "req_1")
+
+
+def test_the_own_spend_limit_is_a_state_and_no_invalid_request():
+    text = "You have reached your specified API usage limits."
+    exc = anthropic.BadRequestError(
+        text, response=response(400), body={"error": {"type": "invalid_request_error"}}
+    )
+    failure = failures.classify(exc)
+    assert (failure.type, failure.provider, failure.invalid) == ("spend_cap", True, False)
+    assert failure.stay_away > 0
+
+
+@pytest.mark.parametrize(
     ("headers", "wait", "away"),
     [
         ({"retry-after-ms": "1500"}, 1.5, 0),
         ({"retry-after": "2"}, 2, 0),
         ({"retry-after": "600"}, 600, 600),
         ({"retry-after": "tomorrow"}, 0, 0),
+        ({"retry-after": "inf"}, 0, 0),
+        ({"retry-after": "nan"}, 0, 0),
         ({}, 0, 0),
     ],
 )

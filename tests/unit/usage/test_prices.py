@@ -133,4 +133,11 @@ def test_a_price_from_the_admin_makes_a_model_usable(settings):
     row.pk, row.model = None, "claude-future-6"
     row.save()
     settings.ANTHROPIC_MODEL = "claude-future-6"
-    assert check_models() == []
+    (warning,) = check_models()
+    assert warning.id == "usage.W002"  # usable, though nobody wrote down what it takes
+
+
+def test_a_model_that_cannot_run_where_it_should_is_refused_at_start(settings):
+    settings.ANTHROPIC_FALLBACK_MODELS = ["claude-haiku-4-5"]
+    settings.ANTHROPIC_INFERENCE_GEO = "us"
+    assert [message.id for message in check_models()] == ["usage.E003"]
