@@ -57,6 +57,28 @@ class QuestionSerializer(SessionSerializer):
     )
 
 
+class AssistantQuestionSerializer(serializers.Serializer[Any]):
+    """A question as the universal assistant of existing Odoo modules sends it."""
+
+    message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
+    session_id = serializers.CharField(
+        max_length=SESSION_ID_LENGTH,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+        help_text="Sin él se abre una sesión nueva.",
+    )
+    context = UserContextField(  # type: ignore[assignment]  # shadows Field.context
+        required=False,
+        allow_null=True,
+        help_text="Situación del usuario; `module` nombra al especialista o al módulo de Odoo.",
+    )
+    stream = serializers.BooleanField(
+        default=False, help_text="Se acepta y no cambia nada: la respuesta es siempre JSON."
+    )
+
+
 class NewSessionSerializer(serializers.Serializer[Any]):
     """An open session."""
 

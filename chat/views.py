@@ -19,6 +19,7 @@ from chat.engine import answer
 from chat.events import Done, Event, Text
 from chat.models import Conversation, Message
 from chat.serializers import (
+    AssistantQuestionSerializer,
     ChatAnswerSerializer,
     ClearedSerializer,
     ConversationSerializer,
@@ -104,6 +105,32 @@ class MessageView(MeteredAPIView):
         response = Response(body)
         idempotency.mark(response, ended.is_complete)
         return response
+
+
+class AssistantView(MeteredAPIView):
+    """The same answer for clients of the universal assistant."""
+
+    @extend_schema(
+        operation_id="chat_assistant",
+        summary="Preguntar al asistente universal",
+        request=AssistantQuestionSerializer,
+        responses=ChatAnswerSerializer,
+        tags=TAGS,
+    )
+    async def post(self, request: Request) -> Response:
+        """Answer as JSON whatever ``stream`` says: existing clients read nothing else."""
+        form = AssistantQuestionSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        asked = form.validated_data
+        question = question_from(
+            {
+                "message": asked["message"],
+                "session_id": asked.get("session_id"),
+                "user_context": asked.get("context"),
+            },
+            _caller(request),
+        )
+        return Response(await _collect(answer(question, streaming=False)))
 
 
 class MessageStreamView(MeteredAPIView):
