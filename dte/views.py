@@ -27,9 +27,14 @@ from dte.intake import (
 )
 from dte.judging.batch import MAX_BATCH_BYTES, ZIP_MAGIC
 from dte.models import Validation
+from dte.parsing.json import is_document
 from dte.stream import CONTENT_TYPE, Stream
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
+
+_ABOUT_THE_CALL = frozenset(
+    {"company_id", "history", "mode", "ai", "as_of", "receptor", "ambiente"}
+)
 
 
 class LegacyValidateView(MeteredAPIView):
@@ -39,9 +44,11 @@ class LegacyValidateView(MeteredAPIView):
     async def post(self, request: Request) -> Response:
         """Judge the document in ``dte_data``."""
         body = parse_submission(take_body(request._request)).json
-        if not isinstance(body, dict) or "dte_data" not in body:
+        if not isinstance(body, dict) or not ("dte_data" in body or is_document(body)):
             raise ValidationError({"dte_data": ["Este campo es obligatorio."]})
-        data = body["dte_data"]
+        # One client sends the document bare, what else it says beside it.
+        bare = {name: value for name, value in body.items() if name not in _ABOUT_THE_CALL}
+        data = body.get("dte_data", bare)
         told = body.get("history")
         history = tuple(told) if isinstance(told, list) else ()
         submission = Submission(json=data, history=history)

@@ -1,6 +1,7 @@
 """The signer's X.509 certificate: whose it is, when it was valid, who issued it, which key it carries."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -23,10 +24,11 @@ MAX_CERTIFICATE_CHARS = 16_000
 TIME_ZONE_TOLERANCE = timedelta(days=1)
 
 # Names of the providers whose certificates the SII accepts (SII, pregunta frecuente 001.003.0539),
-# folded to letters and digits.
+# folded to letters and digits; with the other names they write in their certificates (práctica: TSP as
+# "Firma.Digital" of "Trust Service Provider SPA", the CCS behind E-CertChile, Paperless before Sovos).
 ACCREDITED_ISSUERS = (
-    "acepta", "ecertchile", "esign", "firmacl", "certinet", "sovos", "idok", "bpoadvisors",
-    "firmadigitaltsp", "abancert",
+    "acepta", "ecertchile", "camaradecomerciodesantiago", "esign", "firmacl", "certinet", "sovos",
+    "paperless", "idok", "bpoadvisors", "firmadigital", "trustserviceprovider", "abancert",
 )  # fmt: skip
 
 _RUT = re.compile(r"0*(\d{1,8})-([\dkK])", re.ASCII)
@@ -89,7 +91,10 @@ def _read(text: str) -> Certificate | None:
 
 
 def _describe(parsed: x509.Certificate) -> Certificate:
-    issuer = parsed.issuer.rfc4514_string()[:400]
+    with warnings.catch_warnings():
+        # Accredited providers write names longer than X.520 allows, and cryptography warns of each.
+        warnings.filterwarnings("ignore", message="Attribute's length")
+        issuer = parsed.issuer.rfc4514_string()[:400]
     folded = re.sub(r"[^a-z0-9]", "", issuer.lower())
     return Certificate(
         key=_key(parsed),

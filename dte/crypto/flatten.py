@@ -21,6 +21,7 @@ _TAG = re.compile(r"<[^<>]*>")
 _TEXT = re.compile(r">([^<>]+)<")
 _DECLARATION = re.compile(r"""\s+xmlns(?::[^\s=]+)?\s*=\s*(?:"[^"]*"|'[^']*')""")
 _PREFIX = re.compile(r"^(</?)[^\s:/>\"']+:")
+_BASE64 = re.compile(r"(<(?:M|E|FRMA)(?: [^<>]*)?>)([^<]*\s[^<]*)(?=</)")
 _EMPTY = re.compile(r"<([^\s/>]+)([^<>]*)/>")
 
 
@@ -68,6 +69,10 @@ def readings(
 
 def _variants(flat: str, literal: Callable[[], str]) -> Iterator[str]:
     yield flat
+    # Base64 may be broken into lines after the stamp was made: blanks in it mean nothing.
+    unbroken = _BASE64.sub(lambda found: found[1] + "".join(found[2].split()), flat)
+    if unbroken != flat:
+        yield unbroken
     if "/>" in flat:
         flat = _EMPTY.sub(r"<\1\2></\1>", flat)
         yield flat

@@ -10,6 +10,7 @@ from typing import Final
 from lxml import etree
 
 from dte.crypto.certificate import Certificate, read_certificate
+from dte.crypto.profile import deviations
 from dte.crypto.rsa import PublicKey, decode_base64, key_from_base64
 from dte.formato.elements import child, children, local, parse_or_none, text
 from dte.formato.namespaces import XMLDSIG
@@ -48,6 +49,8 @@ class Defect(StrEnum):
     """KeyValue is not the key of the certificate."""
     UNREADABLE = "unreadable"
     """The certificate or the key is not one."""
+    PROFILE = "profile"
+    """Its inside is not what the SII's schema prescribes; ``dte.crypto.profile`` says where."""
 
 
 class Defects(dict[Defect, str]):
@@ -64,6 +67,8 @@ class SignatureCheck:
 
     defects: MappingProxyType[Defect, str]
     certificate: Certificate | None = None
+    assumed_namespace: bool = False
+    """The digest was taken with the SII's namespace, which the element itself does not declare."""
 
     @property
     def valid(self) -> bool:
@@ -110,7 +115,8 @@ def read_signature(octets: bytes) -> Signature:
         found = pattern.search(octets, position)
         if found is None:
             return _read_tree(octets)
-        values.append(found[1].decode("utf-8", errors="replace"))
+        # Signers on Windows write line ends that canonical form escapes.
+        values.append(found[1].decode("utf-8", errors="replace").replace("&#xD;", ""))
         frame.append(octets[position : found.start(1)])
         position = found.end(1)
     frame.append(octets[position:])
@@ -148,6 +154,8 @@ def _read_template(element: etree._Element | None) -> Template:
         defects.add(Defect.MISSING, "la firma no trae SignedInfo")
         return Template(MappingProxyType(defects), None, None)
     _read_children(element, defects)
+    if (first := next(deviations(element), None)) is not None:
+        defects.add(Defect.PROFILE, first.reason)
     _read_algorithms(info, _reference(info, defects), defects)
     key, certificate = _key(element, defects), _certificate(element, defects)
     certified = certificate.key if certificate else None

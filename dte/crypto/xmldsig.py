@@ -14,6 +14,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import Final
 
 from lxml import etree
 
@@ -40,6 +41,13 @@ from dte.formato.tipos import BODIES
 
 _POSES = BODIES | {"Signature", "DTE", "SetDTE"}
 _AMBIGUOUS = "lo firmado o su firma no se pueden ubicar sin ambigüedad"
+CHANGED: Final = "DigestValue no corresponde a su contenido"
+REINDENTED: Final = "se cambiaron los espacios entre etiquetas (sangría) después de firmar"
+RECODED: Final = "su texto se codificó otra vez después de firmar"
+SIGNED_IN_ENVELOPE: Final = (
+    "se firmó dentro del sobre, con su xmlns:xsi, y se debe firmar por separado"
+)
+_BETWEEN_TAGS = re.compile(rb">\s+<")
 _EMPTY_DTE = b"<DTE></DTE>"
 _ID_ATTRIBUTES = ("ID", "Id", "id", "{http://www.w3.org/XML/1998/namespace}id")
 _PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in canonical form
@@ -65,14 +73,15 @@ def verify_document(dte: etree._Element) -> SignatureCheck:
     octets = mark.octets()
     signature = read_signature(octets)
     defects = Defects(signature.template.defects)
+    assumed = False
     if Defect.MISSING not in defects:
         _verify_reference(dte, body, element, signature, document, defects)
         if signed is None:
             defects.add(Defect.WRAPPED, _AMBIGUOUS)
         else:
-            _verify_digest(signed, signature, alone is not dte, defects)
+            assumed = _verify_digest(signed, signature, alone is not dte, defects)
         verify_value(signature, _readings(octets, element, mark.namespaces), defects)
-    return SignatureCheck(MappingProxyType(defects), signature.template.certificate)
+    return SignatureCheck(MappingProxyType(defects), signature.template.certificate, assumed)
 
 
 def _verify_reference(
@@ -113,10 +122,11 @@ def _verify_reference(
 
 def _verify_digest(
     signed: Canonical, signature: Signature, in_envelope: bool, defects: Defects
-) -> None:
+) -> bool:
+    """Check the digest; tell whether it only agrees with a namespace that the DTE does not declare."""
     if signature.digest is None:
         defects.add(Defect.DIGEST, "DigestValue falta o no es base64")
-        return
+        return False
     own = signed.namespaces.get(None, "")
     with_sii: Namespaces = {**signed.namespaces, None: SII}
     without: Namespaces = {prefix: uri for prefix, uri in signed.namespaces.items() if prefix}
@@ -125,20 +135,39 @@ def _verify_digest(
         accepted = (signed.namespaces, with_sii)
     elif in_envelope and own == SII:
         accepted = (signed.namespaces, without)
-    if any(signed.sha1(namespaces) == signature.digest for namespaces in accepted):
-        return
+    for namespaces in accepted:
+        if signed.sha1(namespaces) == signature.digest:
+            return namespaces is with_sii
     if signature.digest in {signed.sha1({None: SII}), signed.sha1({}), signed.sha1(without)}:
         defects.add(Defect.NAMESPACE, "se le agregaron xmlns, quizás al extraerlo de su sobre")
     else:
         defects.add(Defect.DIGEST, _why_digest_fails(signed, signature.digest))
+    return False
 
 
 def _why_digest_fails(signed: Canonical, digest: bytes) -> str:
-    """Recognise the frequent mistake of signing a document where it stands in its envelope."""
+    """Recognise the frequent mistakes: signed in its envelope, indented or coded again afterwards."""
     xsi = {**signed.namespaces, "xsi": XSI}
     if digest in {signed.sha1(xsi), signed.sha1({**xsi, None: SII})}:
-        return "se firmó dentro del sobre, con su xmlns:xsi, y se debe firmar por separado"
-    return "DigestValue no corresponde a su contenido"
+        return SIGNED_IN_ENVELOPE
+    for octets in (signed.octets(), signed.octets({**signed.namespaces, None: SII})):
+        if _sha1(_BETWEEN_TAGS.sub(b"><", octets)) == digest:
+            return REINDENTED
+        if (decoded := _decoded(octets)) is not None and _sha1(decoded) == digest:
+            return RECODED
+    return CHANGED
+
+
+def _decoded(octets: bytes) -> bytes | None:
+    """Undo one encoding too many; None where there is none to undo."""
+    try:
+        return octets.decode().encode("latin-1")
+    except UnicodeError:
+        return None
+
+
+def _sha1(octets: bytes) -> bytes:
+    return hashlib.sha1(octets, usedforsecurity=False).digest()
 
 
 def _readings(octets: bytes, element: etree._Element, namespaces: Namespaces) -> tuple[bytes, ...]:

@@ -209,6 +209,8 @@ class XmlSource(NamedTuple):
     """Line of the file where the fragment begins."""
     namespace: str
     """Namespace of the DTE in its place in the file."""
+    standalone: str = ""
+    """What the file's declaration says of it: ``yes``, ``no`` or nothing."""
 
 
 class Dte(Values):

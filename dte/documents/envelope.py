@@ -4,12 +4,24 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from typing import NamedTuple
 
 from lxml import etree
 
 from dte.crypto import SignatureCheck, verify_envelope
 from dte.documents.document import Dte, Values, line_below
 from dte.formato.reading import Problem
+
+
+class Reference(NamedTuple):
+    """What a document refers to."""
+
+    tipo: str
+    folio: str
+    code: str
+    """CodRef: what a note does to it; empty where it only mentions it."""
+    issuer: str
+    """RUTOtr: whose it is, where it is not the issuer's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +35,7 @@ class Summary:
     receiver: str
     issued: date | None
     total: Decimal | None
-    references: tuple[tuple[str, str, str], ...]
-    """(TpoDocRef, FolioRef, CodRef) of each reference."""
+    references: tuple[Reference, ...]
     line: int
 
     @classmethod
@@ -39,7 +50,12 @@ class Summary:
             issued=dte.issued,
             total=dte.totals("MntTotal"),
             references=tuple(
-                (ref.text("TpoDocRef"), ref.text("FolioRef"), ref.text("CodRef"))
+                Reference(
+                    ref.text("TpoDocRef"),
+                    ref.text("FolioRef"),
+                    ref.text("CodRef"),
+                    ref.text("RUTOtr"),
+                )
                 for ref in dte.references
             ),
             line=dte.xml.first_line if dte.xml else 0,

@@ -272,7 +272,7 @@ def _base64(text: str) -> str:
             return ""
     except ValueError:
         pass
-    if _BASE64.fullmatch(text) and len("".join(text.split())) % 4 == 0:
+    if _BASE64.fullmatch(text.strip()) and len("".join(text.split())) % 4 == 0:
         return ""
     return f"vale {_show(text)} y debe ser base64"
 

@@ -65,7 +65,13 @@ class Judged:
     def as_dict(self) -> dict[str, Any]:
         """Return its part of the answer."""
         verdict = self.verdict
-        scope = statement(verdict.recommendation, self.form, self.mode, [self.summary.get("type")])
+        scope = statement(
+            verdict.recommendation,
+            self.form,
+            self.mode,
+            [self.summary.get("type")],
+            of_envelope="documents" in self.summary,
+        )
         return {
             **({"id": self.id} if self.id else {}),
             "kind": self.kind_name,
@@ -109,7 +115,13 @@ class Report:
             **verdict.as_dict(),
             "errors": self._texts("errors"),
             "warnings": self._texts("warnings"),
-            "valid_for_sii": statement(verdict.recommendation, "xml", self.envelope.mode, types),
+            "valid_for_sii": statement(
+                verdict.recommendation,
+                "xml",
+                self.envelope.mode,
+                types,
+                of_envelope=worst(one.verdict.recommendation for one in self.documents) == "send",
+            ),
             "documents": [
                 {"number": judged.number, **judged.as_dict()} for judged in self.documents
             ],

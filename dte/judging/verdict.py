@@ -60,6 +60,7 @@ _WORDS: dict[Mode, dict[Recommendation, str]] = {
 }
 # A rule's fix speaks to whoever can change the document, who is not its receiver.
 _RECEIVER = "Las correcciones le corresponden al emisor."
+_ENVELOPE_ONLY = "Lo señalado es del sobre con que llegó, que no pasa por el SII: no es motivo para reclamar el documento."
 _RECEIVER_MAY: dict[bool, str] = {
     True: "Usted puede reclamar el documento en el registro del SII dentro de los 8 días desde que el "
     "SII lo recibió, o pedirle una nota de crédito que lo anule o lo corrija.",
@@ -128,6 +129,8 @@ def statement(
     form: Form,
     mode: Mode = "emission",
     types: Iterable[int | None] = (),
+    *,
+    of_envelope: bool = False,
 ) -> dict[str, Any]:
     """Return ``valid_for_sii``: an answer in words, with what it rests on and what it cannot know.
 
@@ -136,10 +139,15 @@ def statement(
         form: In which form the document came.
         mode: To whom it speaks: who is about to send the document, or who received it.
         types: The types of the documents, by which a receiver can claim against them or not.
+        of_envelope: Whether what is wrong is the envelope's, and its documents are good.
     """
     words = [_WORDS[mode][recommendation]]
     if mode == "reception" and recommendation != "send":
-        words += [_RECEIVER, _RECEIVER_MAY[not CLAIMABLE.isdisjoint(types)]]
+        words += (
+            [_ENVELOPE_ONLY]
+            if of_envelope
+            else [_RECEIVER, _RECEIVER_MAY[not CLAIMABLE.isdisjoint(types)]]
+        )
     return {
         "statement": " ".join(words),
         "checked": list(_CHECKED[form]),

@@ -38,6 +38,8 @@ _ITEM = {
     "descuento_monto": "DescuentoMonto",
     "monto": "MontoItem",
 }
+# Other names that clients give to a field, where the first is missing.
+_ALSO = {"monto_iva": "iva"}
 _NUMERIC = frozenset({"monto_neto", "monto_exento", "monto_iva", "monto_total"})
 _RUTS = frozenset({"rut_emisor", "rut_receptor"})
 _DATES = frozenset({"fecha_emision", "fecha_vencimiento"})
@@ -54,9 +56,12 @@ def to_sii_structure(flat: dict[str, Any]) -> tuple[Node, list[Problem]]:
     problems: list[Problem] = []
     header: dict[str, Node] = {"IdDoc": {}, "Emisor": {}, "Receptor": {}, "Totales": {}}
     for key, (group, name) in _HEADER.items():
-        text = _text(flat.get(key))
+        value = flat.get(key)
+        if value is None and key in _ALSO:
+            value = flat.get(_ALSO[key])
+        text = _text(value)
         if text is None:
-            if flat.get(key) is not None:
+            if value is not None:
                 problems.append(Problem(key, "debe ser un texto o un número", None, _CODE))
             continue
         header[group][name] = _normalise_rut(text) if key in _RUTS else text

@@ -62,8 +62,16 @@ def is_odd(raw: bytes) -> bool:
     return (
         len(raw.translate(None, _BEYOND_LATIN_1)) != len(raw)
         or b"\\u" in raw
+        or b"\xc3\x82\xc2" in raw
+        or b"\xc3\x83\xc2" in raw
         or _C1_CONTROL.search(raw) is not None
     )
+
+
+def is_document(value: dict[str, Any]) -> bool:
+    """Tell whether an object looks like a document in any of the forms that are read."""
+    document, _ = _unwrap(value)
+    return "Encabezado" in document or is_flat(document)
 
 
 def read_json(value: Any, *, odd_text: bool = True) -> Dte:
@@ -91,10 +99,13 @@ def read_json(value: Any, *, odd_text: bool = True) -> Dte:
 
 
 def _unwrap(value: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Step inside ``{"DTE": {"Documento": {…}}}``, which many libraries produce."""
+    """Step inside ``{"DTE": {"Documento": {…}}}``, which many libraries produce.
+
+    OpenFactura's ``{"dte": {…}, "response": […]}`` writes it in lower case, as others do.
+    """
     kind = "Documento"
     for name in _WRAPPERS:
-        inner = value.get(name)
+        inner = value.get(name, value.get(name.lower()))
         if isinstance(inner, dict):
             value = inner
             kind = name if name != "DTE" else kind

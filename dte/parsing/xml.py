@@ -15,11 +15,12 @@ from lxml import etree
 
 from dte.documents.document import LATIN_1, Dte, Values, XmlSource, to_type
 from dte.documents.envelope import Envelope
-from dte.formato.elements import children, local, namespace_of, parser, source_line
+from dte.formato.elements import children, local, namespace_of, parse_or_none, parser, source_line
 from dte.formato.frame import frame_of_dte, frame_of_envelope, stray_attributes
 from dte.formato.outline import Field, outline
 from dte.formato.reading import FOREIGN, Problem, XmlReader
 from dte.formato.tipos import BODIES, BOLETAS, ENVELOPES
+from dte.parsing.recognise import cause_of, wrong_encoding
 from dte.parsing.unreadable import Unreadable
 
 # Our own limits (rule XML-07). A real DTE has a few dozen KB and 12 levels.
@@ -35,6 +36,7 @@ _ENCODINGS = LATIN_1 | {
 _DECLARATION = re.compile(
     rb"""<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]{0,40})["'][^>]*\?>"""
 )
+_STANDALONE = re.compile(rb"""<\?xml\s[^>]*?standalone\s*=\s*["'](yes|no)["'][^>]*\?>""")
 # One pass over the markup that matters. Comments, CDATA and instructions are stepped over, because a
 # '<DTE' inside them is no tag; one that never closes matches bare and stops the scan. The attribute part
 # is possessive and stops at '<': no input makes it scan the file twice.
@@ -49,6 +51,22 @@ _MARKUP = re.compile(
     re.DOTALL,
 )
 _LONG_TEXT = re.compile(rb">[^<]{%d}" % (MAX_TEXT + 1))
+# What people send in the place of a document, by the root the SII gives it.
+_OTHER_KINDS = {
+    "AUTORIZACION": "Esto es un CAF, la autorización de folios con que se timbra, y no un documento; "
+    "no lo edite. Suba el DTE o el sobre.",
+    "AEC": "Esto es una cesión (AEC). Suba el DTE o el sobre.",
+    "DTECedido": "Esto es parte de una cesión (AEC). Suba el DTE o el sobre.",
+    "RespuestaDTE": "Esto es una respuesta de intercambio. Suba el DTE o el sobre que responde.",
+    "EnvioRecibos": "Esto es un envío de recibos de mercaderías. Suba el DTE o el sobre.",
+    "RESULTADO_ENVIO": "Esto es el resultado de un envío, la respuesta del SII. Suba el DTE o el sobre.",
+    "LibroCompraVenta": "Esto es un libro de compras y ventas (IECV). Suba el DTE o el sobre.",
+    "LibroGuia": "Esto es un libro de guías. Suba el DTE o el sobre.",
+    "ConsumoFolios": "Esto es un reporte de consumo de folios (RCOF). Suba el DTE o el sobre.",
+    "Documento": "Suba el archivo completo, con su etiqueta <DTE> y su firma.",
+    "html": "Esto es una página web. Descargue de nuevo el XML del documento.",
+    "TED": "Esto es sólo el timbre. Suba el DTE completo.",
+}
 # Bytes that may stand for a character outside ISO-8859-1 or for a control: only where there are some is
 # every text looked at. Deleting them and comparing lengths is ten times faster than searching.
 _ODD_LATIN = bytes(range(0x7F, 0xA0))
@@ -72,6 +90,12 @@ class XmlFile:
     fragments: tuple[Fragment, ...]
     envelope: Envelope | None
     namespace: str
+
+    @property
+    def standalone(self) -> str:
+        """What the declaration says of it: ``yes``, ``no`` or nothing."""
+        declared = _STANDALONE.match(self.raw)
+        return declared[1].decode() if declared else ""
 
     def documents(self) -> Iterator[Dte]:
         """Read the documents one at a time; each is let go before the next.
@@ -125,12 +149,30 @@ def _to_ascii_markup(raw: bytes) -> tuple[bytes, str]:
     """Return the bytes in an encoding whose markup is ASCII, and the encoding's name."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         raw = _decode_utf16(raw)
+    if (cause := cause_of(raw)) is not None:
+        raise Unreadable("XML-01", line=1, motivo=cause.reason, fix=cause.fix)
     raw = raw.removeprefix(b"\xef\xbb\xbf")
     declared = _DECLARATION.match(raw)
-    encoding = declared[1].decode("ascii") if declared else "UTF-8"
-    if encoding.lower() not in _ENCODINGS:
+    encoding = declared[1].decode("ascii") if declared else ""
+    if (encoding or "utf-8").lower() not in _ENCODINGS:
         raise Unreadable("XML-01", line=1, motivo=f"no se admite la codificación «{encoding}»")
-    return raw, encoding
+    if (cause := wrong_encoding(raw, encoding)) is not None:
+        # What it is counts more than how it is coded: a CAF of the SII declares no encoding.
+        _refuse_other_roots(raw)
+        raise Unreadable("XML-01", line=1, motivo=cause.reason, fix=cause.fix)
+    return raw, encoding or "UTF-8"
+
+
+def _refuse_other_roots(raw: bytes) -> None:
+    """Say what the file is where it is no document, reading its bytes as ISO-8859-1."""
+    root = parse_or_none(raw, "ISO-8859-1")
+    if root is not None and local(root) not in {"DTE", "SetDTE", *ENVELOPES}:
+        raise _other_kind(root)
+
+
+def _other_kind(root: etree._Element) -> Unreadable:
+    name = local(root)
+    return Unreadable("XML-05", line=source_line(root), raiz=name, fix=_OTHER_KINDS.get(name))
 
 
 def _decode_utf16(raw: bytes) -> bytes:
@@ -176,7 +218,7 @@ def _read_shell(raw: bytes, encoding: str, fragments: tuple[Fragment, ...]) -> X
     if root == "DTE":
         return XmlFile(raw, encoding, fragments, None, namespace_of(shell))
     if root not in ENVELOPES and root != "SetDTE":
-        raise Unreadable("XML-05", line=source_line(shell), raiz=root)
+        raise _other_kind(shell)
     holder = shell if root == "SetDTE" else next(iter(children(shell, "SetDTE")), shell)
     if not fragments or len(children(holder, "DTE")) != len(fragments):
         raise Unreadable("XML-05", line=source_line(shell), raiz=root)
@@ -241,6 +283,7 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
             body=body,
             encoding=file.encoding,
             first_line=first_line,
+            standalone=file.standalone,
             namespace=namespace_of(element)
             or (file.namespace if b"xmlns=" not in raw[:200] else ""),
         ),
@@ -249,7 +292,9 @@ def _read_dte(file: XmlFile, fragment: Fragment, first_line: int) -> Dte:
 
 def _is_odd(raw: bytes, encoding: str) -> bool:
     odd = _ODD_LATIN if encoding.lower() in LATIN_1 else _ODD_OTHER
-    return b"&#" in raw or len(raw.translate(None, odd)) != len(raw)
+    # The two letters that UTF-8 read as ISO-8859-1 is full of, and Spanish has not.
+    twice = b"\xc3" in raw or b"\xc2" in raw
+    return twice or b"&#" in raw or len(raw.translate(None, odd)) != len(raw)
 
 
 def _outline_of(kind: str, tipo: int) -> Field:

@@ -6,14 +6,27 @@ from collections.abc import Iterator
 from typing import Any
 
 from dte.documents.document import LATIN_1, Dte
+from dte.documents.envelope import Envelope
 from dte.formato.namespaces import SII
 from dte.rules.findings import Fault
-from dte.rules.registry import EVERY_FORM, XML, Context, Faults, by_reader, family, rule
+from dte.rules.registry import (
+    EMISSION,
+    EVERY_FORM,
+    XML,
+    Context,
+    Faults,
+    also_on_envelopes,
+    by_reader,
+    family,
+    rule,
+)
 
 family("XML", "El archivo")
 
 _OUTSIDE = re.compile(r"[^\t\n\r\x20-\x7e\x80-\xff]")
 _C1_CONTROL = re.compile(r"[\x80-\x9f]")
+MAX_LINE = 4090
+MAX_SHOWN = 5
 # Beginning with its letters, not with the blank before them, it is found ten times faster.
 _ID = re.compile(rb"""ID(?<=\sID)\s*=\s*["']([^"'<]*)["']""")
 
@@ -133,7 +146,7 @@ def characters_are_latin_1(dte: Dte, ctx: Context) -> Faults:
     for path, text in _texts(dte.data, ""):
         if found := _OUTSIDE.search(text):
             yield Fault(path, caracter=found[0], codigo=f"U+{ord(found[0]):04X}")
-        elif found := _C1_CONTROL.search(text):
+        elif found := _C1_CONTROL.search(_TWICE.sub(_once, text)):
             yield Fault(
                 path,
                 severity="review",
@@ -182,3 +195,98 @@ def _in_a_tag(raw: bytes, position: int) -> bool:
     """Tell an attribute from a text or a comment that looks like one."""
     opening = raw.rfind(b"<", 0, position)
     return opening > raw.rfind(b">", 0, position) and raw[opening + 1 : opening + 2] != b"!"
+
+
+_TOO_LONG = re.compile(rb"[^\r\n]{%d,}" % (MAX_LINE + 1))
+
+
+@rule(
+    "XML-09",
+    title=f"Una línea del archivo tiene más de {MAX_LINE} caracteres.",
+    message="La línea {linea} del archivo tiene {largo} caracteres y el SII lee hasta {maximo}.",
+    fix="Parta la línea entre etiquetas ANTES de firmar; lo ya firmado no se toca: vuelva a generarlo con "
+    "saltos de línea, o córtela sólo fuera de lo firmado.",
+    source="práctica: 8 informes independientes (CHR-00002 «Line too long», medido en maullin y en junio "
+    "de 2026)",
+    sii="rechazo",
+    severity="reject",
+    sii_code="CHR-00002",
+    confidence="alta",
+    forms=XML,
+    modes=EMISSION,
+    fields=("/",),
+    note="El SII la mide antes de leer el esquema.",
+)
+def lines_are_not_too_long(dte: Dte, ctx: Context) -> Faults:
+    if dte.xml and ctx.envelope is None:
+        yield from _long_line(dte.xml.raw, dte.xml.first_line)
+
+
+@also_on_envelopes("XML-09")
+def lines_of_the_envelope_are_not_too_long(envelope: Envelope, ctx: Context) -> Faults:
+    yield from _long_line(envelope.raw, 1)
+
+
+def _long_line(raw: bytes, first_line: int) -> Faults:
+    """One finding is enough: a file with one such line usually has many."""
+    if found := _TOO_LONG.search(raw):
+        line = first_line + raw.count(b"\n", 0, found.start())
+        yield Fault("", line=line, linea=line, largo=len(found[0]), maximo=MAX_LINE)
+
+
+@rule(
+    "XML-10",
+    title='La declaración del XML dice standalone="no".',
+    fix="Quite la palabra standalone de la primera línea; está fuera de lo firmado. En Java: "
+    "transformer.setOutputProperty(OMIT_XML_DECLARATION) y escriba la declaración usted.",
+    source="práctica: 1 informe (SCH-00001 hasta quitar la palabra, notas de un proyecto Spring Boot)",
+    sii="rechazo",
+    severity="review",
+    sii_code="SCH-00001",
+    confidence="baja",
+    forms=XML,
+    modes=EMISSION,
+    fields=("/",),
+)
+def declaration_is_not_standalone_no(dte: Dte, ctx: Context) -> Faults:
+    if dte.xml and ctx.number == 1 and dte.xml.standalone == "no":
+        yield Fault("", line=1)
+
+
+@rule(
+    "XML-11",
+    title="El texto se codificó dos veces: donde va una tilde se leen dos signos.",
+    message="El campo dice «{texto}» y debía decir «{esperado}»: se codificó dos veces.",
+    fix="Corrija el programa que escribe el texto (toma por ISO-8859-1 lo que está en UTF-8) y emita de "
+    "nuevo; si ya lo envió, el SII lo acepta y el impreso sale mal.",
+    source="práctica: 2 informes independientes (certificador-pudu, FacturasNicMMXXV)",
+    sii="aviso",
+    severity="warn",
+    confidence="alta",
+    forms=EVERY_FORM,
+    fields=("//text()",),
+)
+def text_is_encoded_once(dte: Dte, ctx: Context) -> Faults:
+    if not dte.odd_text:
+        return
+    shown = 0
+    for path, text in _texts(dte.data, ""):
+        repaired = _TWICE.sub(_once, text)
+        if repaired != text:
+            yield Fault(path, texto=text.strip()[:80], esperado=repaired.strip()[:80])
+            shown += 1
+            if shown == MAX_SHOWN:
+                return
+
+
+# What UTF-8 of an accented letter reads like in ISO-8859-1, or in windows-1252 where they differ.
+_TWICE = re.compile("[\u00c2\u00c3]([\u0080-\u00bf]|[€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ])")
+
+
+def _once(found: re.Match[str]) -> str:
+    for charset in ("latin-1", "cp1252"):
+        try:
+            return found[0].encode(charset).decode("utf-8")
+        except UnicodeError:
+            continue
+    return found[0]

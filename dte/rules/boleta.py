@@ -7,7 +7,7 @@ from dte.documents.document import EXEMPT, TAXED, Dte
 from dte.documents.envelope import Envelope
 from dte.documents.rut import GENERIC_BUYER
 from dte.formato.tipos import BOLETAS
-from dte.rules.arithmetic import ZERO, adjusted, global_rows, half_up, near, without_iva
+from dte.rules.arithmetic import ONE, ZERO, adjusted, global_rows, half_up, near, without_iva
 from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, family, rule
 
@@ -17,6 +17,7 @@ TOTALS = "Encabezado/Totales"
 SERVICE = "Encabezado/IdDoc/IndServicio"
 PERIODIC, HOUSEHOLD = "1", "2"
 NET_LINES = "2"
+ITEMISED_SINCE = date(2021, 1, 1)
 IDENTIFIED_SINCE = date(2025, 9, 1)
 # 135 UF in pesos, by year of issue: the UF of 31 December of the year before, fixed for the year.
 # A year that is not here yet uses the last one known, which is lower: at worst it warns too early.
@@ -44,7 +45,7 @@ def boleta_names_its_service(dte: Dte, ctx: Context) -> Faults:
     title="El total de la boleta no es la suma de sus líneas.",
     message="El total de la boleta es {declarado} y sus líneas suman {calculado}.",
     fix="Las líneas de la boleta van con IVA incluido; su suma es el total.",
-    source="LCORE (boletas); SMOY",
+    source="LCORE (boletas); SMOY; práctica: 2 informes independientes (reparo 260 por el descuento global)",
     sii="reparo",
     severity="review",
     confidence="media",
@@ -68,8 +69,21 @@ def boleta_total_is_the_sum_of_its_lines(dte: Dte, ctx: Context) -> Faults:
     parts = taxed.values if dte.tipo == 39 else (ZERO,)
     expected = [half_up(part * factor) + other for part in parts for other in exempt_values]
     tolerance = max(taxed.tolerance, exempt.tolerance)
-    if not any(near(declared, value, tolerance) for value in expected):
-        yield Fault(f"{TOTALS}/MntTotal", declarado=declared, calculado=expected[0])
+    plain = half_up(sums.get(TAXED, ZERO) * factor) + sums.get(EXEMPT, ZERO)
+    if near(declared, plain):
+        return
+    if any(near(declared, value, tolerance) for value in expected):
+        yield Fault(
+            "DscRcgGlobal",
+            message="El total de la boleta es {declarado} y sus líneas suman {calculado}: en boletas el SII "
+            "compara el total con la suma de las líneas y no aplica el descuento o recargo global.",
+            fix="Reparta el descuento o recargo global en las líneas (DescuentoMonto o RecargoMonto), de modo "
+            "que sus MontoItem sumen el total, y quite DscRcgGlobal.",
+            declarado=declared,
+            calculado=plain,
+        )
+    else:
+        yield Fault(f"{TOTALS}/MntTotal", declarado=declared, calculado=plain)
 
 
 @rule(
@@ -172,3 +186,28 @@ def documents_are_in_their_own_envelope(envelope: Envelope, ctx: Context) -> Fau
                 tipo=summary.tipo,
                 sobre=envelope.kind,
             )
+
+
+@rule(
+    "BOL-07",
+    title="La boleta afecta no informa neto ni IVA.",
+    message="La boleta tiene {afecto} afecto a IVA y no informa {falta}.",
+    fix="Informe MntNeto e IVA además del total: neto = (total - exento)/1,19 redondeado, IVA = lo que resta.",
+    source="práctica: 2 informes independientes (HED-2-223: el neto debe ser mayor que cero)",
+    sii="reparo",
+    severity="review",
+    sii_code="HED-2-223",
+    confidence="media",
+    types={39},
+    fields=(f"{TOTALS}/MntNeto", f"{TOTALS}/IVA"),
+    note="Desde el 2021-01-01 la boleta desglosa neto e IVA; el esquema los deja opcionales.",
+)
+def taxed_boleta_states_its_net_and_iva(dte: Dte, ctx: Context) -> Faults:
+    if dte.issued is None or dte.issued < ITEMISED_SINCE:
+        return
+    taxed = dte.totals_or_zero("MntTotal") - dte.totals_or_zero("MntExe")
+    if taxed <= ONE or not any(dte.group_of(line) == TAXED for line in dte.lines):
+        return
+    missing = [name for name in ("MntNeto", "IVA") if not dte.totals_or_zero(name)]
+    if missing:
+        yield Fault(f"{TOTALS}/{missing[0]}", afecto=taxed, falta=" ni ".join(missing))

@@ -1,15 +1,13 @@
 """CAF: the SII's authorisation of the folios, inside the stamp."""
 
 import re
-import unicodedata
 from calendar import monthrange
-from collections.abc import Iterator
 from datetime import date, timedelta
-from functools import lru_cache
 
 from dte.crypto import Status
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.documents.document import Dte
+from dte.documents.names import same_name
 from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, family, rule
 
@@ -25,14 +23,6 @@ SIX_MONTHS_IN_DAYS = timedelta(days=180)
 
 _SIGNS_OF_A_LEAK = (b"RSASK", b"RSAPUBK", b"PRIVATE KEY")
 _LEAK = re.compile(rb"<(?:[\w.-]+:)?(?:RSASK|RSAPUBK)[\s/>]|BEGIN (?:RSA )?PRIVATE KEY")
-_ABBREVIATIONS = {
-    "sociedadporacciones": "spa",
-    "sociedadanonima": "sa",
-    "empresaindividualderesponsabilidadlimitada": "eirl",
-    "limitada": "ltda",
-    "compania": "cia",
-    "sociedad": "soc",
-}
 
 
 @rule(
@@ -190,7 +180,8 @@ _WRONG_ENVIRONMENT = frozenset(
     confidence="media",
     forms=XML,
     fields=(f"{DA}/RS", "Encabezado/Emisor/RznSoc"),
-    note="Se comparan los primeros 40 caracteres sin mayúsculas, tildes, signos ni abreviaturas usuales.",
+    note="Se comparan los primeros 40 caracteres sin mayúsculas, tildes, signos ni abreviaturas usuales; el SII "
+    "corta a 40, también dentro de una palabra.",
 )
 def issuer_name_is_the_registered_one(dte: Dte, ctx: Context) -> Faults:
     registered = dte.text(f"{DA}/RS")
@@ -198,29 +189,6 @@ def issuer_name_is_the_registered_one(dte: Dte, ctx: Context) -> Faults:
     # No name is that long; the answers are remembered, and must not be a place to fill memory from.
     if registered and name and not same_name(registered[:200], name[:200]):
         yield Fault(f"{DA}/RS", nombre=name, registrado=registered)
-
-
-@lru_cache(maxsize=2048)
-def same_name(registered: str, name: str) -> bool:
-    """Tell whether two company names are one; the registered one may be cut at 40 characters."""
-    for one in _spellings(registered):
-        for other in _spellings(name):
-            if one == other or (len(registered) >= 38 and other.startswith(one)):
-                return True
-    return _fold(name[:40]) == _fold(registered[:40])
-
-
-def _spellings(name: str) -> Iterator[str]:
-    folded = _fold(name)
-    yield folded
-    for long, short in _ABBREVIATIONS.items():
-        folded = folded.replace(long, short)
-    yield folded
-
-
-def _fold(name: str) -> str:
-    plain = unicodedata.normalize("NFKD", name.lower().replace("&", "y"))
-    return "".join(letter for letter in plain if letter.isalnum())
 
 
 @rule(

@@ -15,6 +15,9 @@ Generado desde el código con `manage.py document_rules`; no se edita a mano.
 **{count} reglas en {families} familias.** *SII* es cómo trata el SII la falta: rechazo, reparo, aviso o n/a
 (no es asunto suyo). *Nosotros*: `reject` no enviar, `review` que una persona lo vea, `warn` enviar y
 mostrar el mensaje. *Certeza* es la seguridad de que el SII actúa así.
+
+Las {practice} marcadas **(práctica)** no las dice ningún documento del SII: su fuente es lo que se le vio hacer,
+con cuántos informes independientes lo cuentan.
 """
 
 
@@ -22,7 +25,9 @@ def render() -> str:
     """Return docs/dte-rules.md."""
     rules = sorted(REGISTRY.values(), key=lambda unit: unit.code)
     families = groupby(rules, key=lambda unit: unit.family)
-    parts = [_INTRO.format(count=len(rules), families=len({unit.family for unit in rules}))]
+    practice = sum(unit.from_practice for unit in rules)
+    families_of = {unit.family for unit in rules}
+    parts = [_INTRO.format(count=len(rules), families=len(families_of), practice=practice)]
     parts += [_family(name, list(units)) for name, units in families]
     return "\n".join(parts)
 
@@ -33,7 +38,7 @@ def _family(name: str, rules: Iterable[Rule]) -> str:
 
 def _rule(unit: Rule) -> str:
     lines = [
-        f"### {unit.code}: {unit.title}\n",
+        f"### {unit.code}{' (práctica)' if unit.from_practice else ''}: {unit.title}\n",
         f"- **Nosotros**: `{unit.severity}`. **SII**: {unit.sii}"
         + (f" ({unit.sii_code})" if unit.sii_code else "")
         + f". **Certeza**: {unit.confidence}.",
@@ -41,6 +46,8 @@ def _rule(unit: Rule) -> str:
     ]
     if unit.fields:
         lines.append(f"- **Campos**: {', '.join(f'`{path}`' for path in unit.fields)}.")
+    if unit.received:
+        lines.append(f"- **En un documento recibido**: a lo más `{unit.received}`.")
     lines += [f"- **Qué hacer**: {unit.fix}", f"- **Fuente**: {unit.source}."]
     if unit.note:
         lines.append(f"- **Nota**: {unit.note}")

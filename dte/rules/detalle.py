@@ -261,17 +261,23 @@ def exemption_indicators_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     "DET-09",
     title="Todas las líneas son exentas: debía ser factura exenta (34).",
     fix="Emita una factura no afecta o exenta electrónica (tipo 34).",
-    source="F2.2 p.31 campo B5; Odoo la bloquea",
-    sii="reparo",
-    severity="review",
+    source="F2.2 p.31 campo B5; Odoo la bloquea; práctica: 1 informe con rechazo en producción "
+    "(facturacion-cl)",
+    sii="rechazo",
+    severity="reject",
     confidence="media",
     types={33},
     fields=("Detalle/IndExe",),
     given=("Detalle/IndExe",),
 )
 def taxed_invoice_has_a_taxed_line(dte: Dte, ctx: Context) -> Faults:
-    if dte.lines and all(row.text("IndExe") == "1" for row in dte.lines):
+    indicators = {row.text("IndExe") for row in dte.lines}
+    if indicators == {"1"}:
         yield Fault("Detalle")
+    elif "1" in indicators and indicators <= {"1", "2", "6"}:
+        yield Fault(
+            "Detalle", severity="review", message="La factura no tiene ninguna línea afecta."
+        )
 
 
 @rule(

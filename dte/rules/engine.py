@@ -86,7 +86,8 @@ def _run(
         try:
             before = len(findings)
             for fault in unit.function(subject, ctx):
-                findings.append(to_finding(unit, fault, subject))
+                found = to_finding(unit, fault, subject)
+                findings.append(found if ctx.mode == "emission" else _as_received(found, unit))
                 if len(findings) - before == MAX_FINDINGS_PER_RULE:
                     break
         except Exception:
@@ -121,9 +122,17 @@ def to_finding(unit: Rule, fault: Fault, subject: Dte | Envelope | None = None) 
     )
 
 
+def _as_received(found: Finding, unit: Rule) -> Finding:
+    """Weigh a finding on what was received: an envelope's faults are none of its documents'."""
+    most = unit.received or ("warn" if unit.level == "envelope" else None)
+    if most is None or _RANK[found.severity] >= _RANK[most]:
+        return found
+    return replace(found, severity=most)
+
+
 def finding_of(reason: Unreadable) -> Finding:
     """Return what the rule that stopped the reading says of it."""
-    fault = Fault(reason.path, line=reason.line)
+    fault = Fault(reason.path, line=reason.line, fix=reason.fix)
     fault.values.update(reason.values)
     return to_finding(REGISTRY[reason.code], fault)
 

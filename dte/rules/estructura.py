@@ -2,6 +2,9 @@
 
 from dte.documents.document import Dte
 from dte.documents.envelope import Envelope
+from dte.formato.outline import Field, outline, outline_for
+from dte.formato.reading import Problem
+from dte.formato.remedies import remedy
 from dte.rules.findings import Fault
 from dte.rules.registry import (
     EVERY_FORM,
@@ -22,7 +25,18 @@ family("JSN", "Forma JSON")
 def _faults(dte: Dte, code: str) -> Faults:
     for problem in dte.problems:
         if problem.code == code:
-            yield Fault(problem.path, line=problem.line, campo=problem.path, problema=problem.text)
+            yield _fault(problem, outline_for(dte.tipo))
+
+
+def _fault(problem: Problem, outline: Field, prefix: str = "") -> Fault:
+    inside = problem._replace(path=problem.path.removeprefix(prefix))
+    return Fault(
+        problem.path,
+        line=problem.line,
+        fix=remedy(inside, outline),
+        campo=problem.path,
+        problema=problem.text,
+    )
 
 
 @rule(
@@ -56,7 +70,7 @@ def xml_follows_the_format(dte: Dte, ctx: Context) -> Faults:
 @also_on_envelopes("XSD-01")
 def envelope_follows_the_format(envelope: Envelope, ctx: Context) -> Faults:
     for problem in envelope.problems:
-        yield Fault(problem.path, line=problem.line, campo=problem.path, problema=problem.text)
+        yield _fault(problem, outline("caratula"), "SetDTE/Caratula/")
 
 
 @rule(

@@ -1,10 +1,10 @@
 """EXP: export invoices and notes, in foreign currency, with customs data."""
 
 from datetime import date
-from decimal import Decimal
 
 from dte.documents.document import Dte
 from dte.documents.rut import FOREIGN_BUYER
+from dte.formato.aduana import is_known
 from dte.formato.tipos import EXPORTS
 from dte.formato.values import CURRENCIES
 from dte.rules.arithmetic import CENT, ONE, ZERO, near
@@ -21,7 +21,6 @@ IN_PESOS_SINCE = date(2017, 5, 31)
 WITHOUT_PAYMENT, IN_ADVANCE = "21", "32"
 # Codes of TipoBultos that are containers.
 CONTAINERS = frozenset(str(code) for code in range(73, 79))
-_SLACK = Decimal("0.0001")
 _GOODS_FIELDS = (
     "CodModVenta",
     "CodClauVenta",
@@ -88,6 +87,10 @@ def export_buyer_is_foreign(dte: Dte, ctx: Context) -> Faults:
         yield Fault("Encabezado/Receptor/RUTRecep", rut=dte.receiver)
 
 
+def _is_without_payment(dte: Dte) -> bool:
+    return dte.text("Encabezado/IdDoc/FmaPagExp") == WITHOUT_PAYMENT
+
+
 def _in_pesos(dte: Dte) -> bool:
     return dte.text(f"{OTHER_CURRENCY}/TpoMoneda") == PESO
 
@@ -126,7 +129,7 @@ def export_states_its_total_in_pesos(dte: Dte, ctx: Context) -> Faults:
 )
 def pesos_follow_the_exchange_rate(dte: Dte, ctx: Context) -> Faults:
     rate = dte.amount(f"{OTHER_CURRENCY}/TpoCambio")
-    if rate is None or not _in_pesos(dte):
+    if rate is None or not _in_pesos(dte) or _is_without_payment(dte):
         return
     for name, total in (("MntTotOtrMnda", "MntTotal"), ("MntExeOtrMnda", "MntExe")):
         path = f"{OTHER_CURRENCY}/{name}"
@@ -134,46 +137,58 @@ def pesos_follow_the_exchange_rate(dte: Dte, ctx: Context) -> Faults:
         if declared is None or foreign is None:
             continue
         expected = foreign * rate
-        if not near(declared, expected, max(ONE, abs(expected) * _SLACK)):
+        if not near(declared, expected, ONE):
             yield Fault(path, campo=name, declarado=declared, tipo=rate, calculado=expected)
 
 
 @rule(
     "EXP-06",
-    title="Forma de pago 'sin pago' con total distinto de cero.",
-    message="La forma de pago es 'sin pago' y el total es {total}.",
-    fix="Con FmaPagExp 21 el total debe ser 0.",
-    source="F2.2 p.27 campo 124; CDL HED-1-803",
+    title="Forma de pago 'sin pago' con un total en la otra moneda distinto de cero.",
+    message="La forma de pago es 'sin pago' y {campo}, el total en la otra moneda, es {total}.",
+    fix="Con FmaPagExp 21 deje en 0 los montos de OtraMoneda (MntExeOtrMnda y MntTotOtrMnda); el MntTotal "
+    "se informa.",
+    source="práctica: 2 informes independientes (HED-1-803; 10 sets aprobados en septiembre de 2026); "
+    "F2.2 p.27 campo 124",
     sii_code="HED-1-803",
     confidence="media",
     types=EXPORTS,
-    fields=("Encabezado/IdDoc/FmaPagExp", f"{TOTALS}/MntTotal"),
+    fields=("Encabezado/IdDoc/FmaPagExp", f"{OTHER_CURRENCY}/MntTotOtrMnda"),
+    given=("Encabezado/IdDoc/FmaPagExp",),
     **WARNED,
 )
-def export_without_payment_totals_zero(dte: Dte, ctx: Context) -> Faults:
-    total = dte.totals_or_zero("MntTotal")
-    if dte.text("Encabezado/IdDoc/FmaPagExp") == WITHOUT_PAYMENT and total:
-        yield Fault(f"{TOTALS}/MntTotal", total=total)
+def export_without_payment_is_zero_in_the_other_currency(dte: Dte, ctx: Context) -> Faults:
+    if not _is_without_payment(dte):
+        return
+    for name in ("MntTotOtrMnda", "MntExeOtrMnda"):
+        if amount := dte.amount_or_zero(f"{OTHER_CURRENCY}/{name}"):
+            yield Fault(f"{OTHER_CURRENCY}/{name}", campo=name, total=amount)
+            return
 
 
 @rule(
     "EXP-07",
     title="Faltan datos de aduana en la exportación de bienes.",
-    message="La exportación de bienes no informa {campo}.",
+    message="La exportación de bienes no informa {campos}.",
     fix="Complete modalidad, cláusula, total cláusula, vía de transporte y puertos.",
     source="F2.2 p.20-24 campos 74-77, 84, 86, 95, 104-105",
     confidence="media",
     types={110},
     fields=tuple(f"{CUSTOMS}/{name}" for name in _GOODS_FIELDS),
-    note="Sólo bienes (sin IndServicio): en servicios darían falsas alarmas.",
+    note="Sólo bienes (sin IndServicio): en servicios darían falsas alarmas. Con CodModVenta solo, el SII "
+    "los ha aceptado en certificación (práctica: 1 informe): se avisa.",
     **OBJECTED,
 )
 def exported_goods_have_their_customs_data(dte: Dte, ctx: Context) -> Faults:
     if dte.has("Encabezado/IdDoc/IndServicio"):
         return
-    for name in _GOODS_FIELDS:
-        if not dte.has(f"{CUSTOMS}/{name}"):
-            yield Fault(f"{CUSTOMS}/{name}", campo=name)
+    missing = [name for name in _GOODS_FIELDS if not dte.has(f"{CUSTOMS}/{name}")]
+    if missing:
+        only_the_sale = missing == list(_GOODS_FIELDS[1:])
+        yield Fault(
+            f"{CUSTOMS}/{missing[0]}",
+            severity="warn" if only_the_sale else None,
+            campos=", ".join(missing),
+        )
 
 
 @rule(
@@ -229,3 +244,60 @@ def advance_payment_has_its_date(dte: Dte, ctx: Context) -> Faults:
     in_advance = dte.text("Encabezado/IdDoc/FmaPagExp") == IN_ADVANCE
     if in_advance and not dte.has("Encabezado/IdDoc/FchCancel"):
         yield Fault("Encabezado/IdDoc/FchCancel")
+
+
+# The fields that hold a code of a customs table, by the table.
+_TABLES = {
+    f"{CUSTOMS}/CodModVenta": "modalidad",
+    f"{CUSTOMS}/CodClauVenta": "clausula",
+    f"{CUSTOMS}/CodViaTransp": "transporte",
+    f"{CUSTOMS}/CodPtoEmbarque": "puerto",
+    f"{CUSTOMS}/CodPtoDesemb": "puerto",
+    f"{CUSTOMS}/CodUnidMedTara": "unidad",
+    f"{CUSTOMS}/CodUnidPesoBruto": "unidad",
+    f"{CUSTOMS}/CodUnidPesoNeto": "unidad",
+    f"{CUSTOMS}/CodPaisRecep": "pais",
+    f"{CUSTOMS}/CodPaisDestin": "pais",
+    "Encabezado/IdDoc/FmaPagExp": "pago",
+    "Encabezado/Receptor/Extranjero/Nacionalidad": "pais",
+}
+_TABLE_NAMES = {
+    "modalidad": "modalidades de venta",
+    "clausula": "cláusulas de venta",
+    "transporte": "vías de transporte",
+    "puerto": "puertos",
+    "unidad": "unidades de medida",
+    "pais": "países",
+    "pago": "formas de pago",
+    "bulto": "tipos de bulto",
+}
+
+
+@rule(
+    "EXP-11",
+    title="Un código no está en la tabla de Aduanas.",
+    message="{campo} vale {codigo}, que no está en la tabla de {tabla} de Aduanas.",
+    fix="Use un código de la tabla de Aduanas (Compendio de Normas Aduaneras, Anexo 51).",
+    source="F2.2 p.14 campo 14, p.21-24 campos 74-105 (según tabla de Aduanas); Compendio de Normas "
+    "Aduaneras, Anexo 51",
+    confidence="baja",
+    types={52} | EXPORTS,
+    fields=(*_TABLES, f"{CUSTOMS}/TipoBultos/CodTpoBultos"),
+    given=(CUSTOMS, "Encabezado/IdDoc/FmaPagExp", "Encabezado/Receptor/Extranjero"),
+    note="Aduanas agrega códigos: uno que aquí falta puede ser nuevo.",
+    **WARNED,
+)
+def customs_codes_are_of_their_tables(dte: Dte, ctx: Context) -> Faults:
+    for path, table in _TABLES.items():
+        code = dte.text(path)
+        if code and not is_known(table, code):
+            yield _not_in_table(path, code, table)
+    for row in dte.rows(f"{CUSTOMS}/TipoBultos"):
+        code = row.text("CodTpoBultos")
+        if code and not is_known("bulto", code):
+            yield _not_in_table(row.path("CodTpoBultos"), code, "bulto")
+
+
+def _not_in_table(path: str, code: str, table: str) -> Fault:
+    name = path.rpartition("/")[2]
+    return Fault(path, campo=name, codigo=code[:10], tabla=_TABLE_NAMES[table])

@@ -2,7 +2,10 @@
 
 from dte.crypto import Defect
 from dte.crypto.authorities import trusted_issuers
+from dte.crypto.profile import deviations
+from dte.crypto.xmldsig import CHANGED, RECODED, REINDENTED, SIGNED_IN_ENVELOPE
 from dte.documents.document import SANTIAGO, Dte
+from dte.formato.elements import child
 from dte.rules.findings import Fault
 from dte.rules.registry import XML, Context, Faults, family, rule
 
@@ -51,15 +54,51 @@ def document_is_signed(dte: Dte, ctx: Context) -> Faults:
     forms=XML,
     fields=(f"{REFERENCE}/DigestValue",),
     note="Se verifica el DTE como fragmento aislado. Con xmlns propio, el resumen se calcula con él; sin "
-    "él hay documentos aceptados con y sin el espacio de nombres del SII. Si sólo se agregó el xmlns, al "
-    "recibir es un aviso.",
+    "él, sin él: los aceptados con el espacio de nombres del SII son de su propio portal (MiPyme), y los de "
+    "otros se revisan (práctica: 3 informes independientes, 8 documentos rechazados). Si sólo se agregó el "
+    "xmlns, al recibir es un aviso.",
 )
 def document_has_not_changed(dte: Dte, ctx: Context) -> Faults:
-    yield from _breach(dte, f"{REFERENCE}/DigestValue", Defect.DIGEST)
+    for fault in _breach(dte, f"{REFERENCE}/DigestValue", Defect.DIGEST):
+        fault.fix = _FIXES.get(fault.values["motivo"])
+        yield fault
     for fault in _breach(dte, f"{REFERENCE}/DigestValue", Defect.NAMESPACE):
         if ctx.mode == "reception":
             fault.severity = "warn"  # the content is the signer's, and nobody will send it again
+        fault.fix = _KEEP_THE_TAG
         yield fault
+    if _lost_its_namespace(dte, ctx):
+        yield Fault(
+            f"{REFERENCE}/DigestValue",
+            severity="review",
+            message="El documento se firmó con el xmlns del SII y su etiqueta <DTE> no lo lleva: el SII la "
+            "extrae del sobre como texto, y así {motivo}.",
+            fix=_KEEP_THE_TAG,
+            motivo="el resumen no coincide",
+        )
+
+
+_KEEP_THE_TAG = (
+    'Deje en el sobre la etiqueta tal como se firmó, <DTE xmlns="http://www.sii.cl/SiiDte" version="1.0">; '
+    "hay bibliotecas (lxml) que le quitan el xmlns por repetido."
+)
+_FIXES = {
+    CHANGED: "Vuelva a firmar después del último cambio; no edite el XML firmado.",
+    REINDENTED: "Firme el XML con la misma sangría con que lo envía: no lo formatee después de firmar.",
+    RECODED: "Escriba el XML en la codificación en que lo firmó: no lo convierta después de firmar.",
+    SIGNED_IN_ENVELOPE: "Firme el DTE por separado, sin el xmlns:xsi del sobre, y póngalo en él después.",
+}
+# Documents of the SII's own portal (MiPyme) are digested so, and accepted.
+_PORTAL_ID = "MIPE"
+
+
+def _lost_its_namespace(dte: Dte, ctx: Context) -> bool:
+    check = dte.signature_check
+    if check is None or not check.assumed_namespace or ctx.envelope is None:
+        return False
+    body = dte.xml.body if dte.xml else None
+    portal = body is not None and body.get("ID", "").upper().startswith(_PORTAL_ID)
+    return ctx.mode == "emission" and not portal
 
 
 @rule(
@@ -210,3 +249,25 @@ def certificate_is_accredited(dte: Dte, ctx: Context) -> Faults:
 )
 def certificate_is_readable(dte: Dte, ctx: Context) -> Faults:
     return _breach(dte, CERTIFICATE, Defect.UNREADABLE)
+
+
+@rule(
+    "SIG-11",
+    title="La firma no sigue el esquema restringido del SII.",
+    message="La firma no sigue el esquema restringido del SII: {motivo}.",
+    fix="Firme con el perfil del SII: una Reference con un Transform, KeyInfo con KeyValue y después "
+    "X509Data con un solo X509Certificate, y nada más.",
+    source="XSD26 xmldsignature_v10.xsd; práctica: 3 informes independientes (LSX-00204, "
+    "cvc-complex-type 2.4.d)",
+    sii="rechazo",
+    severity="reject",
+    confidence="alta",
+    forms=XML,
+    fields=(SIGNATURE,),
+    note="También la firma del sobre.",
+)
+def signature_follows_the_profile(dte: Dte, ctx: Context) -> Faults:
+    check = dte.signature_check
+    if dte.xml and check is not None and Defect.PROFILE in check.defects:
+        for path, reason in deviations(child(dte.xml.element, "Signature")):
+            yield Fault(path, motivo=reason)

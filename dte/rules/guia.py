@@ -143,6 +143,8 @@ def guide_names_its_destination(dte: Dte, ctx: Context) -> Faults:
 def carrier_is_named(dte: Dte, ctx: Context) -> Faults:
     if dte.text("Encabezado/IdDoc/TipoDespacho") not in BY_ISSUER:
         return
+    if dte.text(TRANSFER) == INTERNAL:  # which should not say who dispatches: GUI-11
+        return
     if not dte.has(f"{TRANSPORT}/Patente") and not dte.has(f"{TRANSPORT}/RUTTrans"):
         yield Fault(f"{TRANSPORT}/Patente")
 
@@ -183,3 +185,22 @@ def moving_goods_have_their_transport_data(dte: Dte, ctx: Context) -> Faults:
     missing = [name for name in names if not dte.has(f"{TRANSPORT}/{name}")]
     if missing:
         yield Fault(f"{TRANSPORT}/{missing[0]}", campos=", ".join(missing))
+
+
+@rule(
+    "GUI-11",
+    title="Un traslado interno no lleva tipo de despacho.",
+    message="La guía es de traslado interno y lleva TipoDespacho {despacho}.",
+    fix="Quite TipoDespacho: dice quién despacha al comprador, y aquí no lo hay.",
+    source="práctica: 2 informes independientes (reparo en certificación: los indicadores de despacho y "
+    "traslado no se corresponden)",
+    confidence="baja",
+    types={52},
+    fields=("Encabezado/IdDoc/TipoDespacho", TRANSFER),
+    given=("Encabezado/IdDoc/TipoDespacho",),
+    **WARNED,
+)
+def internal_transfer_has_no_dispatch(dte: Dte, ctx: Context) -> Faults:
+    if dte.text(TRANSFER) == INTERNAL:
+        path = "Encabezado/IdDoc/TipoDespacho"
+        yield Fault(path, despacho=dte.text(path))

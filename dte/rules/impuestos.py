@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from dte.documents.document import Dte, Row
 from dte.rules.arithmetic import HUNDRED, ZERO, Adjusted, adjusted, global_rows, half_up, near
-from dte.rules.findings import Fault
+from dte.rules.findings import Fault, spell
 from dte.rules.registry import Context, Faults, rule
 from dte.rules.taxes import MARGIN, SLAUGHTER, SPECIFIC, TAXES
 
@@ -55,14 +55,26 @@ def tax_codes_belong_to_the_type(dte: Dte, ctx: Context) -> Faults:
     types=WITH_TAXES,
     fields=(f"{TAXES_PATH}/TasaImp",),
     given=(TAXES_PATH,),
-    note="Las tasas del art. 42 del DL 825 rigen desde el 2014-10-01; antes no se revisan.",
+    note="Las tasas del art. 42 del DL 825 rigen desde el 2014-10-01; antes no se revisan. Una retención sin "
+    "tasa recibe el mismo reparo (práctica: 2 informes).",
 )
 def tax_rates_are_in_force(dte: Dte, ctx: Context) -> Faults:
     before_reform = dte.issued is not None and (dte.issued.year, dte.issued.month) < (2014, 10)
     for row in dte.taxes:
         code, rate = row.text("TipoImp"), row.amount("TasaImp")
         tax = TAXES.get(code)
-        if rate is None or tax is None or tax.rate is None:
+        if tax is None or tax.rate is None:
+            continue
+        if rate is None:
+            if tax.sign < 0 and tax.rate:
+                yield Fault(
+                    row.path("TasaImp"),
+                    message="La retención {codigo} no informa su tasa, y el SII la compara con la vigente: "
+                    "{vigente} %.",
+                    fix=f"Agregue TasaImp {spell(tax.rate)}.",
+                    codigo=code,
+                    vigente=tax.rate,
+                )
             continue
         if before_reform and code in {"24", "25", "26", "27", "271"}:
             continue

@@ -83,18 +83,20 @@ def taxed_amount_declares_iva(dte: Dte, ctx: Context) -> Faults:
     "TOT-06",
     title="Un documento exento trae neto o IVA.",
     message="Un documento exento trae {campo} por {monto}.",
-    fix="Quite neto, tasa e IVA o cambie el tipo de documento.",
-    source="F2.2 p.24-25 campo 107 (0 en 34); Odoo la bloquea en 34, 41 y exportación",
+    fix="Quite MntNeto, TasaIVA e IVA, también si valen cero; o cambie el tipo de documento.",
+    source="F2.2 p.24-25 campo 107 (0 en 34); Odoo la bloquea en 34, 41 y exportación; práctica: 1 informe "
+    "(exenta rechazada hasta quitar MntNeto 0, TasaIVA 19 e IVA 0)",
     confidence="media",
     types={34, 41},
     forms=EVERY_FORM,
-    fields=(f"{TOTALS}/MntNeto", f"{TOTALS}/IVA"),
+    fields=(f"{TOTALS}/MntNeto", f"{TOTALS}/TasaIVA", f"{TOTALS}/IVA"),
     **OBJECTED,
 )
 def exempt_document_has_no_iva(dte: Dte, ctx: Context) -> Faults:
-    for name in ("MntNeto", "IVA"):
-        amount = dte.totals_or_zero(name)
-        if amount > ZERO:
+    for name in ("MntNeto", "TasaIVA", "IVA"):
+        amount = dte.totals(name)
+        # The flat form has a place for each amount, and its clients fill them with zeros.
+        if amount is not None and (amount > ZERO or dte.form != "legacy"):
             yield Fault(f"{TOTALS}/{name}", campo=name, monto=amount)
 
 

@@ -122,8 +122,14 @@ class Rule:
     modes: frozenset[Mode]
     fields: tuple[str, ...]
     given: frozenset[str]
+    received: Severity | None
     note: str
     function: RuleFunction = field(repr=False)
+
+    @property
+    def from_practice(self) -> bool:
+        """Whether its evidence is what the SII was seen to do, and no document of the SII says it."""
+        return self.source.startswith("práctica")
 
     @property
     def family(self) -> str:
@@ -155,6 +161,7 @@ def rule(
     modes: Collection[Mode] = BOTH_MODES,
     fields: tuple[str, ...] = (),
     given: Collection[str] = (),
+    received: Severity | None = None,
     note: str = "",
 ) -> Callable[[F], F]:
     """Register the decorated function as the rule ``code``.
@@ -178,6 +185,8 @@ def rule(
         fields: Paths involved, for the catalogue.
         given: Optional data that the rule is about, as ``Dte.present`` names it: where none of it is
             there, the rule has nothing to say and is not run. Empty: it always runs.
+        received: The most it weighs on what was received. The envelope of an exchange never passes
+            through the SII: unless a rule says otherwise, its faults are then no more than a warning.
         note: What a reader of the catalogue should know.
     """
 
@@ -200,6 +209,7 @@ def rule(
             modes=frozenset(modes),
             fields=fields,
             given=frozenset(given),
+            received=received,
             note=note,
             function=function,
         )

@@ -6,11 +6,13 @@ from collections import Counter
 from dte.crypto import Certificate, Defect, read_certificate
 from dte.crypto.authorities import CERTIFICATION_IDK, PRODUCTION_IDK
 from dte.crypto.certificate import normal_rut
+from dte.crypto.profile import deviations
 from dte.documents.envelope import Envelope
 from dte.formato.elements import child, text
+from dte.formato.namespaces import SII, XSI
 from dte.formato.tipos import NOTES
 from dte.rules.findings import Fault
-from dte.rules.registry import XML, Context, Faults, also_on_envelopes, family, rule
+from dte.rules.registry import EMISSION, XML, Context, Faults, also_on_envelopes, family, rule
 
 family("ENV", "Sobre de envío")
 
@@ -19,6 +21,7 @@ SII_RUT = "60803000-K"
 # EnvioDTE_v10.xsd and EnvioBOLETA_v11.xsd, maxOccurs of DTE.
 MAX_DOCUMENTS = {"EnvioDTE": 2000, "EnvioBOLETA": 500}
 
+_NOT_THE_DOCUMENT = "Nada que hacer con el documento: el sobre de intercambio no pasa por el SII. Puede avisar al emisor."
 _IDK = re.compile(rb"<IDK>\s*(\d{1,9})\s*</IDK>")
 
 
@@ -62,6 +65,7 @@ def subtotals_are_the_documents(envelope: Envelope, ctx: Context) -> Faults:
     confidence="media",
     forms=XML,
     level="envelope",
+    received="review",
     fields=(f"{CARATULA}/RutEmisor",),
 )
 def issuer_is_the_documents(envelope: Envelope, ctx: Context) -> Faults:
@@ -109,6 +113,13 @@ def key_is_the_certificates(envelope: Envelope, ctx: Context) -> Faults:
         yield Fault("Signature/KeyInfo")
 
 
+@also_on_envelopes("SIG-11")
+def signature_follows_the_profile(envelope: Envelope, ctx: Context) -> Faults:
+    if Defect.PROFILE in envelope.signature_check.defects:
+        for path, reason in deviations(child(envelope.shell, "Signature")):
+            yield Fault(path, motivo=reason)
+
+
 @rule(
     "ENV-04",
     title="El RUT que envía no es el del certificado que firma el sobre.",
@@ -135,7 +146,7 @@ def sender_is_the_signer(envelope: Envelope, ctx: Context) -> Faults:
 @rule(
     "ENV-05",
     title="La resolución de la carátula no corresponde al ambiente.",
-    message="NroResol es {resolucion} y los folios son de {ambiente} (IDK {idk}).",
+    message="NroResol es {resolucion} y {motivo}.",
     fix="En certificación NroResol es 0; en producción el número real.",
     source="SMOY CRT-3-19",
     sii="aviso",
@@ -145,16 +156,24 @@ def sender_is_the_signer(envelope: Envelope, ctx: Context) -> Faults:
     forms=XML,
     level="envelope",
     fields=(f"{CARATULA}/NroResol",),
+    note="El ambiente se conoce por los folios, o porque quien llama lo dice («ambiente»).",
 )
 def resolution_is_of_the_environment(envelope: Envelope, ctx: Context) -> Faults:
     resolution = envelope.caratula.amount("NroResol")
     if resolution is None:
         return
-    expected, name = (
-        (PRODUCTION_IDK, "producción") if resolution == 0 else (CERTIFICATION_IDK, "certificación")
+    other, name, idk = (
+        ("produccion", "producción", PRODUCTION_IDK)
+        if resolution == 0
+        else ("certificacion", "certificación", CERTIFICATION_IDK)
     )
-    if any(int(idk) == expected for idk in set(_IDK.findall(envelope.raw))):
-        yield Fault(f"{CARATULA}/NroResol", resolucion=resolution, ambiente=name, idk=expected)
+    if ctx.environment == other:
+        reason = f"el ambiente indicado es {name}"
+    elif any(int(found) == idk for found in set(_IDK.findall(envelope.raw))):
+        reason = f"los folios son de {name} (IDK {idk})"
+    else:
+        return
+    yield Fault(f"{CARATULA}/NroResol", resolucion=resolution, motivo=reason, ambiente=other)
 
 
 @rule(
@@ -187,14 +206,16 @@ def envelope_is_not_too_large(envelope: Envelope, ctx: Context) -> Faults:
     confidence="alta",
     forms=XML,
     level="envelope",
+    received="review",
     fields=("EnvioDTE/Signature",),
     note="SetDTE se verifica en su lugar, con el xmlns:xsi de la raíz. También falla si el certificado no "
-    "estaba vigente en TmstFirmaEnv.",
+    "estaba vigente en TmstFirmaEnv. El sobre de intercambio no pasa por el SII: en un documento "
+    "recibido, el certificado vencido del sobre es un aviso y lo demás se revisa.",
 )
 def envelope_signature_is_valid(envelope: Envelope, ctx: Context) -> Faults:
     check = envelope.signature_check
     for kind, reason in check.defects.items():
-        if kind not in {Defect.MISSING, Defect.KEY_MISMATCH}:
+        if kind not in {Defect.MISSING, Defect.KEY_MISMATCH, Defect.PROFILE}:
             yield Fault("Signature", motivo=reason)
     moment = envelope.caratula.moment("TmstFirmaEnv")
     if (
@@ -202,7 +223,12 @@ def envelope_signature_is_valid(envelope: Envelope, ctx: Context) -> Faults:
         and moment is not None
         and not check.certificate.valid_at(moment)
     ):
-        yield Fault("Signature", motivo="el certificado no estaba vigente al firmar el sobre")
+        yield Fault(
+            "Signature",
+            severity="warn" if ctx.mode == "reception" else None,
+            fix=_NOT_THE_DOCUMENT if ctx.mode == "reception" else None,
+            motivo="el certificado no estaba vigente al firmar el sobre",
+        )
 
 
 @rule(
@@ -241,8 +267,8 @@ def notes_come_after_what_they_refer_to(envelope: Envelope, ctx: Context) -> Fau
     for document in envelope.documents:
         places.setdefault((str(document.tipo), document.folio.lstrip("0")), document.number)
     for document in envelope.documents:
-        for tipo, folio, _ in document.references if document.tipo in NOTES else ():
-            later = places.get((tipo, folio.lstrip("0")), 0)
+        for row in document.references if document.tipo in NOTES else ():
+            later = places.get((row.tipo, row.folio.lstrip("0")), 0)
             if later > document.number:
                 yield Fault(
                     "SetDTE",
@@ -250,6 +276,53 @@ def notes_come_after_what_they_refer_to(envelope: Envelope, ctx: Context) -> Fau
                     line=document.line,
                     numero=document.number,
                     posterior=later,
-                    tipo=tipo,
-                    folio=folio,
+                    tipo=row.tipo,
+                    folio=row.folio,
                 )
+
+
+# The schema each envelope must name in xsi:schemaLocation.
+SCHEMAS = {"EnvioDTE": "EnvioDTE_v10.xsd", "EnvioBOLETA": "EnvioBOLETA_v11.xsd"}
+
+
+@rule(
+    "ENV-10",
+    title="El sobre no nombra su esquema en xsi:schemaLocation.",
+    message="El sobre {motivo}; el suyo es {esperado}.",
+    fix="Ponga en la raíz, antes de firmar, "
+    'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'xsi:schemaLocation="http://www.sii.cl/SiiDte EnvioDTE_v10.xsd" (EnvioBOLETA_v11.xsd en boletas).',
+    source="práctica: 3 informes independientes y 8 proyectos derivados (SCH-00001 «Invalid Schema Name»)",
+    sii="rechazo",
+    severity="reject",
+    sii_code="SCH-00001",
+    confidence="alta",
+    forms=XML,
+    level="envelope",
+    modes=EMISSION,
+    fields=("EnvioDTE/@xsi:schemaLocation", "EnvioBOLETA/@xsi:schemaLocation"),
+    note="No se dice de un sobre que ni siquiera declara xmlns:xsi: de esos no se ha visto respuesta. Si "
+    "el sobre es para el receptor y no para el SII, sólo se avisa.",
+)
+def envelope_names_its_schema(envelope: Envelope, ctx: Context) -> Faults:
+    expected = SCHEMAS.get(envelope.kind)
+    if expected is None or XSI not in envelope.shell.nsmap.values():
+        return
+    found = envelope.shell.get(f"{{{XSI}}}schemaLocation")
+    pairs = (found or "").split()
+    schemas = dict(zip(pairs[::2], pairs[1::2], strict=False))
+    if schemas.get(SII, "").rpartition("/")[2] == expected:
+        return
+    if found is None:
+        reason = "no lleva xsi:schemaLocation"
+    elif SII not in schemas:
+        reason = f"lleva un xsi:schemaLocation sin el espacio {SII}"
+    else:
+        reason = f"nombra el esquema «{schemas[SII][:60]}»"
+    receiver = envelope.caratula.text("RutReceptor").upper()
+    yield Fault(
+        f"{envelope.kind}/@xsi:schemaLocation",
+        severity="warn" if receiver and receiver != SII_RUT else None,
+        motivo=reason,
+        esperado=expected,
+    )

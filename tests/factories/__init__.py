@@ -8,6 +8,7 @@ envelope([signed(33), signed(61)])                     # an EnvioDTE, signed
 """
 
 import copy
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,8 @@ def signed(
     signed_namespace: bool | None = None,
     signed_declared: str = "",
     uri: str | None = None,
+    identifier: str = "",
+    indented: bool = True,
     stamping: dict[str, Any] | None = None,
     signing: dict[str, Any] | None = None,
 ) -> bytes:
@@ -57,14 +60,20 @@ def signed(
         signed_namespace: whether it did when it was signed.
         signed_declared: more declarations the Documento had in scope when it was signed.
         uri: what Reference/@URI names instead of the document's ID.
+        identifier: another ID of the document.
+        indented: put each field on a line of its own.
         stamping: keyword arguments of ``stamp.ted``.
         signing: keyword arguments of ``signature.signature``.
     """
     content = copy.deepcopy(doc) if doc is not None else document(tipo, changes)
     body = _body(content)
-    identifier = f"F{_text(content, 'IdDoc', 'Folio')}T{_text(content, 'IdDoc', 'TipoDTE')}"
+    identifier = (
+        identifier or f"F{_text(content, 'IdDoc', 'Folio')}T{_text(content, 'IdDoc', 'TipoDTE')}"
+    )
     body.set("ID", identifier)
     text = etree.tostring(body, encoding="unicode").replace(f' xmlns="{SII}"', "", 1).strip()
+    if not indented:
+        text = re.sub(r">\s+<", "><", text)
     closing = f"</{etree.QName(body).localname}>"
     mark = ted(
         _caf(content, caf or {}),
@@ -120,6 +129,8 @@ def envelope(
     documents: Sequence[bytes],
     *,
     kind: str = "EnvioDTE",
+    schema: str | None = "",
+    declaration: str = DECLARATION,
     caratula: dict[str, str] | None = None,
     totals: dict[str, int] | None = None,
     by: Signer | None = None,
@@ -132,6 +143,8 @@ def envelope(
     Args:
         documents: files as ``signed`` makes them.
         kind: name of the root.
+        schema: what xsi:schemaLocation says; None for no such attribute, empty for what it should.
+        declaration: the first line.
         caratula: texts of the Caratula that differ.
         totals: SubTotDTE by type, instead of what is in the envelope.
         by: who signs the envelope.
@@ -160,9 +173,11 @@ def envelope(
         by or signer(),
         **{"declared": xsi if in_context else "", **(signing or {})},
     )
+    if schema == "":
+        schema = f"{SII} {kind}_v{'11' if kind == 'EnvioBOLETA' else '10'}.xsd"
+    location = "" if schema is None else f' xsi:schemaLocation="{schema}"'
     return (
-        f'{DECLARATION}<{kind} xmlns="{SII}"{xsi} xsi:schemaLocation="{SII} {kind}_v10.xsd" '
-        f'version="1.0">\n<SetDTE ID="SetDoc">{inside}</SetDTE>\n{"" if unsigned else mark}\n'
+        f'{declaration}<{kind} xmlns="{SII}"{xsi}{location} version="1.0">\n<SetDTE ID="SetDoc">{inside}</SetDTE>\n{"" if unsigned else mark}\n'
         f"</{kind}>"
     ).encode("iso-8859-1")
 

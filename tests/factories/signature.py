@@ -33,6 +33,7 @@ def signature(
     key_value: tuple[str, str] | None = None,
     certificate: str | None = None,
     declared: str = "",
+    reshape: tuple[str, str] = ("", ""),
 ) -> str:
     """Return the Signature element over ``fragment``.
 
@@ -46,6 +47,7 @@ def signature(
         transform: one transform of the reference.
         key_value: other numbers for RSAKeyValue.
         certificate: other text for X509Certificate.
+        reshape: text of SignedInfo that is replaced before it is signed, and by what.
         declared: declarations in scope of SignedInfo when it is signed (`` xmlns:xsi="…"``).
     """
     digest = b64(hashlib.sha1(canonical(fragment)).digest())  # noqa: S324
@@ -58,6 +60,7 @@ def signature(
         f'<DigestMethod Algorithm="{digest_algorithm}"/><DigestValue>{digest}</DigestValue>'
         "</Reference></SignedInfo>"
     )
+    info = info.replace(*reshape) if reshape[0] else info
     scoped = info.replace("<SignedInfo>", f'<SignedInfo xmlns="{XMLDSIG}"{declared}>')
     modulus, exponent = key_value or signer.numbers
     return (

@@ -79,6 +79,16 @@ def test_validations_are_counted(api_client):
     assert REGISTRY.get_sample_value("aiservice_dte_validations_total", labels) == before + 1
 
 
+@pytest.mark.parametrize("document_of", [lambda: FLAT, lambda: document(33)])
+def test_the_legacy_path_also_takes_the_document_bare(api_client, document_of):
+    bare = document_of() | {"company_id": 1, "mode": "emission", "history": []}
+    answer = post(api_client, "/api/ai/validate", bare)
+    wrapped = post(api_client, "/api/ai/validate", {"dte_data": document_of()})
+    assert answer.status_code == 200
+    assert answer.json()["findings"] == wrapped.json()["findings"]
+    assert answer.json()["document"] == wrapped.json()["document"]
+
+
 def test_without_dte_data_the_field_is_named(api_client):
     answer = post(api_client, "/api/ai/validate", {"company_id": 1})
     assert answer.status_code == 400

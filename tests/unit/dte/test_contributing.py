@@ -37,4 +37,4 @@ def test_and_nothing_else(example, tipo):
 
 
 def test_and_stands_in_the_catalogue(example):
-    assert "### BOL-99: La primera línea de la boleta es gratis." in render()
+    assert "### BOL-99 (práctica): La primera línea de la boleta es gratis." in render()

@@ -113,7 +113,7 @@ def test_an_envelope_gives_its_documents_with_the_lines_of_the_file():
     line = raw.splitlines()[second.line_of("Encabezado/IdDoc/TipoDTE") - 1]
     assert b"<TipoDTE>61" in line
     assert file.envelope.caratula.text("RutReceptor") == "60803000-K"
-    assert Summary.of(second, 2).references == (("33", "77", "1"),)
+    assert Summary.of(second, 2).references == (("33", "77", "1", ""),)
 
 
 def test_a_document_without_body_is_a_finding_not_a_failure():
@@ -124,6 +124,29 @@ def test_a_document_without_body_is_a_finding_not_a_failure():
 def test_a_wrapped_json_document_is_unwrapped():
     assert from_json({"DTE": {"Documento": document(33)}}).tipo == 33
     assert from_json({"Exportaciones": document(110)}).kind == "Exportaciones"
+
+
+@pytest.mark.parametrize("wrapper", ["dte", "DTE", "documento"])
+def test_what_other_services_wrap_documents_in_is_stepped_into(wrapper):
+    others = {"response": ["PDF", "FOLIO"], "custom": {"x": 1}}
+    dte = from_json({wrapper: document(33)} | others)
+    assert (dte.form, dte.tipo) == ("json", 33)
+    assert not dte.problems
+    assert from_json({wrapper: {"tipo_dte": 33, "monto_total": 1}} | others).form == "legacy"
+
+
+@pytest.mark.parametrize(
+    ("given", "iva"),
+    [
+        ({"iva": 190}, "190"),
+        ({"monto_iva": 190}, "190"),
+        ({"monto_iva": 190, "iva": 7}, "190"),
+        ({"monto_iva": None, "iva": 190}, "190"),
+    ],
+)
+def test_the_flat_form_may_call_its_iva_so(given, iva):
+    dte = from_json({"tipo_dte": 33, "monto_total": 1190, **given})
+    assert dte.text("Encabezado/Totales/IVA") == iva
 
 
 def test_the_flat_form_becomes_the_sii_structure():

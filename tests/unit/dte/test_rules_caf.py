@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from dte.rules.caf import add_months, expiry, same_name
+from dte.documents.names import same_name
+from dte.rules.caf import add_months, expiry
 from tests.documents import TYPES
 from tests.factories import signed
 from tests.factories.judged import codes, finding

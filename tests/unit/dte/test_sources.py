@@ -5,6 +5,7 @@ import re
 import pytest
 
 from dte.rules import REGISTRY
+from dte.rules.catalogue import render
 from dte.rules.registry import FAMILIES
 from dte.rules.sources import SOURCES, spell_out
 
@@ -32,6 +33,17 @@ def test_no_rule_answers_with_a_short_name(code):
 @pytest.mark.parametrize("code", sorted(REGISTRY))
 def test_every_family_says_what_it_is_about(code):
     assert FAMILIES[REGISTRY[code].family]
+
+
+def test_the_catalogue_marks_what_only_practice_tells():
+    page = render()
+    told = [unit for unit in REGISTRY.values() if unit.from_practice]
+    assert {"XML-09", "ENV-10", "REF-16"} <= {unit.code for unit in told}
+    assert f"Las {len(told)} marcadas" in page
+    for unit in told:
+        assert f"### {unit.code} (práctica): " in page
+        assert re.match(r"práctica: \d+ informes?", unit.source)
+        assert unit.confidence != "n/a"
 
 
 PLACEHOLDER = re.compile(r"\{([^}]*)\}")
