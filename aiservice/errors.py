@@ -1,6 +1,10 @@
 """What a caller sees when a request fails outside a DRF view: the same envelope, never a trace."""
 
+import math
+
 from django.http import HttpRequest, JsonResponse
+
+from usage.errors import DatabaseUnavailable
 
 
 def _envelope(request: HttpRequest, status: int, code: str, detail: str) -> JsonResponse:
@@ -33,6 +37,14 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """500: a fault of ours; the request id finds it in the logs."""
     detail = "Ocurrió un error interno. Si persiste, indique el identificador de la solicitud."
     return _envelope(request, 500, "internal_error", detail)
+
+
+def database_unavailable(request: HttpRequest) -> JsonResponse:
+    """503: the database is away, outside a DRF view."""
+    refusal = DatabaseUnavailable()
+    response = _envelope(request, 503, refusal.default_code, str(refusal.detail))
+    response.headers["Retry-After"] = str(math.ceil(refusal.wait))
+    return response
 
 
 def method_not_allowed(request: HttpRequest, allowed: str) -> JsonResponse:

@@ -4,54 +4,65 @@ No probe calls the model: a health check that costs money is a bill nobody order
 Claude is what real traffic has shown.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from adrf.views import APIView
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.core.cache import cache
 from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
-from redis.exceptions import RedisError
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from aiservice.database.absence import DATABASE
+from aiservice.dependency import Dependency
+from aiservice.redis import REDIS, sentinels_view
 from chat import plugins
 from knowledge.searching import search
 from usage import llm
 
-# A dependency that is down leaves the service serving, unless it is the database: keys, budgets and
-# the ledger live there, and money fails closed.
-REQUIRED = "database"
+STARTED_AT: Final = timezone.now()
+# For each check; they run side by side, so that the whole answer comes within a second.
+CHECK_SECONDS: Final = 0.8
 
 
 def check_database() -> dict[str, Any]:
-    """Ask the database for one row."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-    except (DatabaseError, InterfaceError) as exc:
-        return {"status": "down", "error": type(exc).__name__}
-    return {"status": "ok", "engine": connection.vendor}
+    """Ask the database for one row, over a connection of the probes' own."""
+    return heard_of(DATABASE) | {"engine": connection.vendor}
 
 
 def check_redis() -> dict[str, Any]:
-    """Write and read one short-lived key on the primary."""
-    if not (settings.REDIS_URL or settings.REDIS_SENTINEL_HOSTS):
+    """Write one short-lived key on the primary, and tell what the sentinels see."""
+    if not REDIS.configured:
         return {"status": "not_configured", "fallback": "memory"}
-    try:
-        cache.set("health", "ok", timeout=5)
-    except (RedisError, OSError) as exc:
-        return {"status": "down", "error": type(exc).__name__, "fallback": "memory"}
-    return {"status": "ok", "mode": "sentinel" if settings.REDIS_SENTINEL_HOSTS else "single"}
+    REDIS.ask()
+    topology = sentinels_view() if settings.REDIS_SENTINEL_HOSTS else None
+    found = heard_of(REDIS)
+    if found["status"] == "down":
+        found["fallback"] = "memory"
+    found["mode"] = "single" if topology is None else "sentinel"
+    if topology is not None:
+        found["topology"] = topology
+    return found
+
+
+def heard_of(dependency: Dependency) -> dict[str, Any]:
+    """Ask a dependency, and say what is known of it within the time of one check."""
+    state = dependency.check(CHECK_SECONDS - 0.1)
+    if state.up:
+        return {"status": "ok", "since": state.since, "latency_ms": state.latency_ms}
+    return {"status": "down", "since": state.since, "error": state.error}
 
 
 def check_knowledge() -> dict[str, Any]:
@@ -62,6 +73,9 @@ def check_knowledge() -> dict[str, Any]:
         return {"status": "down", "error": type(exc).__name__}
 
 
+# A dependency that is down leaves the service serving, unless it is the database: keys, budgets and
+# the ledger live there, and money fails closed.
+REQUIRED = "database"
 CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     REQUIRED: check_database,
     "redis": check_redis,
@@ -72,22 +86,66 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 _FINE = {"ok", "not_configured"}
 
 
-def report() -> dict[str, Any]:
+async def report() -> dict[str, Any]:
     """Run every check and sum up: ``ok``, ``degraded`` (it serves, with less) or ``down``."""
-    dependencies = {name: _timed(check) for name, check in CHECKS.items()}
+    results = await asyncio.gather(*(_bounded(check) for check in CHECKS.values()))
+    dependencies = dict(zip(CHECKS, results, strict=True))
     if dependencies[REQUIRED]["status"] == "down":
         status = "down"
     elif all(result["status"] in _FINE for result in dependencies.values()):
         status = "ok"
     else:
         status = "degraded"
-    return {"status": status, "version": settings.VERSION, "dependencies": dependencies}
+    return {
+        "status": status,
+        "version": settings.VERSION,
+        "uptime_seconds": round((timezone.now() - STARTED_AT).total_seconds()),
+        "dependencies": dependencies,
+    }
 
 
-def _timed(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+async def _bounded(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Run a check in a thread of its own, which is left behind if it takes too long."""
     started = time.perf_counter()
-    result = check()
+    running = database_sync_to_async(check, thread_sensitive=False)()
+    try:
+        result = await asyncio.wait_for(
+            asyncio.shield(asyncio.ensure_future(running)), CHECK_SECONDS
+        )
+    except TimeoutError:
+        result = {"status": "down", "error": "Timeout"}
     return {**result, "ms": round((time.perf_counter() - started) * 1000, 1)}
+
+
+class Migrations:
+    """Whether the database has the tables that this version reads; once it has, they stay."""
+
+    def __init__(self) -> None:
+        self.complete = False
+
+    def check(self) -> bool:
+        """Look for migrations that have not run.
+
+        Raises:
+            django.db.DatabaseError: The database is away.
+        """
+        if not self.complete:
+            executor = MigrationExecutor(connection)
+            self.complete = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        return self.complete
+
+
+migrations: Final = Migrations()
+
+
+def readiness() -> str:
+    """Return ``ready``, or why calls cannot be served."""
+    if not DATABASE.check(CHECK_SECONDS - 0.1).up:
+        return "database_unavailable"
+    try:
+        return "ready" if migrations.check() else "migrations_missing"
+    except (DatabaseError, InterfaceError):
+        return "database_unavailable"
 
 
 class ProbeView(APIView):  # type: ignore[misc]
@@ -111,6 +169,7 @@ class HealthView(ProbeView):
             {
                 "status": serializers.ChoiceField(["ok", "degraded", "down"]),
                 "version": serializers.CharField(),
+                "uptime_seconds": serializers.IntegerField(),
                 "dependencies": serializers.DictField(child=serializers.DictField()),
             },
         ),
@@ -120,26 +179,38 @@ class HealthView(ProbeView):
                 {
                     "status": "ok",
                     "version": "0.1.0",
+                    "uptime_seconds": 86400,
                     "dependencies": {"anthropic": {"status": "not_configured", "ms": 0.0}},
                 },
             )
         ],
     )
     async def get(self, request: Request) -> Response:
-        """Run the checks in one thread hop."""
-        body = await database_sync_to_async(report)()
+        """Run the checks side by side."""
+        body = await report()
         return Response(body, status=503 if body["status"] == "down" else 200)
 
 
 class ReadyView(ProbeView):
-    """Whether to send traffic here: only the database decides."""
+    """Whether to send traffic here: only the database decides, and whether it is migrated."""
 
-    @extend_schema(summary="Listo para recibir tráfico", tags=["Operación"], responses=_STATUS)
+    @extend_schema(
+        summary="Listo para recibir tráfico",
+        tags=["Operación"],
+        responses=inline_serializer(
+            "Readiness",
+            {
+                "status": serializers.ChoiceField(["ready", "not_ready"]),
+                "reason": serializers.CharField(required=False),
+            },
+        ),
+    )
     async def get(self, request: Request) -> Response:
-        """Answer 503 while the database is away."""
-        result = await database_sync_to_async(check_database)()
-        ready = result["status"] == "ok"
-        return Response({"status": "ready" if ready else "not_ready"}, status=200 if ready else 503)
+        """Answer 503 while calls could not be served, and say why."""
+        found = await database_sync_to_async(readiness)()
+        if found == "ready":
+            return Response({"status": "ready"})
+        return Response({"status": "not_ready", "reason": found}, status=503)
 
 
 class LiveView(ProbeView):
@@ -155,5 +226,7 @@ class LiveView(ProbeView):
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
     """Serve the Prometheus exposition; some gauges are measured now (aiservice/metrics.py)."""
-    response: HttpResponse = await database_sync_to_async(ExportToDjangoView)(request)
+    response: HttpResponse = await sync_to_async(ExportToDjangoView, thread_sensitive=False)(
+        request
+    )
     return response

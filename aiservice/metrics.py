@@ -1,14 +1,14 @@
 """Gauges that are measured when Prometheus asks, not when something happens."""
 
+import time
 from collections.abc import Iterator
-from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from aiservice import health
-
-UP: Final = {"ok": 1, "down": 0}
+from aiservice.database.absence import DATABASE
+from aiservice.dependency import PATIENCE_SECONDS, Dependency
+from aiservice.redis import REDIS
 
 
 class DependencyCollector(Collector):
@@ -23,11 +23,16 @@ class DependencyCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Ask each dependency."""
+        asked: list[Dependency] = [DATABASE]
+        if REDIS.configured:
+            asked.append(REDIS)
+        for dependency in asked:
+            dependency.ask()
+        deadline = time.monotonic() + PATIENCE_SECONDS
         family = self._family()
-        for name in ("database", "redis"):
-            status = health.CHECKS[name]()["status"]
-            if status in UP:
-                family.add_metric([name], UP[status])
+        for dependency in asked:
+            state = dependency.check(deadline - time.monotonic())
+            family.add_metric([dependency.name], 1 if state.up else 0)
         yield family
 
     @staticmethod

@@ -11,6 +11,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_asy
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -18,12 +19,13 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django_prometheus.middleware import Metrics
 
-from aiservice.errors import method_not_allowed
+from aiservice.errors import database_unavailable, method_not_allowed
 
 log = structlog.get_logger("aiservice.access")
 
 ADMIN_PREFIX: Final = "/admin/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
+DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -58,6 +60,14 @@ class RequestMiddleware:
         self._report(request, response, time.perf_counter() - started)
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
+
+    async def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer for a view outside DRF, such as the admin's, whose database is away."""
+        if isinstance(exception, DATABASE_ERRORS):
+            return database_unavailable(request)
+        return None
 
     def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
         # The route, not the path: paths hold session ids and would make endless label values.
@@ -138,6 +148,14 @@ class _UnderAdmin:
             response: HttpResponse = super().__call__(request)  # type: ignore[misc]
         else:
             response = self.get_response(request)
+        return response
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer where a database is lost outside a view, as in keeping a session: Django would with 500."""
+        try:
+            response: HttpResponseBase = await super().__acall__(request)  # type: ignore[misc]
+        except DATABASE_ERRORS:
+            response = database_unavailable(request)
         return response
 
 

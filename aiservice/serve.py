@@ -180,7 +180,7 @@ def serve(host: str, port: int) -> None:
         get_default_application(),
         drain_seconds=settings.DRAIN_SECONDS,
         endpoints=[endpoint(host, port)],
-        ready_callable=start_upkeep,
+        ready_callable=begin,
     )
     server.run()
     if server.listen_failure:
@@ -198,13 +198,16 @@ def allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def start_upkeep() -> None:
-    """Settle what a crash left open, and keep at it, once the address is ours.
+def begin() -> None:
+    """Do what a server does and a management command does not, once the address is ours.
 
-    Imported here because it needs the models, and the applications are loaded only by now.
+    It bounds what requests wait for, and settles what a crash left open. Imported here because both need
+    the applications, which are loaded only by now.
     """
+    from aiservice.database.absence import DATABASE
     from usage.accounting import upkeep
 
+    DATABASE.serve()
     upkeep.start()
 
 

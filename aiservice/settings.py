@@ -203,9 +203,24 @@ def database() -> dict[str, Any]:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
     else:
+        config["ENGINE"] = "aiservice.database"
+        options = config.setdefault("OPTIONS", {})
+        # Of requests only: a load or a migration takes as long as it takes. The last one ends the
+        # transaction of a server that was frozen in it, for its locks hold up the others.
+        options["serving_options"] = " ".join(
+            f"-c {name}={int(1000 * seconds)}"
+            for name, seconds in (
+                (
+                    "statement_timeout",
+                    env.seconds("DATABASE_STATEMENT_TIMEOUT", default=15, low=0.1),
+                ),
+                ("lock_timeout", env.seconds("DATABASE_LOCK_TIMEOUT", default=5, low=0.1)),
+                ("idle_in_transaction_session_timeout", 15),
+            )
+        )
         # Under ASGI every request would open a connection of its own: a pool instead of CONN_MAX_AGE.
         largest = env.integer("DATABASE_POOL_MAX", default=10, low=1)
-        config.setdefault("OPTIONS", {})["pool"] = {
+        options["pool"] = {
             "min_size": env.integer("DATABASE_POOL_MIN", default=min(2, largest), high=largest),
             "max_size": largest,
             "timeout": env.seconds("DATABASE_POOL_TIMEOUT", default=5, low=0.01),
@@ -239,6 +254,7 @@ def cache() -> dict[str, Any]:
         "CLIENT_CLASS": "django_redis.client.DefaultClient",
         "SOCKET_TIMEOUT": REDIS_SOCKET_TIMEOUT,
         "SOCKET_CONNECT_TIMEOUT": REDIS_SOCKET_TIMEOUT,
+        "CONNECTION_FACTORY": "aiservice.redis.SingleFactory",
         "CONNECTION_POOL_KWARGS": {"max_connections": REDIS_MAX_CONNECTIONS},
     }
     location = REDIS_URL
@@ -247,10 +263,11 @@ def cache() -> dict[str, Any]:
         options |= {
             "CONNECTION_FACTORY": "aiservice.redis.SharedSentinelFactory",
             "SENTINELS": REDIS_SENTINEL_HOSTS,
+            # They are asked one after the other, so each quickly.
             "SENTINEL_KWARGS": {
                 "password": REDIS_SENTINEL_PASSWORD,
-                "socket_timeout": REDIS_SOCKET_TIMEOUT,
-                "socket_connect_timeout": REDIS_SOCKET_TIMEOUT,
+                "socket_timeout": REDIS_SOCKET_TIMEOUT / 2,
+                "socket_connect_timeout": REDIS_SOCKET_TIMEOUT / 2,
             },
             "USERNAME": REDIS_USERNAME,
             "PASSWORD": REDIS_PASSWORD,

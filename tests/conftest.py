@@ -9,6 +9,8 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
+from aiservice.database.absence import DATABASE
+from aiservice.redis import REDIS
 from knowledge.searching.engine import engine
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
@@ -29,7 +31,9 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(autouse=True)
 def empty_cache() -> None:
-    """Start every test with nothing cached and no rate limit used."""
+    """Start every test with nothing cached, no rate limit used, and nothing known to be away."""
+    DATABASE.forget()
+    REDIS.forget()
     cache.clear()
 
 

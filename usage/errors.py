@@ -7,6 +7,7 @@
     ├── CallTooLarge          413
     ├── RequestTooLarge       413
     ├── MalformedRequest      400
+    ├── DatabaseUnavailable   503, with Retry-After
     └── ModelUnavailable      503
         └── ModelRefused      502
 
@@ -14,10 +15,13 @@ The body is always ``{"detail": text in Spanish, "code": stable name}``, with ``
 when the input did not validate, and whatever facts the refusal carries.
 """
 
+import math
 from typing import Any
 
+import structlog
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
@@ -26,6 +30,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as drf_exception_handler
+
+log = structlog.get_logger(__name__)
 
 
 class Refusal(APIException):
@@ -86,6 +92,17 @@ class MalformedRequest(Refusal):
     default_code = "bad_request"
 
 
+class DatabaseUnavailable(Refusal):
+    """The database is away, or too busy to be waited for; nothing is served without it."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = (
+        "La base de datos no está disponible en este momento: reintente en unos segundos."
+    )
+    default_code = "database_unavailable"
+    wait = 2.0
+
+
 class ModelUnavailable(Refusal):
     """Claude cannot be asked now: no key, breaker open, or the provider failed."""
 
@@ -126,6 +143,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if response is None or not isinstance(exc, APIException):
         return response
     response.data = error_body(exc)
+    if wait := getattr(
+        exc, "wait", None
+    ):  # DRF rounds down, to 0 at times: a caller may not wait less
+        response.headers["Retry-After"] = str(math.ceil(wait))
     # Whatever the view renders its answers as: the schema is YAML, its page HTML.
     if (request := context.get("request")) is not None:
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), "application/json"
@@ -145,6 +166,9 @@ def _in_our_words(exc: Exception) -> Exception:
             return RequestTooLarge()
         case SuspiciousOperation() | MultiPartParserError() | BadRequest():
             return MalformedRequest()
+        case OperationalError() | InterfaceError():
+            log.warning("database_unavailable", error=str(type(exc.__cause__ or exc).__name__))
+            return DatabaseUnavailable()
     return exc
 
 

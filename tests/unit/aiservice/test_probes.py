@@ -1,12 +1,16 @@
 """Probes and error envelope: what the operator's tools and a lost caller see."""
 
 import pytest
-from django.db import OperationalError
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import Http404
 from django.test import Client, RequestFactory
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from aiservice import errors, health
+from aiservice.database.absence import DATABASE
+from aiservice.database.base import DatabaseWrapper
+from aiservice.redis import REDIS
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
@@ -33,8 +37,28 @@ def test_health_names_every_dependency_without_a_key(client):
     assert set(response.json()["dependencies"]) == DEPENDENCIES
 
 
-def test_health_serves_without_redis(client, monkeypatch):
-    monkeypatch.setattr("aiservice.health.cache.set", fails_with(RedisConnectionError))
+@pytest.fixture
+def no_redis(settings):
+    nowhere = "redis://127.0.0.1:9/0"  # the discard port: refuses at once
+    settings.CACHES = {"default": settings.CACHES["default"] | {"LOCATION": nowhere}}
+    REDIS.forget()
+    yield
+    REDIS.forget()
+
+
+@pytest.fixture
+def no_database(monkeypatch):
+    pools = DatabaseWrapper._connection_pools
+    before = pools.get("default")
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+    DATABASE.forget()
+    yield
+    if pools.get("default") is not before:  # made meanwhile, for a server that is not there
+        DATABASE.on_loss()
+    DATABASE.forget()
+
+
+def test_health_serves_without_redis(client, no_redis):
 
     response = client.get("/health")
 
@@ -43,19 +67,40 @@ def test_health_serves_without_redis(client, monkeypatch):
     assert response.json()["dependencies"]["redis"]["status"] == "down"
 
 
-def test_without_the_database_nothing_is_served(client, monkeypatch):
-    monkeypatch.setattr("aiservice.health.connection.cursor", fails_with(OperationalError))
-
+def test_without_the_database_nothing_is_served(client, no_database):
     assert client.get("/health").status_code == 503
     assert client.get("/health").json()["status"] == "down"
     assert client.get("/ready").status_code == 503
     assert client.get("/live").status_code == 200
 
 
-def test_the_probe_never_says_what_went_wrong_in_detail(client, monkeypatch):
-    monkeypatch.setattr("aiservice.health.connection.cursor", fails_with(OperationalError))
+def test_the_probe_never_says_what_went_wrong_in_detail(client, no_database):
+    assert "nonexistent" not in client.get("/health").content.decode()
 
-    assert "away" not in client.get("/health").content.decode()
+
+def test_health_says_since_when_and_how_fast(client):
+    body = client.get("/health").json()
+
+    assert body["uptime_seconds"] >= 0
+    for name in ("database", "redis"):
+        assert body["dependencies"][name]["since"]
+        assert body["dependencies"][name]["latency_ms"] >= 0
+
+
+def test_metrics_say_which_dependency_is_down(client, no_redis):
+    metrics = client.get("/metrics").content.decode()
+
+    assert 'aiservice_dependency_up{dependency="redis"} 0.0' in metrics
+    assert 'aiservice_dependency_up{dependency="database"} 1.0' in metrics
+
+
+def test_not_ready_while_migrations_are_missing(client):
+    (last,) = MigrationLoader(connection).graph.leaf_nodes("usage")
+    MigrationRecorder(connection).record_unapplied(*last)
+    health.migrations.complete = False
+
+    response = client.get("/ready")
+    assert (response.status_code, response.json()["reason"]) == (503, "migrations_missing")
 
 
 def test_metrics_are_prometheus_text(client):
