@@ -107,6 +107,16 @@ class Environment:
             refuse(name, f"a number of seconds {span(low, round(LONGEST_SECONDS))}", value)
         return number
 
+    def rate(self, name: str, *, default: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """Read requests per minute and how many may come at once: ``60/20``; ``0/1`` is no limit."""
+        value = self.given(name)
+        if not value:
+            return default
+        match = re.fullmatch(r"(\d{1,9})\s*/\s*([1-9]\d{0,8})", value)
+        if match is None:
+            refuse(name, "requests per minute and how many may come at once, such as 60/20", value)
+        return int(match[1]), int(match[2])
+
     def dollars(self, name: str, *, default: str) -> Decimal | None:
         """Read an amount of US dollars; ``None`` is no limit."""
         given = self.given(name)

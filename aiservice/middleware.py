@@ -20,6 +20,7 @@ from django.middleware.security import SecurityMiddleware
 from django_prometheus.middleware import Metrics
 
 from aiservice.errors import database_unavailable, method_not_allowed
+from usage.access.address import client_ip
 
 log = structlog.get_logger("aiservice.access")
 
@@ -86,6 +87,8 @@ class RequestMiddleware:
             view=view,
             status=response.status_code,
             ms=round(seconds * 1000, 1),
+            address=client_ip(request),
+            key=getattr(request, "key_prefix", None),
         )
 
 

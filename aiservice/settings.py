@@ -311,11 +311,18 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-# Requests per minute for one API key from one address, and how many may arrive at once.
+# Requests per minute for one API key from one address, and how many may arrive at once: for each class
+# of endpoints, where it has no rate of its own.
 RATE_LIMIT_PER_MINUTE = env.integer("RATE_LIMIT_PER_MINUTE", default=60)
 RATE_LIMIT_BURST = env.integer("RATE_LIMIT_BURST", default=20, low=1)
-# Processes that share the limit; each takes its part of it while Redis does not answer.
-RATE_LIMIT_PROCESSES = env.integer("RATE_LIMIT_PROCESSES", default=1, low=1)
+RATE_LIMITS = {
+    "chat": env.rate("RATE_LIMIT_CHAT"),
+    "validation": env.rate("RATE_LIMIT_VALIDATION"),
+    "batch": env.rate("RATE_LIMIT_BATCH"),
+    "reads": env.rate("RATE_LIMIT_READS"),  # by default five times the general rate
+    # Of one address that sends wrong keys, or none.
+    "unauthenticated": env.rate("RATE_LIMIT_UNAUTHENTICATED", default=(20, 20)),
+}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024, low=1)
 FILE_UPLOAD_MAX_MEMORY_SIZE = DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -30,6 +30,7 @@ from chat.serializers import (
     SessionSerializer,
 )
 from chat.sse import event_stream
+from usage.access.limits import Limited
 from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
@@ -68,6 +69,8 @@ def question_from(data: Any, api_key: ApiKey) -> Question:
 class NewSessionView(MeteredAPIView):
     """Open a session."""
 
+    limited_as = Limited.CHAT
+
     @extend_schema(
         operation_id="chat_session_new",
         summary="Abrir una sesión",
@@ -89,6 +92,8 @@ class NewSessionView(MeteredAPIView):
 
 class MessageView(MeteredAPIView):
     """Ask, and get the answer in one piece."""
+
+    limited_as = Limited.CHAT
 
     @extend_schema(
         operation_id="chat_message",
@@ -136,6 +141,8 @@ class AssistantView(MeteredAPIView):
 class MessageStreamView(MeteredAPIView):
     """Ask, and get the answer as it is written."""
 
+    limited_as = Limited.CHAT
+
     @extend_schema(
         operation_id="chat_message_stream",
         summary="Preguntar y recibir la respuesta a medida que se escribe",
@@ -160,6 +167,8 @@ class MessageStreamView(MeteredAPIView):
 
 class FeedbackView(MeteredAPIView):
     """What the user thought of an answer."""
+
+    limited_as = Limited.CHAT
 
     @extend_schema(
         operation_id="chat_message_feedback",

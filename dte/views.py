@@ -29,6 +29,7 @@ from dte.judging.batch import MAX_BATCH_BYTES, ZIP_MAGIC
 from dte.models import Validation
 from dte.parsing.json import is_document
 from dte.stream import CONTENT_TYPE, Stream
+from usage.access.limits import Limited
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
 
@@ -39,6 +40,8 @@ _ABOUT_THE_CALL = frozenset(
 
 class LegacyValidateView(MeteredAPIView):
     """``POST /api/ai/validate``: the path and fields that Odoo clients already use."""
+
+    limited_as = Limited.VALIDATION
 
     @extend_schema(**schema.LEGACY)
     async def post(self, request: Request) -> Response:
@@ -68,6 +71,8 @@ def _encode(text: str) -> bytes:
 class ValidateView(MeteredAPIView):
     """``POST /api/dte/validate``: a document, or any file that an issuer has in hand."""
 
+    limited_as = Limited.VALIDATION
+
     @extend_schema(**schema.VALIDATE)
     async def post(self, request: Request) -> HttpResponseBase:
         """Judge the file in the body; line by line for a client that accepts NDJSON."""
@@ -82,6 +87,8 @@ class ValidateView(MeteredAPIView):
 
 class BatchView(MeteredAPIView):
     """``POST /api/dte/validate/batch``: a large envelope or a ZIP, answered line by line."""
+
+    limited_as = Limited.BATCH
 
     @extend_schema(**schema.BATCH)
     async def post(self, request: Request) -> HttpResponseBase:

@@ -14,6 +14,7 @@ from aiservice.redis import REDIS
 from knowledge.searching.engine import engine
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
+from usage.access.limits import limiter
 from usage.accounting import remembered
 from usage.http.metered import give_connections_back
 from usage.models import ApiKey
@@ -35,6 +36,7 @@ def empty_cache() -> None:
     DATABASE.forget()
     REDIS.forget()
     cache.clear()
+    limiter.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -350,6 +350,14 @@ def start(
         )
 
 
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    """Run a management command and return what it printed."""
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
 def die_with_parent(signum: int) -> None:
     """Ask Linux to signal this process when its parent ends; prctl(2), PR_SET_PDEATHSIG."""
     ctypes.CDLL(None).prctl(1, signum)

@@ -16,6 +16,7 @@ when the input did not validate, and whatever facts the refusal carries.
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -51,9 +52,10 @@ class RequestRateExceeded(Refusal):
     default_detail = "Demasiadas solicitudes: espere antes de volver a intentar."
     default_code = "rate_limited"
 
-    def __init__(self, retry_after: float) -> None:
+    def __init__(self, retry_after: float, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(retry_after=round(retry_after, 3))
         self.wait = retry_after
+        self.headers = headers or {}
 
 
 class BudgetExceeded(Refusal):

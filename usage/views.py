@@ -11,6 +11,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from usage.access.limits import Limited
 from usage.accounting import budgets
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
@@ -96,6 +97,8 @@ class UsageSerializer(serializers.Serializer[Any]):
 
 class EstimateView(MeteredAPIView):
     """What a call would cost at most, without making it."""
+
+    limited_as = Limited.CHAT
 
     @extend_schema(
         summary="Estimar el costo de una llamada, sin hacerla",

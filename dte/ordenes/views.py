@@ -13,6 +13,7 @@ from dte.ordenes.choice import choose
 from dte.ordenes.matching import match
 from dte.ordenes.reading import read_request
 from usage import llm
+from usage.access.limits import Limited
 from usage.accounting.ledger import record_offline
 from usage.http.metered import MeteredAPIView
 from usage.http.openapi import RefusalSerializer
@@ -58,6 +59,8 @@ class MatchSerializer(serializers.Serializer[Any]):
 
 class MatchOrderView(MeteredAPIView):
     """``POST /api/ai/reception/match_po``: the path and fields that Odoo clients already use."""
+
+    limited_as = Limited.VALIDATION
 
     @extend_schema(
         operation_id="match_purchase_order",

@@ -90,9 +90,9 @@ def running(pace: Pace, *, database: str = "postgres", **variables: str) -> Iter
             "PORT": str(port),
             **variables,
         }
-        manage(environment, "migrate", "--verbosity", "0")
-        manage(environment, "load_knowledge")
-        secret = manage(environment, "create_api_key", "carga").splitlines()[-1]
+        servers.manage(environment, "migrate", "--verbosity", "0")
+        servers.manage(environment, "load_knowledge")
+        secret = servers.manage(environment, "create_api_key", "carga").splitlines()[-1]
         process = servers.start(
             [sys.executable, "-m", "aiservice.serve"], log=home / "service.log", env=environment
         )
@@ -118,14 +118,6 @@ def start_upstream(home: Path, pace: Pace, cleanups: ExitStack) -> str:
     cleanups.callback(servers.stop, process, signal.SIGTERM)
     servers.wait_until(lambda: servers.listens(port), process)
     return f"http://127.0.0.1:{port}"
-
-
-def manage(environment: dict[str, str], *arguments: str) -> str:
-    """Run a management command and return what it printed."""
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
 
 
 def dsn(url: str) -> str:

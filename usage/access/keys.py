@@ -1,7 +1,9 @@
 """From a secret to its API key: DRF authentication, and the plain function for WebSocket and scripts."""
 
+import re
 from typing import Any, Final
 
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -9,8 +11,10 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from usage.models import ApiKey
+from usage.models.api_key import MARK
 
 _LONGEST_SECRET: Final = 200
+_SHAPE: Final = re.compile(rf"{MARK}_([a-z0-9]{{8}})_")
 
 
 def find_key(secret: str) -> ApiKey:
@@ -38,7 +42,7 @@ class ApiKeyAuthentication(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         """Return the key of the request, or None when it carries no secret."""
-        secret = _secret_of(request)
+        secret = secret_of(request)
         return None if secret is None else (None, find_key(secret))
 
     def authenticate_header(self, request: Request) -> str:
@@ -54,8 +58,15 @@ class HasApiKey(BasePermission):
         return isinstance(request.auth, ApiKey)
 
 
-def _secret_of(request: Request) -> str | None:
+def secret_of(request: HttpRequest | Request) -> str | None:
+    """Return what a request sends as its key, if anything."""
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()
     return request.headers.get("X-Api-Key")
+
+
+def prefix_of(secret: str | None) -> str | None:
+    """Return what a log may say of a secret: the public part, if it is made like one of ours."""
+    found = _SHAPE.match(secret or "")
+    return found and found[1]

@@ -1,17 +1,21 @@
 """The base of every endpoint that costs something."""
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
 from adrf.views import APIView
 from channels.db import database_sync_to_async
 from django.db import connections
 from django.http import HttpRequest, HttpResponse
-from rest_framework.exceptions import NotAcceptable
+from rest_framework.exceptions import AuthenticationFailed, NotAcceptable, NotAuthenticated
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.renderers import BaseRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from usage.access import limits
+from usage.access.address import client_ip
+from usage.access.keys import prefix_of, secret_of
+from usage.access.limits import Caller, Limited
+from usage.errors import RequestRateExceeded, error_body
 from usage.hops import finish
 from usage.http import idempotency
 from usage.http.idempotency import Claim, conclude, conclude_at_once
@@ -59,21 +63,31 @@ class _Replay(Exception):  # noqa: N818  # not an error: the answer was given be
 class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
     """Needs an API key, is rate limited, and holds no database connection while its handler awaits.
 
-    Key, permission and limit are checked in one hop into the request's thread; the connection that
-    this took goes back to the pool before the handler starts. An ``async def`` handler reaches the
-    ORM through ``channels.db.database_sync_to_async``, which gives it back after every step.
+    Limit, key and permission are checked in one hop into the request's thread, the limit first: no
+    connection is held while Redis is asked, and whoever is over costs no query. The connection that the
+    rest took goes back to the pool before the handler starts. An ``async def`` handler reaches the ORM
+    through ``channels.db.database_sync_to_async``, which gives it back after every step.
     """
 
     content_negotiation_class = JsonAnyway
+    limited_as: ClassVar[Limited] = Limited.READS
+    caller: Caller
     claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check key, permission and limit, claim the idempotency key, then let go of the database."""
+        """Check limit, key and permission, claim the idempotency key, then let go of the database."""
+        self.headers.update(self.caller.take())
         try:
             super().initial(request, *args, **kwargs)
+            if isinstance(request.auth, ApiKey):
+                self.caller.succeeded()
             key = request.headers.get(idempotency.HEADER)
             if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
                 self._claim(request, request.auth, key)
+        except (AuthenticationFailed, NotAuthenticated):
+            give_connections_back()
+            self.caller.failed()
+            raise
         finally:
             give_connections_back()
 
@@ -85,10 +99,14 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
 
     def handle_exception(self, exc: Exception) -> Any:
         """Answer a repeated request with what the first one was answered."""
+        if isinstance(exc, RequestRateExceeded):
+            self.headers.update(exc.headers)
         return exc.response if isinstance(exc, _Replay) else super().handle_exception(exc)
 
     async def async_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Serve an ``async def`` handler, and keep its answer if its key was claimed."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
         try:
             response = await super().async_dispatch(request, *args, **kwargs)
         except BaseException:  # cancelled, for the client left
@@ -104,10 +122,23 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
 
     def sync_dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Serve a plain handler, and keep its answer if its key was claimed."""
+        if (refusal := self._refusal(request)) is not None:
+            return refusal
         response = super().sync_dispatch(request, *args, **kwargs)
         return response if self.claim is None else conclude_at_once(self.claim, response)
 
-    def check_throttles(self, request: Request) -> None:
-        """Apply the rate limit; DRF's own throttles are not atomic and let a burst through."""
-        if isinstance(request.auth, ApiKey):  # a view may open itself to callers without a key
-            limits.check(request.auth, limits.client_ip(request))
+    def _refusal(self, request: HttpRequest) -> HttpResponse | None:
+        """Refuse whom this process knows to be over, before DRF is put to work."""
+        secret = secret_of(request)
+        request.key_prefix = prefix_of(secret)  # type: ignore[attr-defined]  # for the access line
+        self.caller = Caller(self.limited_as, secret, client_ip(request))
+        try:
+            self.caller.refuse_known()
+        except RequestRateExceeded as exc:
+            return HttpResponse(
+                JSONRenderer().render(error_body(exc)),
+                content_type="application/json",
+                status=exc.status_code,
+                headers={**exc.headers, "Retry-After": str(math.ceil(exc.wait or 1))},
+            )
+        return None

@@ -14,7 +14,6 @@ import pytest
 
 from tests import servers
 from tests.integration.conftest import RunningService, StartService, services
-from tests.load.stack import manage
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -29,8 +28,8 @@ class Installation:
         self.postgres = postgres
         self.start = start
         env = os.environ | {"DATABASE_URL": postgres.url}
-        manage(env, "migrate", "--verbosity", "0")
-        self.secret = manage(env, "create_api_key", "prueba").splitlines()[-1]
+        servers.manage(env, "migrate", "--verbosity", "0")
+        self.secret = servers.manage(env, "create_api_key", "prueba").splitlines()[-1]
         self.headers = {"Authorization": f"Bearer {self.secret}"}
 
     def serve(self, **variables: str) -> RunningService:
@@ -181,8 +180,8 @@ def test_slow_statement_of_a_database_that_is_well_is_not_cut(client, postgres):
 def test_sqlite_locked_beyond_its_timeout_is_said_too(installation, tmp_path):
     path = tmp_path / "aiservice.sqlite3"
     env = os.environ | {"DATABASE_URL": f"sqlite:///{path}"}
-    manage(env, "migrate", "--verbosity", "0")
-    secret = manage(env, "create_api_key", "prueba").splitlines()[-1]
+    servers.manage(env, "migrate", "--verbosity", "0")
+    secret = servers.manage(env, "create_api_key", "prueba").splitlines()[-1]
     service = installation.start(DATABASE_URL=f"sqlite:///{path}")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

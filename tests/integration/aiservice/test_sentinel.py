@@ -15,6 +15,7 @@ from aiservice import settings as service_settings
 from tests import servers
 from tests.sentinel import HOST, NAME, ONCE, PASSWORDS, Topology
 from usage.access import limits
+from usage.access.limits import limiter
 from usage.errors import RequestRateExceeded
 from usage.models import ApiKey
 
@@ -94,9 +95,9 @@ def fallbacks() -> float:
 def test_failover_and_return_of_the_lost_node(topology, settings):
     """The cache recovers, the rate limit holds throughout, the lost node comes back as a replica."""
     settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 1, 10
-    settings.RATE_LIMIT_PROCESSES = 5
-    caller, other = ApiKey(pk=1), ApiKey(pk=2)
+    caller, other, third = (ApiKey(pk=n, digest=str(n) * 64) for n in (1, 2, 3))
     assert admitted(caller, 12) == 10
+    limiter.buckets.processes = 5
     cache.set("before", "written to the old primary")
     lost = topology.primary_port()
     topology.kill(lost)
@@ -105,7 +106,8 @@ def test_failover_and_return_of_the_lost_node(topology, settings):
     assert fallbacks() == before + 12
     assert retry_until_redis_answers() > 0
     before = fallbacks()
-    assert admitted(other, 12) == 10  # Redis again, where this caller has used nothing yet
+    assert admitted(other, 12) == 0  # Redis again, which is told what was admitted meanwhile
+    assert admitted(third, 12) == 10
     assert fallbacks() == before
     cache.set("after", "written to the new primary")
     assert cache.get("after") == "written to the new primary"

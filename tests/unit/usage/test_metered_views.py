@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext
@@ -6,7 +7,9 @@ from channels.db import database_sync_to_async
 from django.db import connection
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
+from structlog.testing import capture_logs
 
+from usage.access.limits import Limited
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
 
@@ -59,6 +62,8 @@ def test_the_limit_answers_429_with_retry_after_in_the_error_shape(settings, api
     settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 1, 1
 
     class Quick(MeteredAPIView):
+        limited_as = Limited.CHAT
+
         def get(self, request):
             return Response({})
 
@@ -67,5 +72,57 @@ def test_the_limit_answers_429_with_retry_after_in_the_error_shape(settings, api
     refused = Quick.as_view()(request)
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 60
-    assert refused.data["code"] == "rate_limited"
-    assert set(refused.data) == {"detail", "code", "retry_after"}
+    body = json.loads(refused.content)
+    assert body["code"] == "rate_limited"
+    assert set(body) == {"detail", "code", "retry_after"}
+
+
+@pytest.mark.django_db
+def test_every_limited_answer_says_how_much_is_left(settings, api_client):
+    settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 60, 3
+    settings.RATE_LIMITS = settings.RATE_LIMITS | {"reads": (60, 3)}
+    left = [api_client.get("/api/usage") for _ in range(4)]
+    assert [answer.status_code for answer in left] == [200, 200, 200, 429]
+    assert [answer.headers["RateLimit-Remaining"] for answer in left] == ["2", "1", "0", "0"]
+    assert {answer.headers["RateLimit-Limit"] for answer in left} == {"3"}
+    assert all(1 <= int(answer.headers["RateLimit-Reset"]) <= 3 for answer in left)
+    assert left[-1].headers["Retry-After"] == "1"  # never rounded down to 0
+    assert left[-1].json()["code"] == "rate_limited"
+
+
+@pytest.mark.django_db
+def test_wrong_keys_are_limited_by_address_before_they_are_looked_up(
+    client, api_client, django_assert_num_queries
+):
+    wrong = [
+        client.get("/api/usage", headers={"X-Api-Key": f"ai_abcdefgh_{n}"}).status_code
+        for n in range(2000)
+    ]
+    assert 10 <= wrong.count(401) <= 30
+    assert set(wrong) == {401, 429}
+    with django_assert_num_queries(0):
+        assert client.get("/api/usage").status_code == 429
+    # Another address is another matter.
+    assert client.get("/api/usage", REMOTE_ADDR="192.0.2.9").status_code == 401
+
+
+@pytest.mark.django_db
+def test_a_key_in_use_is_let_in_from_an_address_that_tries_wrong_ones(client, api_client):
+    assert api_client.get("/api/usage").status_code == 200
+    for n in range(100):
+        client.get("/api/usage", headers={"X-Api-Key": f"ai_abcdefgh_{n}"})
+    assert client.get("/api/usage", headers={"X-Api-Key": "ai_a_b"}).status_code == 429
+    assert api_client.get("/api/usage").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_access_line_names_address_and_key_but_never_the_secret(client, api_key):
+    row, secret = api_key
+    with capture_logs() as lines:
+        client.get("/api/usage", headers={"X-Api-Key": secret})
+        client.get("/api/usage", headers={"X-Api-Key": "ai_tried234_guess"})
+        client.get("/api/usage", headers={"X-Api-Key": "otra cosa"})
+    access = [line for line in lines if line["event"] == "request"]
+    assert [line["key"] for line in access] == [row.prefix, "tried234", None]
+    assert {line["address"] for line in access} == {"127.0.0.1"}
+    assert secret not in str(access)
