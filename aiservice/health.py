@@ -31,6 +31,7 @@ from aiservice.redis import REDIS, sentinels_view
 from chat import plugins
 from knowledge.searching import search
 from usage import llm
+from usage.accounting import upkeep
 
 STARTED_AT: Final = timezone.now()
 # For each check; they run side by side, so that the whole answer comes within a second.
@@ -82,8 +83,9 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
     "anthropic": llm.status,
     "plugin_registry": plugins.status,
     "knowledge_base": check_knowledge,
+    "upkeep": upkeep.status,
 }
-_FINE = {"ok", "not_configured"}
+_FINE = {"ok", "not_configured", "not_started"}
 
 
 async def report() -> dict[str, Any]:

@@ -14,118 +14,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import psycopg
 
 from tests import servers
-from tests.fake_claude import FakeClaude, Script
+from tests.fake_claude import Script
+from tests.load.installation import BURST, LIMIT, Installation, installation
 from tests.load.service import QUESTIONS, listening
-from tests.load.traffic import Answer, Traffic, percentile
-from tests.sentinel import HOST, NAME, PASSWORDS, Topology
+from tests.load.traffic import Answer, percentile
+from tests.sentinel import NAME, Topology
 
-LIMIT, BURST = 30, 10  # of the caller that insists
 OUTAGE_SECONDS = 10.0
-
-
-@dataclass
-class Installation:
-    """Everything that runs, each part to be broken."""
-
-    postgres: servers.Postgres
-    topology: Topology
-    claude: FakeClaude
-    home: Path
-    environment: dict[str, str]
-    secrets: list[str]
-    process: Any = None
-    url: str = ""
-
-    def start(self, **variables: str) -> None:
-        """Start the service, and wait until it is ready."""
-        port = servers.free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.process = servers.start(
-            [sys.executable, "-m", "aiservice.serve"],
-            log=self.home / "service.log",
-            env=self.environment | {"HOST": "127.0.0.1", "PORT": str(port)} | variables,
-        )
-        servers.wait_until(lambda: is_ready(self.url), self.process)
-
-    def stop(self) -> int:
-        """Stop the service as an orchestrator does."""
-        return servers.stop(self.process, signal.SIGTERM, 40)
-
-    def ledger(self, query: str) -> Any:
-        """Return the first value of a query."""
-        dsn = f"host={self.postgres.data} user=postgres dbname=postgres"
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            row = connection.execute(query).fetchone()
-        return row[0] if row else None
-
-    def open_rows(self) -> int:
-        return int(self.ledger("SELECT count(*) FROM usage_usagerecord WHERE state = 'open'"))
-
-    def client(self, key: int = 0, timeout: float = 30) -> httpx2.Client:
-        headers = {"Authorization": f"Bearer {self.secrets[key]}"}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=timeout)
-
-    def traffic(self, per_second: float = 25) -> Traffic:
-        return Traffic(self.url, self.secrets, per_second)
-
-
-def is_ready(url: str) -> bool:
-    try:
-        return httpx2.get(f"{url}/ready", timeout=2).status_code == 200
-    except httpx2.TransportError:
-        return False
-
-
-@contextmanager
-def installation(home: Path) -> Iterator[Installation]:
-    with ExitStack() as cleanups:
-        servers.set_environment(home, live=False)
-        postgres = servers.Postgres(home / "postgres")
-        cleanups.callback(postgres.stop)
-        (home / "sentinel").mkdir()
-        topology = Topology(home / "sentinel")
-        cleanups.callback(topology.stop)
-        topology.start()
-        claude = FakeClaude()
-        cleanups.callback(claude.stop)
-        environment = os.environ | {
-            "DATABASE_URL": postgres.url,
-            "REDIS_SENTINEL_HOSTS": ",".join(f"{HOST}:{port}" for port in topology.sentinel_ports),
-            "REDIS_MASTER_NAME": NAME,
-            "REDIS_USERNAME": "aiservice",
-            "REDIS_PASSWORD": PASSWORDS["redis_password"],
-            "REDIS_SENTINEL_PASSWORD": PASSWORDS["redis_sentinel_password"],
-            "ANTHROPIC_BASE_URL": claude.url,
-            "ANTHROPIC_API_KEY": "sk-ant-chaos",
-            "RATE_LIMIT_PER_MINUTE": "100000",
-            "RATE_LIMIT_BURST": "10000",
-            "RATE_LIMIT_BATCH": f"{LIMIT}/{BURST}",
-            **{
-                f"BUDGET_{whose}_{window}_USD": ""
-                for whose in ("KEY", "GLOBAL")
-                for window in ("DAY", "MONTH")
-            },
-        }
-        run = servers.manage
-        run(environment, "migrate", "--verbosity", "0")
-        run(environment, "load_knowledge")
-        secrets = [
-            run(environment, "create_api_key", f"chaos-{n}").splitlines()[-1] for n in range(6)
-        ]
-        found = Installation(postgres, topology, claude, home, environment, secrets)
-        found.start()
-        cleanups.callback(lambda: found.stop() if found.process.poll() is None else None)
-        yield found
 
 
 # --- The table ------------------------------------------------------------------------------------
@@ -418,6 +321,8 @@ def main() -> None:
     home.chmod(0o755)
     try:
         with installation(home) as found:
+            with found.traffic():  # the first calls load the knowledge
+                time.sleep(5)
             print("| what | figures | promise |\n|---|---|---|", flush=True)
             for name in asked:
                 PARTS[name](found)

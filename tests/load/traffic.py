@@ -5,13 +5,13 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import httpx2
 
-from tests.documents import document
-
 QUESTION = "¿Cuánto duran los folios de un CAF?"
+SAMPLE = Path("chat/static/chat/samples/factura.xml").read_bytes()
 TIMEOUT = 40.0
 
 
@@ -101,9 +101,13 @@ class Traffic:
             case 0:
                 answer = await self._ask(client, f"s{number % 50}-{int(time.monotonic())}")
             case 1 | 2:
-                body = document(33, {"Encabezado/IdDoc/Folio": number + 1})
                 answer = await self._send(
-                    client, "POST", "/api/dte/validate", json=body, params={"ai": "never"}
+                    client,
+                    "POST",
+                    "/api/dte/validate",
+                    content=SAMPLE,
+                    params={"ai": "never"},
+                    headers={"Content-Type": "application/xml"},
                 )
             case 3:
                 answer = await self._send(

@@ -14,7 +14,7 @@ from aiservice.redis import REDIS
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
-DEPENDENCIES = {"database", "redis", "anthropic", "plugin_registry", "knowledge_base"}
+DEPENDENCIES = {"database", "redis", "anthropic", "plugin_registry", "knowledge_base", "upkeep"}
 
 
 @pytest.fixture
