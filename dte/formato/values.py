@@ -171,12 +171,25 @@ def _option(arguments: list[str]) -> ValueCheck:
     return check
 
 
+def _quick_digits(
+    smallest: Decimal | int | None, largest: Decimal | int | None, digits: int
+) -> int:
+    """Return up to how many digits a natural number is in range for certain: nearly all are."""
+    if smallest is not None and smallest > 1:
+        return 0
+    return digits if largest is None else min(digits, len(str(int(largest))) - 1)
+
+
 def _integer(arguments: list[str]) -> ValueCheck:
     low, _, high = arguments[0].partition("..")
     shortest_digits = int(arguments[1]) if len(arguments) > 1 else 0
     smallest, largest = (int(low) if low else None), (int(high) if high else None)
+    digits = shortest_digits or 40
+    quick = _quick_digits(smallest, largest, digits)
 
     def check(text: str) -> str:
+        if len(text) <= quick and text.isdigit() and text.isascii() and text[0] != "0":
+            return ""
         number = text.strip()
         if not _INTEGER.fullmatch(number):
             return f"vale {_show(text)} y debe ser un número entero"
@@ -198,8 +211,11 @@ def _decimal(arguments: list[str]) -> ValueCheck:
     low, _, high = arguments[0].partition("..")
     total, fraction = (int(part) for part in arguments[1].split("."))
     smallest, largest = (Decimal(low) if low else None), (Decimal(high) if high else None)
+    quick = _quick_digits(smallest, largest, total)
 
     def check(text: str) -> str:
+        if len(text) <= quick and text.isdigit() and text.isascii() and text[0] != "0":
+            return ""
         number = text.strip()
         match = _DECIMAL.fullmatch(number)
         if match is None:

@@ -9,7 +9,7 @@ file escapes the parser.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -50,6 +50,7 @@ _MARKUP = re.compile(
     rb"""|(?P<close>/(?:[A-Za-z_][\w.-]{0,40}:)?DTE\s*>))""",
     re.DOTALL,
 )
+_BELOW_THE_LIMIT: Any = etree.XPath(f"boolean({'/'.join('*' * MAX_DEPTH)})")
 _LONG_TEXT = re.compile(rb">[^<]{%d}" % (MAX_TEXT + 1))
 # What people send in the place of a document, by the root the SII gives it.
 _OTHER_KINDS = {
@@ -377,11 +378,5 @@ def _reason(exc: etree.XMLSyntaxError) -> str:
 
 
 def _too_deep(root: etree._Element) -> bool:
-    """Tell whether any element stands deeper than the limit, without recursion."""
-    level, depth = [root], 1
-    while level:
-        if depth > MAX_DEPTH:
-            return True
-        level = [child for element in level if len(element) for child in element]
-        depth += 1
-    return False
+    """Tell whether any element stands deeper than the limit."""
+    return bool(_BELOW_THE_LIMIT(root))

@@ -197,7 +197,7 @@ def _in_a_tag(raw: bytes, position: int) -> bool:
     return opening > raw.rfind(b">", 0, position) and raw[opening + 1 : opening + 2] != b"!"
 
 
-_TOO_LONG = re.compile(rb"[^\r\n]{%d,}" % (MAX_LINE + 1))
+_LINE = re.compile(rb"[^\r\n]*")
 
 
 @rule(
@@ -229,9 +229,17 @@ def lines_of_the_envelope_are_not_too_long(envelope: Envelope, ctx: Context) -> 
 
 def _long_line(raw: bytes, first_line: int) -> Faults:
     """One finding is enough: a file with one such line usually has many."""
-    if found := _TOO_LONG.search(raw):
-        line = first_line + raw.count(b"\n", 0, found.start())
-        yield Fault("", line=line, linea=line, largo=len(found[0]), maximo=MAX_LINE)
+    start = 0
+    # From the last line break within reach to the next: a look every few lines, not at every one.
+    while len(raw) - start > MAX_LINE:
+        reach = start + MAX_LINE + 1
+        end = max(raw.rfind(b"\n", start, reach), raw.rfind(b"\r", start, reach))
+        if end < 0:
+            line = first_line + raw.count(b"\n", 0, start)
+            length = _LINE.match(raw, start).end() - start  # type: ignore[union-attr]  # it may be empty
+            yield Fault("", line=line, linea=line, largo=length, maximo=MAX_LINE)
+            return
+        start = end + 1
 
 
 @rule(
