@@ -372,6 +372,8 @@ BUDGET_KEY_DAY_USD = env.dollars("BUDGET_KEY_DAY_USD", default="10")
 BUDGET_KEY_MONTH_USD = env.dollars("BUDGET_KEY_MONTH_USD", default="100")
 BUDGET_GLOBAL_DAY_USD = env.dollars("BUDGET_GLOBAL_DAY_USD", default="50")
 BUDGET_GLOBAL_MONTH_USD = env.dollars("BUDGET_GLOBAL_MONTH_USD", default="500")
+# How long a call may wait for money that other calls hold, most of which they give back.
+BUDGET_WAIT_SECONDS = env.seconds("BUDGET_WAIT_SECONDS", default=5)
 
 # --- Knowledge ------------------------------------------------------------------------------------
 

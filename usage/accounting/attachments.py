@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-Store = Callable[[UUID, dict[str, Any]], Any]
+Store = Callable[[UUID, dict[str, Any], bool], Any]
 
 _stores: dict[str, Store] = {}
 
@@ -20,8 +20,8 @@ def register(name: str, store: Store) -> None:
 
     Args:
         name: Stable: files on disk carry it.
-        store: Takes the ledger row and the values. Runs inside the settlement's transaction, must be
-            harmless when it runs twice, and must not fail for what was deleted meanwhile.
+        store: Takes the ledger row, the values, and whether they may have been stored before. Runs
+            inside the settlement's transaction, and must not fail for what was deleted meanwhile.
     """
     _stores[name] = store
 
@@ -33,6 +33,6 @@ class Attachment:
     name: str
     values: dict[str, Any]
 
-    def store(self, usage_id: UUID) -> Any:
+    def store(self, usage_id: UUID, *, again: bool) -> Any:
         """Store the values beside a settled row; return what the registered function returns."""
-        return _stores[self.name](usage_id, self.values)
+        return _stores[self.name](usage_id, self.values, again)

@@ -124,7 +124,7 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
             state=State.SETTLED, cost_usd=cost, **_columns(settlement)
         )
         if attachment is not None:
-            stored = attachment.store(call.id)
+            stored = attachment.store(call.id, again=not settled)
         if settled:
             budgets.settle(call.api_key_id, call.held_usd, cost, call.started_at)
     journal.forget(call.id)

@@ -15,11 +15,12 @@ from usage.llm.appraisal import Appraisal, appraise
 from usage.llm.gateway import ask, stream
 from usage.llm.health import breaker_states, is_configured, status
 from usage.llm.runtime import reset
-from usage.llm.values import Prompt, Reply, TextDelta, Turn
+from usage.llm.values import Companion, Prompt, Reply, TextDelta, Turn
 from usage.tokens import TokenUsage
 
 __all__ = [
     "Appraisal",
+    "Companion",
     "Prompt",
     "Reply",
     "TextDelta",

@@ -18,10 +18,11 @@ from usage.llm.breaker import Admission, Suspended
 from usage.llm.connection import Connection
 from usage.llm.failures import Failure
 from usage.llm.plan import Plan
-from usage.llm.reading import Reading
+from usage.llm.reading import Reading, is_complete
 from usage.llm.reservation import reserve
 from usage.llm.settling import settle_or_spool
-from usage.llm.values import TextDelta
+from usage.llm.values import Companion, TextDelta
+from usage.models import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +51,16 @@ class Account:
 class Attempt:
     """One request to the provider and its row in the ledger."""
 
-    def __init__(self, plan: Plan, number: int, *, first_event_by: float) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        number: int,
+        *,
+        first_event_by: float,
+        companion: Companion | None = None,
+    ) -> None:
         self.plan = plan
+        self._companion = companion
         self.number = number
         self.reading = Reading(one_hour_cache=plan.one_hour_cache)
         self.spoke = False  # text was handed on: the attempt cannot be repeated unnoticed
@@ -96,9 +105,7 @@ class Attempt:
         """Reserve, send, and wait until the provider has begun to answer."""
         loop = asyncio.get_running_loop()
         async with self._runtime.prefixes(loop).turn(self.plan) as lead:
-            # Shielded: a reservation that commits while its caller leaves must still be settled.
-            self._reserving = asyncio.ensure_future(hop(reserve, self.plan, self.number))
-            call = await asyncio.shield(self._reserving)
+            call = await self._reserve()
             patience = max(0.0, self._first_event_by - loop.time())
             self._admission = await self._breaker.admit(patience)
             if self._admission is None:
@@ -116,6 +123,21 @@ class Attempt:
             await self._connection.begun()
             if self.reading.began:
                 lead.began()
+
+    async def _reserve(self) -> OpenCall:
+        """Reserve; time spent waiting for money is not taken from the provider's."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        key = self.plan.api_key_id or 0
+        call = await self._runtime.patience(loop).until_granted(key, self._try_to_reserve)
+        self._first_event_by += loop.time() - began
+        return call
+
+    async def _try_to_reserve(self) -> OpenCall:
+        # Shielded: a reservation that commits while its caller leaves must still be settled.
+        work = hop(reserve, self.plan, self.number, self._companion)
+        self._reserving = asyncio.ensure_future(work)
+        return await asyncio.shield(self._reserving)
 
     def _note_text(self) -> None:
         if not self.spoke:
@@ -198,7 +220,12 @@ class Attempt:
         metrics.SECONDS.labels(operation=self.plan.operation.value).observe(
             self._elapsed_ms() / 1000
         )
-        await settle_or_spool(call, settlement)
+        if self._companion is None:
+            await settle_or_spool(call, settlement)
+        else:
+            complete = booked.outcome is Outcome.ANSWERED and is_complete(settlement.stop_reason)
+            attachment = self._companion.end(settlement.outcome, complete=complete)
+            self._companion.ended(await settle_or_spool(call, settlement, attachment))
         self.account = Account(call, booked, request_id)
         self._report(settlement)
 

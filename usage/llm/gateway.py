@@ -22,7 +22,7 @@ from usage.llm.health import is_configured
 from usage.llm.plan import Plan
 from usage.llm.reservation import TooCoarse
 from usage.llm.texts import clean_value
-from usage.llm.values import Prompt, Reply, TextDelta
+from usage.llm.values import Companion, Prompt, Reply, TextDelta
 from usage.models import ApiKey, Operation
 
 
@@ -73,13 +73,13 @@ async def _whole(prompt: Prompt, api_key: ApiKey, operation: Operation) -> Reply
 
 
 async def stream(
-    prompt: Prompt, *, api_key: ApiKey, operation: Operation
+    prompt: Prompt, *, api_key: ApiKey, operation: Operation, companion: Companion | None = None
 ) -> AsyncGenerator[TextDelta | Reply, None]:
     """Ask the model and yield its answer as it comes, the `Reply` last.
 
     Close the generator (`contextlib.aclosing`) to stop the answer; its row is settled then.
 
-    Args and exceptions as for `ask`. An answer that breaks off raises `ModelUnavailable` with code
+    Args and exceptions as for `ask`; what the companion stores is stored with the call. An answer that breaks off raises `ModelUnavailable` with code
     ``answer_cut`` after what was already yielded.
     """
     if not is_configured():
@@ -90,7 +90,7 @@ async def stream(
     call_id, number, retries = uuid.uuid4(), 1, settings.ANTHROPIC_RETRIES
     plan = _plan(prompt, next(models), api_key, operation, call_id)
     while True:
-        attempt = Attempt(plan, number, first_event_by=first_event_by)
+        attempt = Attempt(plan, number, first_event_by=first_event_by, companion=companion)
         try:
             async with aclosing(attempt.texts()) as texts:
                 async for text in texts:

@@ -1,11 +1,13 @@
 """Holding the upper bound of a planned call; synchronous, for one database hop."""
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from usage.accounting import budgets, ledger, prices
+from usage.accounting import budgets, ledger, prices, remembered
 from usage.accounting.ledger import OpenCall, Reservation
 from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
 from usage.llm.plan import Plan
+from usage.llm.values import Companion
 from usage.models import ModelPrice
 
 
@@ -22,8 +24,10 @@ class TooCoarse(Exception):  # noqa: N818  # not an error: there is more to be t
         self.refusal = refusal
 
 
-def reserve(plan: Plan, attempt: int) -> OpenCall:
-    """Check the call's size and reserve its upper bound.
+def reserve(plan: Plan, attempt: int, companion: Companion | None = None) -> OpenCall:
+    """Check the call's size, store what its caller stores before it, and reserve its upper bound.
+
+    All of it is one transaction: a refusal leaves nothing behind.
 
     Raises:
         CallTooLarge: The call is over a limit of the model or of a single request.
@@ -31,6 +35,17 @@ def reserve(plan: Plan, attempt: int) -> OpenCall:
         TooCoarse: One of the two, unless the provider counts less.
         ModelUnavailable: The model has no price.
     """
+    try:
+        call = _reserve(plan, attempt, companion)
+    except IntegrityError:  # the price that is remembered was deleted meanwhile
+        remembered.forget()
+        call = _reserve(plan, attempt, companion)
+    if companion is not None:
+        companion.begun()
+    return call
+
+
+def _reserve(plan: Plan, attempt: int, companion: Companion | None) -> OpenCall:
     price = price_of(plan)
     if price is None or plan.api_key_id is None:
         raise ModelUnavailable(code="model_unpriced")
@@ -47,7 +62,10 @@ def reserve(plan: Plan, attempt: int) -> OpenCall:
     )
     try:
         plan.check(price, bound)
-        return ledger.reserve(reservation)
+        with transaction.atomic():
+            if companion is not None and not companion.is_begun:
+                companion.begin()
+            return ledger.reserve(reservation)  # last: the windows of all keys are locked by it
     except (BudgetExceeded, CallTooLarge) as refusal:
         if plan.counted or not _could_fit(plan.least(), price):
             raise

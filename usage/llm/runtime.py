@@ -13,6 +13,7 @@ from usage.llm.client import Clients
 from usage.llm.estimate import Density
 from usage.llm.fanout import Prefixes
 from usage.llm.flights import Flights
+from usage.llm.patience import Patience
 from usage.llm.values import Reply
 
 
@@ -23,6 +24,9 @@ class Runtime:
     breakers: Breakers = field(default_factory=Breakers)
     clients: Clients = field(default_factory=Clients)
     density: Density = field(default_factory=Density)
+    _patience: WeakKeyDictionary[AbstractEventLoop, Patience] = field(
+        default_factory=WeakKeyDictionary
+    )
     _prefixes: WeakKeyDictionary[AbstractEventLoop, Prefixes] = field(
         default_factory=WeakKeyDictionary
     )
@@ -34,6 +38,10 @@ class Runtime:
     def flights(self, loop: AbstractEventLoop) -> Flights[Reply]:
         """Return the calls of an event loop that identical ones wait for."""
         return self._flights.setdefault(loop, Flights())
+
+    def patience(self, loop: AbstractEventLoop) -> Patience:
+        """Return the callers of an event loop that wait for money."""
+        return self._patience.setdefault(loop, Patience())
 
     def prefixes(self, loop: AbstractEventLoop) -> Prefixes:
         """Return what an event loop knows of the prompts it has sent."""

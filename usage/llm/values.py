@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from usage.accounting.attachments import Attachment
 from usage.llm.reading import is_complete
+from usage.models import Outcome
 from usage.tokens import TokenUsage
 
 
@@ -42,6 +44,34 @@ class Prompt:
     schema: dict[str, Any] | None = None
     effort: Literal["low", "medium", "high"] | None = None
     continues: bool = True
+
+
+class Companion(Protocol):
+    """What a caller stores in the same transactions as its call: one before it, one after it."""
+
+    def begin(self) -> None:
+        """Store what belongs before the call, inside the transaction that reserves it; synchronous.
+
+        Called again if that transaction was rolled back, because there was no room.
+        """
+
+    def begun(self) -> None:
+        """Take note that it was committed: from now on only `end` is called, once for each attempt."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether `begun` was called."""
+
+    def end(self, outcome: Outcome, *, complete: bool) -> Attachment | None:
+        """Return what is stored with the settlement of an attempt, now or once the database is back.
+
+        Args:
+            outcome: How the attempt ended.
+            complete: Whether the model said all that it wanted to say.
+        """
+
+    def ended(self, stored: Any) -> None:
+        """Take note of what storing the attachment returned; None if it waits for the database."""
 
 
 @dataclass(frozen=True, slots=True)

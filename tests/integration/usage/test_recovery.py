@@ -68,7 +68,7 @@ def test_what_was_to_be_stored_with_a_settlement_is_stored_with_its_replay(key, 
     call = ledger.reserve(reservation(key))
     spool.keep(call.id, Settlement(Outcome.ANSWERED), Attachment("test", {"text": "sí"}))
     sweep()
-    assert stored == [(call.id, {"text": "sí"})]
+    assert stored == [(call.id, {"text": "sí"}, False)]
 
 
 def test_files_stay_while_the_database_is_away(key, monkeypatch):

@@ -1,0 +1,198 @@
+"""One question and its answer in the database, stored in the transactions of the call between them.
+
+The question is committed with the reservation, the answer with the settlement; an answer without the
+model is one transaction with its question.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat.answering import citations, offline
+from chat.answering.confidence import confidence
+from chat.answering.exchange import Exchange
+from chat.events import MODEL, OFFLINE
+from chat.models import Conversation, Message
+from usage.accounting import ledger
+from usage.accounting.attachments import Attachment
+from usage.models import Operation, Outcome
+
+ATTACHMENT: Final = "chat.answer"
+
+
+class Record:
+    """What is stored of one exchange; the `usage.llm.Companion` of its call.
+
+    Args:
+        exchange: The question.
+        streaming: Whether the answer is passed on as it comes: then what was said of one that breaks
+            off is kept, for somebody has read it.
+    """
+
+    def __init__(self, exchange: Exchange, *, streaming: bool) -> None:
+        self.exchange = exchange
+        self.history_dropped = False
+        self.is_begun = False
+        self.answer: Message | None = None
+        self._streaming = streaming
+        self._conversation_id = self._message_id = 0
+        self._filter = citations.CitationFilter(len(exchange.hits))
+        self._spoken: list[str] = []
+        self.rest = ""  # of the text, what the filter held back until the end
+
+    def drop_history(self) -> None:
+        """Ask again without what was said before, and once that is answered send it no more."""
+        self.exchange = replace(self.exchange, history=())
+        self.history_dropped = True
+
+    # --- The text, as it comes ---
+
+    def feed(self, text: str) -> str:
+        """Take in a piece of the answer; return what can be passed on of it."""
+        passed_on = self._filter.feed(text)
+        if passed_on:
+            self._spoken.append(passed_on)
+        return passed_on
+
+    @property
+    def text(self) -> str:
+        """The answer so far, what is held back excluded until it has ended."""
+        return "".join([*self._spoken, self.rest])
+
+    @property
+    def invented_citations(self) -> int:
+        """How many citations were left out because there is no such passage."""
+        return self._filter.removed
+
+    # --- The transactions of the call ---
+
+    def begin(self) -> None:
+        """Store the question; one statement for its conversation, whether that is new or not."""
+        exchange, question = self.exchange, self.exchange.question
+        conversation = Conversation(
+            api_key=question.api_key,
+            session_id=question.session_id,
+            user_context=dict(exchange.user_context),
+            history_start=exchange.history_start,
+        )
+        Conversation.objects.bulk_create(
+            [conversation],
+            update_conflicts=True,
+            unique_fields=["api_key", "session_id"],
+            update_fields=["user_context", "history_start", "updated_at"],
+        )
+        message = Message(
+            conversation_id=conversation.pk,
+            role=Message.Role.USER,
+            content=question.text,
+            prompt=exchange.turn,
+            specialist=exchange.specialist.name,
+        )
+        message.save(force_insert=True)
+        self._conversation_id, self._message_id = conversation.pk, message.pk
+
+    def begun(self) -> None:
+        """Take note that the question is committed."""
+        self.is_begun = True
+
+    def end(self, outcome: Outcome, *, complete: bool) -> Attachment | None:
+        """Return the answer for its settlement, or what there is of it."""
+        answered = outcome is Outcome.ANSWERED
+        if answered:
+            self.rest = self._filter.flush()
+        kept = (answered or self._streaming) and bool(self.text.strip())
+        if outcome is Outcome.REFUSED:
+            # Sent again, it would be refused again, and whatever is asked after it.
+            return self._attachment(self.text if kept else "", cut=True, withdrawn=True)
+        if not kept:
+            return None
+        return self._attachment(self.text, cut=not complete)
+
+    def ended(self, stored: Message | None) -> None:
+        """The answer is stored, or waits on the disk until it can be."""
+        if stored is not None:
+            self.answer = stored
+
+    def _attachment(self, text: str, *, cut: bool, withdrawn: bool = False) -> Attachment:
+        found = citations.cite(self.exchange.hits, text)
+        values = self._values(text, llm_used=MODEL, found=found)
+        dropped = self.exchange.history_end + 1 if self.history_dropped else None
+        values |= {"cut": cut, "withdrawn": withdrawn, "history_start": dropped}
+        self.answer = _message(None, values)
+        return Attachment(ATTACHMENT, values)
+
+    def _values(self, text: str, *, llm_used: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            "conversation_id": self._conversation_id,
+            "reply_to_id": self._message_id,
+            "content": text,
+            "citations": found,
+            "confidence": confidence(found, llm_used=llm_used),
+            "llm_used": llm_used,
+            "specialist": self.exchange.specialist.name,
+            "created_at": timezone.now().isoformat(),
+        }
+
+    # --- Without a call ---
+
+    def store_question(self) -> None:
+        """Store the question of an exchange whose call was never reserved."""
+        with transaction.atomic():
+            self.begin()
+        self.begun()
+
+    def answer_offline(self) -> tuple[str, Message]:
+        """Answer from the passages, with a usage row at no cost, and store it."""
+        hits = offline.worth_quoting(self.exchange.hits)
+        text = offline.compose(hits)
+        with transaction.atomic():
+            if not self.is_begun:
+                self.begin()
+            usage = ledger.record_offline(self.exchange.question.api_key, Operation.CHAT_REPLY)
+            values = self._values(text, llm_used=OFFLINE, found=citations.cite(hits))
+            answer = store(usage.pk, values, False)
+        self.begun()
+        return text, answer
+
+
+def store(usage_id: UUID, values: dict[str, Any], again: bool) -> Message:
+    """Store an answer, unless its conversation was deleted meanwhile; then it comes back unsaved.
+
+    Args:
+        usage_id: What it cost.
+        values: From `Record`, or from the disk.
+        again: Whether it may have been stored before.
+    """
+    answer = _message(usage_id, values)
+    changes: dict[str, Any] = {"updated_at": timezone.now(), "specialist": answer.specialist}
+    if (start := values.get("history_start")) is not None:
+        changes["history_start"] = start
+    # Holds the row until the commit, so that a deletion waits and then takes the answer with it.
+    alive = Conversation.objects.filter(pk=answer.conversation_id).update(**changes)
+    if values.get("withdrawn"):
+        Message.objects.filter(pk=values["reply_to_id"]).update(prompt="")
+    if again and Message.objects.filter(reply_to=answer.reply_to_id).exists():
+        return answer
+    if alive and answer.content:
+        answer.save(force_insert=True)
+    return answer
+
+
+def _message(usage_id: UUID | None, values: dict[str, Any]) -> Message:
+    return Message(
+        conversation_id=values["conversation_id"],
+        role=Message.Role.ASSISTANT,
+        reply_to_id=values["reply_to_id"],
+        content=values["content"],
+        citations=values["citations"],
+        confidence=values["confidence"],
+        llm_used=values["llm_used"],
+        specialist=values["specialist"],
+        cut=values.get("cut", False),
+        created_at=datetime.fromisoformat(values["created_at"]),
+        usage_id=usage_id,
+    )
