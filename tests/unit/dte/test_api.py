@@ -122,7 +122,7 @@ def test_json_in_the_sii_structure_is_judged(api_client):
     [
         (b"<DTE><a></DTE>", "application/xml", "XML-01"),
         (b'<!DOCTYPE a [<!ENTITY x "y">]><DTE/>', "application/xml", "XML-02"),
-        (b"<AUTORIZACION/>", "application/xml", "XML-05"),
+        (b"<LibroDeActas/>", "application/xml", "XML-05"),
         (b"not json", "application/json", "JSN-01"),
         (b'{"Encabezado": NaN}', "application/json", "JSN-04"),
         (b'{"a": 1, "a": 2}', "application/json", "JSN-05"),
