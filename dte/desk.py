@@ -57,9 +57,9 @@ def _examine(kind: Kind, given: Given, options: Options, api_key: ApiKey) -> Exa
         about = get_object_or_404(Validation, pk=options.validation, api_key=api_key)
     track_id = examined.summary.get("track_id", "")
     with transaction.atomic():
-        if about is not None and track_id:
-            examined.links = remember_upload(about, track_id)
-        examined.links = follow(api_key, examined.examination.answered, about) or examined.links
+        links = remember_upload(about, track_id) if about is not None and track_id else []
+        links += follow(api_key, examined.examination.answered, about)
+        examined.links = list({link["id"]: link for link in links}.values())
         usage = record_offline(api_key, review.OPERATION)
         record([examined], Origin(api_key, options.mode, usage.pk, track_id=options.track_id))
     return examined

@@ -6,11 +6,11 @@ readers say what is wrong with it.
 
 from typing import Final
 
-from dte import caf, cesion
+from dte import caf, cesion, respuesta
 from dte.examining.examination import Kind
 from dte.examining.given import Given
 
-KINDS: Final[tuple[Kind, ...]] = (caf.KIND, cesion.KIND)
+KINDS: Final[tuple[Kind, ...]] = (caf.KIND, cesion.KIND, *respuesta.KINDS)
 
 # By far the most frequent: not worth asking every kind.
 _DOCUMENTS: Final = frozenset({"DTE", "EnvioDTE", "EnvioBOLETA", "SetDTE"})

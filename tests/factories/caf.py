@@ -16,7 +16,7 @@ NAME = "Viñedos y Molinos del Ñuble Limitada"
 
 def caf(**changes: object) -> Caf:
     """Return an authorisation of 50 folios of facturas, granted ten weeks ago on the day of the tests."""
-    return replace(Caf(ISSUER, NAME, "33", first=1, last=50, granted="2026-01-10"), **changes)  # type: ignore[arg-type]
+    return replace(Caf(ISSUER, NAME, "33", first=1, last=50, granted="2026-01-10"), **changes)
 
 
 def private_pem(key: SmallKey) -> str:

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from dte.caf import KIND
 from dte.caf.folios import count_folios, read_ranges
@@ -17,6 +16,7 @@ from dte.examining.given import Given
 from dte.models import KeyPolicy, Validation
 from dte.parsing.unreadable import Unreadable
 from tests.documents import AS_OF, ISSUER, document
+from tests.dump import dump
 from tests.factories.caf import caf, caf_file, caf_text, private_pem
 from tests.factories.keys import small_key
 
@@ -236,13 +236,3 @@ def zipped(files):
         for name, raw in files.items():
             archive.writestr(name, raw)
     return buffer.getvalue()
-
-
-def dump():
-    """Everything the database holds, as text."""
-    parts = []
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
-            parts += map(str, cursor.fetchall())
-    return "\n".join(parts)
