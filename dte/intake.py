@@ -18,6 +18,7 @@ from dte.documents.document import to_moment
 from dte.documents.rut import rut_problem, tidy
 from dte.examining.examination import Case, Records
 from dte.examining.given import Given
+from dte.examining.refused import Refused
 from dte.judging.verdict import decide
 from dte.parsing.json import is_odd, parse_json
 from dte.parsing.unreadable import Unreadable
@@ -45,7 +46,7 @@ class UnreadableDocument(Refusal):
     status_code: int = status.HTTP_400_BAD_REQUEST
 
     def __init__(self, reason: Unreadable) -> None:
-        finding = finding_of(reason)
+        finding = reason.finding if isinstance(reason, Refused) else finding_of(reason)
         super().__init__(
             finding.message,
             finding.code,

@@ -79,6 +79,14 @@ def read_certificate(text: str | None) -> Certificate | None:
     return _read(text)
 
 
+def describe(parsed: x509.Certificate) -> Certificate | None:
+    """Return what there is to know of a certificate, or None when it is wrong inside; remembers nothing."""
+    try:
+        return _describe(parsed)
+    except _NOT_A_CERTIFICATE:
+        return None
+
+
 @lru_cache(maxsize=256)
 def _read(text: str) -> Certificate | None:
     der = decode_base64(text, MAX_CERTIFICATE_CHARS)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from dte.examining.examination import Case, Kind
 from dte.examining.given import Given
+from dte.examining.refused import Refused
 from dte.judging.examined import Examined, examine
 from dte.judging.report import Judged, close, judge_each, judge_json
 from dte.judging.verdict import RECOMMENDATIONS, worst
@@ -188,7 +189,8 @@ class Batch:
 
 def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
     nothing = {"type": None, "type_name": "", "form": "xml"}
-    return Judged(0, "xml", nothing, [finding_of(reason)], "", ctx.mode)
+    finding = reason.finding if isinstance(reason, Refused) else finding_of(reason)
+    return Judged(0, "xml", nothing, [finding], "", ctx.mode)
 
 
 def open_batch(raw: bytes) -> Iterator[Entry]:

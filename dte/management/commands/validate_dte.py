@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from dte.documents.document import to_moment
+from dte.examining.refused import Refused
 from dte.judging.batch import Answer, Batch, Entry, open_batch
 from dte.judging.examined import Examined
 from dte.judging.report import Judged
@@ -55,7 +56,8 @@ class Command(BaseCommand):
                     worst.add(answer.judged.verdict.recommendation)
                     show(answer)
             except Unreadable as exc:
-                raise CommandError(f"{name}: {finding_of(exc).message}") from exc
+                found = exc.finding if isinstance(exc, Refused) else finding_of(exc)
+                raise CommandError(f"{name}: {found.message}") from exc
         if "reject" in worst or (options["strict"] and "review" in worst):
             sys.exit(1)
 
