@@ -28,6 +28,32 @@ def _inside(text: bytes) -> bytes:
     return to_xml(document(33)).replace(b"Harina 25 kg", text)
 
 
+OTHER_KINDS = (
+    "AUTORIZACION", "RECEPCIONDTE", "RESPUESTA", "RESULTADO_ENVIO", "RespuestaDTE", "EnvioRecibos", "AEC",
+)  # fmt: skip
+"""Roots of files that are no documents."""
+
+
+def _of_kind(root: str) -> dict[str, dict[str, bytes]]:
+    """Return what every kind of XML must refuse."""
+    start, end = f"<{root}>".encode(), f"</{root}>".encode()
+    return {
+        "XML-01": {
+            "cut": start + b"<a>",
+            "undefined entity": start + b"&x;" + end,
+            "attribute that never ends": f"<{root} a=".encode() + b'"' * 300_000,
+        },
+        "XML-02": {
+            "DOCTYPE": b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + start + b"&a;" + end,
+            "DOCTYPE after the root": start + b"<!DOCTYPE x>" + end,
+        },
+        "XML-07": {
+            "a hundred levels": start + b"<a>" * 100 + b"</a>" * 100 + end,
+            "a million elements": start + b"<a/>" * 1_000_000 + end,
+        },
+    }
+
+
 def _build() -> dict[str, Hostile]:
     refused = {
         "XML-01": {
@@ -66,7 +92,7 @@ def _build() -> dict[str, Hostile]:
             + b"</DTE>",
         },
         "XML-05": {
-            "another root": b"<AUTORIZACION><CAF/></AUTORIZACION>",
+            "another root": b"<LibroDeActas><Acta/></LibroDeActas>",
             "no document inside": b'<EnvioDTE><SetDTE ID="a"/></EnvioDTE>',
             "documents in the wrong place": b"<EnvioDTE><x><DTE></DTE></x></EnvioDTE>",
             "a page": b"<html><body>DTE</body></html>",
@@ -107,6 +133,9 @@ def _build() -> dict[str, Hostile]:
             "a hundred levels": b'{"a":' * 100 + b"1" + b"}" * 100,
         },
     }
+    for root in OTHER_KINDS:
+        for code, group in _of_kind(root).items():
+            refused[code] |= {f"{root}, {name}": body for name, body in group.items()}
     inputs = {}
     for kind, groups in ((XML, refused), (JSON, refused_json)):
         for code, group in groups.items():

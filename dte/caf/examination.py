@@ -14,6 +14,7 @@ from dte.documents.document import SANTIAGO
 from dte.documents.rut import rut_problem, tidy
 from dte.examining.examination import Ask, Case, Examination
 from dte.examining.given import Given
+from dte.examining.notices import spell_out
 from dte.formato.tipos import TYPE_NAMES
 from dte.parsing.unreadable import Unreadable
 from dte.rules.caf import EXPIRING_TYPES, SIX_MONTHS_IN_DAYS, expiry
@@ -183,7 +184,9 @@ def _statement(file: CafFile, state: str, expires: date | None, folios: Folios |
     }
     said = parts.get(state, f"Sirve para timbrar {name}.")
     if state in {"vigente", "por vencer"}:
-        said += f" Vence el {spell(expires)}." if expires else " Los folios de este tipo no vencen."
+        said += (
+            f" Vence el {spell_out(expires)}." if expires else " Los folios de este tipo no vencen."
+        )
         if folios is not None and folios.used:
             said += f" Quedan {spell(folios.left)} de {spell(folios.total)} folios."
     return said

@@ -59,5 +59,5 @@ def _row(issuer: str, group: Group) -> tuple[str, ...]:
         ", ".join(f"{begin}-{end}" for begin, end in ranges[:20]),
         spell(sum(one["folios"] for one in group)),
         spell(sum(one["left"] for one in group)),
-        min(dates) if dates else "no vencen",
+        "-".join(reversed(min(dates).split("-"))) if dates else "no vencen",
     )

@@ -13,6 +13,7 @@ from dte.documents.document import SANTIAGO
 from dte.documents.rut import tidy
 from dte.examining.examination import Ask, Case, Examination, Kind
 from dte.examining.given import Given
+from dte.examining.notices import spell_out
 from dte.examining.refused import Refused
 from dte.rules.findings import Finding, spell
 
@@ -186,7 +187,7 @@ def _state(findings: list[Finding], opened: Opened) -> str:
 
 
 def _statement(state: str, certificate: Certificate, case: Case) -> str:
-    until = spell(certificate.not_after.astimezone(SANTIAGO).date())
+    until = spell_out(certificate.not_after.astimezone(SANTIAGO).date())
     days = (certificate.not_after - case.as_of.astimezone(UTC)).days
     said = {
         "vencido": f"Venció el {until}: lo que se firme con él, el SII lo rechaza.",

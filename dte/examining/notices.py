@@ -1,10 +1,16 @@
 """What can be said of a file that is no DTE: a catalogue of notices, each made a finding where it applies."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from dte.rules.findings import Finding, Severity, SiiSeverity, plain, spell
-from dte.rules.sources import spell_out
+from dte.rules.sources import spell_out as cite
+
+
+def spell_out(value: Any) -> str:
+    """Write a value as a Chilean reads it; a day as 31-12-2026."""
+    return value.strftime("%d-%m-%Y") if isinstance(value, date) else spell(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Notice:
         **values: Any,
     ) -> Finding:
         """Return the finding at a place, with the values that prove it."""
-        spelled = {name: spell(value) for name, value in values.items()}
+        spelled = {name: spell_out(value) for name, value in values.items()}
         return Finding(
             code=self.code,
             severity=severity or self.severity,
@@ -48,7 +54,7 @@ class Notice:
             line=line,
             message=(message or self.message).format_map(spelled),
             fix=(fix or self.fix).format_map(spelled),
-            source=spell_out(self.source),
+            source=cite(self.source),
             values={name: plain(value) for name, value in values.items()},
             document=document,
         )

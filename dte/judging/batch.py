@@ -176,6 +176,8 @@ class Batch:
     def summary(self) -> dict[str, Any]:
         """Return the last line: how it went as a whole."""
         verdicts = [name for name in RECOMMENDATIONS if self.counts[name]]
+        together = self.together()
+        verdicts += [one["recommendation"] for one in together]
         return {
             "type": "summary",
             "documents": self.documents,
@@ -183,7 +185,7 @@ class Batch:
             "recommendation": worst(verdicts),
             "counts": {name: self.counts[name] for name in RECOMMENDATIONS},
             "codes": dict(self.codes.most_common(20)),
-            **({"together": together} if (together := self.together()) else {}),
+            **({"together": together} if together else {}),
         }
 
 

@@ -13,8 +13,7 @@ from dte.examining.given import Given
 from dte.examining.notices import Notice
 from dte.judging.verdict import Verdict, decide
 from dte.parsing.unreadable import Unreadable
-from dte.rules.engine import sort
-from dte.rules.findings import Finding
+from dte.rules.findings import SEVERITIES, Finding
 from dte.rules.registry import Mode
 
 log = structlog.get_logger(__name__)
@@ -53,8 +52,8 @@ class Examined:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """The findings, the worst first."""
-        return sort(list(self.examination.findings))
+        """The findings, the worst first; within a severity, as the kind tells them."""
+        return sorted(self.examination.findings, key=lambda found: SEVERITIES.index(found.severity))
 
     @property
     def summary(self) -> dict[str, Any]:

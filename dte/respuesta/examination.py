@@ -9,10 +9,10 @@ from dte.examining.given import Given
 from dte.formato.tipos import TYPE_NAMES
 from dte.parsing.unreadable import Unreadable
 from dte.respuesta import json, notices, texto, xml
-from dte.respuesta.answer import DocumentState, SiiAnswer, Totals, to_track
+from dte.respuesta.answer import DocumentState, SiiAnswer, Totals, rule_codes, to_track
 from dte.respuesta.estados import ESTADOS, outcome_of
 from dte.rules import REGISTRY
-from dte.rules.findings import Finding, Severity
+from dte.rules.findings import Finding, spell
 from dte.rules.registry import Outcome
 
 MOST_SHOWN: Final = 200
@@ -128,28 +128,33 @@ def _processed(answer: SiiAnswer) -> Iterator[Finding]:
 
 def _about_documents(answer: SiiAnswer) -> Iterator[Finding]:
     for one in answer.documents[:MOST_SHOWN]:
-        where = f"{name_of(one)}: "
-        notice = notices.STATES.get(one.state)
-        if notice is not None:
-            yield notice.at(f"tipo {one.tipo} folio {one.folio}", donde=where)
-        elif one.state and one.state not in ESTADOS:
-            yield notices.UNKNOWN.at("ESTADO", estado=one.state, glosa=one.glosa or "sin glosa")
-        severity: Severity = notice.severity if notice else "warn"
-        for detail in one.details:
-            codes = DocumentState(0, "", "", detail).codes
-            yield notices.DETAIL.at(
-                f"tipo {one.tipo} folio {one.folio}",
-                donde=where,
-                detalle=detail,
-                severity=severity,
-                fix=_fix(detail) or (notice.fix if notice else None),
-                sii_code=codes[0] if codes else "",
-            )
+        yield from _about_document(one)
+
+
+def _about_document(one: DocumentState) -> Iterator[Finding]:
+    """Say what the SII said of one document: each detail on its own, or the state where it gives none."""
+    place, where = f"tipo {one.tipo} folio {one.folio}", f"{name_of(one)}: "
+    notice = notices.STATES.get(one.state)
+    if one.state and one.state not in ESTADOS:
+        yield notices.UNKNOWN.at(place, estado=one.state, glosa=one.glosa or "sin glosa")
+    elif notice is not None and not one.details:
+        yield notice.at(place, donde=where)
+    for detail in one.details:
+        codes = rule_codes(detail)
+        yield (notice or notices.DETAIL).at(
+            place,
+            message="{donde}{detalle}",
+            donde=where,
+            detalle=detail,
+            severity=None if notice else "warn",
+            fix=" ".join(filter(None, (_fix(detail), notice.fix if notice else ""))) or None,
+            sii_code=codes[0] if codes else "",
+        )
 
 
 def _fix(detail: str) -> str | None:
     """Return what our own rule of that code says to do."""
-    for code in DocumentState(0, "", "", detail).codes:
+    for code in rule_codes(detail):
         if code in _BY_CODE:
             return _BY_CODE[code].fix.replace("{", "(").replace("}", ")")
     return None
@@ -235,10 +240,26 @@ def _statement(answer: SiiAnswer) -> str:
         return "El archivo no entró al SII: ningún documento quedó recibido."
     if estado is None:
         return answer.glosa or "El SII respondió con un estado que no se conoce aquí."
+    if answer.state == "EPR" and answer.totals:
+        return _counted(_sum(answer.totals))
     named = answer.documents[0] if len(answer.documents) == 1 else None
     if named is not None and answer.state == named.state:
         return f"{name_of(named)}. {estado.happened} {estado.todo}"
     return f"{estado.happened} {estado.todo}"
+
+
+def _counted(totals: Totals) -> str:
+    parts = {
+        "aceptó": totals.accepted,
+        "aceptó con reparos": totals.objected,
+        "rechazó": totals.rejected,
+    }
+    found = [f"{verb} {spell(count)}" for verb, count in parts.items() if count]
+    said = (
+        " y ".join(filter(None, (", ".join(found[:-1]), *found[-1:]))) or "no dijo qué fue de ellos"
+    )
+    many = "documento" if totals.informed == 1 else "documentos"
+    return f"El SII revisó {spell(totals.informed)} {many}: {said}."
 
 
 def _summary(answer: SiiAnswer, outcome: Outcome) -> dict[str, Any]:

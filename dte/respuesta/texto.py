@@ -107,10 +107,17 @@ def read(text: str) -> SiiAnswer:
     )
 
 
+def _base(letter: str) -> str:
+    return unicodedata.normalize("NFKD", letter)[:1].lower() or letter
+
+
+# Letter by letter, so that places stay the same.
+_TO_PLAIN = {code: _base(chr(code)) for code in (*range(0x41, 0x5B), *range(0xC0, 0x180))}
+
+
 def _plain(text: str) -> str:
-    """Return it lower-case and without accents, letter by letter, so that places stay the same."""
-    decomposed = (unicodedata.normalize("NFKD", letter)[:1] or letter for letter in text)
-    return "".join(decomposed).lower()
+    """Return it lower-case and without accents."""
+    return text.translate(_TO_PLAIN)
 
 
 def _by_gloss(plain: str) -> str:

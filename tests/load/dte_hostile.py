@@ -13,7 +13,11 @@ from tests.corpus import configure
 
 def judge(kind: str, body: bytes) -> str:
     """Return the code of the refusal, or ``answered``."""
+    from dte.examining.examination import Case
+    from dte.examining.given import Given
+    from dte.judging.examined import examine
     from dte.judging.report import judge_xml
+    from dte.kinds import recognise
     from dte.parsing.json import parse_json, read_json
     from dte.parsing.unreadable import Unreadable
     from dte.parsing.xml import read_xml
@@ -21,8 +25,11 @@ def judge(kind: str, body: bytes) -> str:
     from tests.documents import AS_OF
     from tests.hostile import XML
 
+    given = Given(body)
     try:
-        if kind == XML:
+        if (found := recognise(given)) is not None:
+            examine(found, given, Case(AS_OF))
+        elif kind == XML:
             judge_xml(read_xml(body), Context(as_of=AS_OF))
         else:
             read_json(parse_json(body))

@@ -1,6 +1,7 @@
 """What the SII answered: understood in every form, and kept as the outcome of the documents."""
 
 import json
+import time
 
 import pytest
 
@@ -168,6 +169,27 @@ def test_what_says_nothing_is_refused(content):
 )  # fmt: skip
 def test_what_is_no_answer_is_not_taken_for_one(content):
     assert not SII.recognise(Given(content))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "Estado RCH Tipo 33 Folio ",
+        "33 1 RCH\n",
+        "folio 1 tipo 33 ",
+        "n n n n envio ",
+        "rut empresa emisora ",
+        "informados 1 1 1\n",
+        "a: b\n",
+    ],
+)
+def test_a_text_without_end_is_read_at_once(piece):
+    content = (
+        "Resultado de Revision Envio de DTE EPR\n" + piece * (900_000 // len(piece))
+    ).encode()
+    started = time.perf_counter()
+    examine(content)
+    assert time.perf_counter() - started < 2
 
 
 def test_a_document_in_json_is_not_taken_for_an_answer():

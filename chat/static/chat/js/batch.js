@@ -4,6 +4,7 @@ import { documentNode } from "./documents.js";
 import { announce, counted, el, formatNumber } from "./dom.js";
 import { fileBody } from "./file_view.js";
 import { verdictBanner } from "./findings.js";
+import { wordsFor } from "./verdicts.js";
 
 export class BatchView {
   /** @param {Object} actions As documents take them. */
@@ -41,6 +42,7 @@ export class BatchView {
   }
 
   addDocument(line) {
+    if (line.type === "file") this.speakOfFiles();
     this.groups[line.recommendation].add(documentNode(line, this.actions));
     if (line.type !== "envelope")
       this.counts[line.recommendation] = (this.counts[line.recommendation] ?? 0) + 1;
@@ -49,6 +51,14 @@ export class BatchView {
     this.progress.value = line.done;
     const total = counted(line.total, "archivo", "archivos");
     this.status.textContent = `${formatNumber(line.done)} de ${total}`;
+  }
+
+  /** A ZIP with other files than documents: none of them is to be sent or accepted. */
+  speakOfFiles() {
+    this.actions = { ...this.actions, words: wordsFor("file") };
+    for (const [verdict, { group }] of Object.entries(this.actions.words.verdicts)) {
+      this.groups[verdict].title.textContent = group;
+    }
   }
 
   finish({ recommendation, codes, files = 0, together = [] }) {
@@ -90,10 +100,11 @@ const wholeOf = (one, actions) =>
 class Group {
   constructor(verdict, title) {
     this.count = el("span", { class: "chip", data: { verdict } }, "0");
+    this.title = el("span", {}, title);
     this.node = el(
       "section",
       { class: "documents", hidden: true },
-      el("h3", {}, title, this.count),
+      el("h3", {}, this.title, this.count),
     );
   }
 

@@ -1,6 +1,7 @@
 /** The documents of an envelope or a batch, each with its own verdict. */
 
 import { counted, el, icon } from "./dom.js";
+import { wordsFor } from "./verdicts.js";
 import { fileBody, isOtherFile } from "./file_view.js";
 import { findingsList, reviewNote, summaryOf } from "./findings.js";
 
@@ -46,7 +47,7 @@ export function documentNode(answer, actions, opened = false) {
       el(
         "span",
         { class: "chip", data: { verdict: recommendation } },
-        actions.words.verdicts[recommendation].title,
+        (other ? wordsFor("file") : actions.words).verdicts[recommendation].title,
       ),
     ),
   );

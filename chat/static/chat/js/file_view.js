@@ -2,6 +2,7 @@
 
 import { el, formatNumber, icon } from "./dom.js";
 import { findingsList, verdictBanner } from "./findings.js";
+import { wordsFor } from "./verdicts.js";
 
 const DOCUMENTS = new Set(["DTE", "EnvioDTE", "EnvioBOLETA", "SetDTE"]);
 const OUTCOMES = {
@@ -19,7 +20,7 @@ export const isOtherFile = ({ kind }) => Boolean(kind) && !DOCUMENTS.has(kind);
  * what was asked for.
  */
 export function fileView(report, actions, send) {
-  const banner = fileBanner(report, actions);
+  const banner = fileBanner(report);
   const node = el(
     "div",
     {},
@@ -30,21 +31,22 @@ export function fileView(report, actions, send) {
   return { node, banner };
 }
 
-function fileBanner(report, actions) {
-  const words = { ...actions.words, verdicts: titled(actions.words.verdicts, report.headline) };
-  return verdictBanner(report, [], words);
-}
-
-const titled = (verdicts, title) =>
-  Object.fromEntries(
-    Object.entries(verdicts).map(([name, verdict]) => [name, { ...verdict, title }]),
+function fileBanner(report) {
+  const words = wordsFor("file");
+  const verdicts = Object.fromEntries(
+    Object.entries(words.verdicts).map(([name, verdict]) => [
+      name,
+      { ...verdict, title: report.headline },
+    ]),
   );
+  return verdictBanner(report, [], { ...words, verdicts });
+}
 
 /** Facts, findings and tables, as a report and a row of a batch show them. */
 export function fileBody({ title, facts = [], tables = [], links = [], findings = [] }, actions) {
   return [
     factsOf([{ label: "Archivo", value: title }, ...facts]),
-    ...findingsList(findings, actions),
+    ...findingsList(findings, { ...actions, words: wordsFor("file") }),
     linksOf(links),
     ...tables.map(tableOf),
   ].filter(Boolean);
@@ -120,18 +122,15 @@ function tableOf({ title, columns, rows }) {
         el(
           "tbody",
           {},
-          rows.map((row) =>
-            el(
-              "tr",
-              {},
-              row.map((text) => el("td", {}, text)),
-            ),
-          ),
+          rows.map((row) => el("tr", {}, row.map(cellOf))),
         ),
       ),
     ),
   );
 }
+
+// What is short, such as a RUT or a range, is not broken: the table scrolls instead.
+const cellOf = (text) => el("td", { class: text.length <= 16 ? "unbroken" : null }, text);
 
 function asksForm(asks, send) {
   if (!asks.length) return null;

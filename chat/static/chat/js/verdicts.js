@@ -1,4 +1,4 @@
-/** What a verdict and a finding's gravity are called, for the sender and for the receiver. */
+/** What a verdict and a finding's gravity are called: for the sender, the receiver, or of a file. */
 
 const GRAVITY = {
   review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
@@ -37,6 +37,39 @@ const WORDS = {
         title: "Impiden el envío",
         one: "hallazgo impide el envío",
         many: "hallazgos impiden el envío",
+        icon: "stopsign",
+      },
+      ...GRAVITY,
+    },
+  },
+  // A file that is neither sent nor received, such as a folio authorisation.
+  file: {
+    fix: () => "Qué hacer",
+    verdicts: {
+      reject: {
+        title: "Hay que resolverlo",
+        group: "Por resolver",
+        detail: "Así como está, no sirve o fue rechazado.",
+        icon: "stopsign",
+      },
+      review: {
+        title: "Revisar",
+        group: "Por revisar",
+        detail: "Una persona debe mirar estos puntos.",
+        icon: "alert",
+      },
+      send: {
+        title: "En orden",
+        group: "En orden",
+        detail: "No se encontró nada que objetar.",
+        icon: "ok",
+      },
+    },
+    severities: {
+      reject: {
+        title: "Por resolver",
+        one: "punto por resolver",
+        many: "puntos por resolver",
         icon: "stopsign",
       },
       ...GRAVITY,
