@@ -2,7 +2,7 @@
 
 from dte.examining.examination import Kind
 from dte.examining.given import Given
-from dte.respuesta import json, texto, xml
+from dte.respuesta import intercambio, json, recibos, texto, xml
 from dte.respuesta.examination import examine
 
 
@@ -19,4 +19,4 @@ SII = Kind(
     recognise=recognise,
     examine=examine,
 )
-KINDS = (SII,)
+KINDS = (SII, intercambio.KIND, recibos.KIND)

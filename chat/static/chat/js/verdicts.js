@@ -1,4 +1,4 @@
-/** What a verdict and a finding's gravity are called: for the sender, the receiver, or of a file. */
+/** What a verdict and a finding's gravity are called: when sending, receiving, or of a file. */
 
 const GRAVITY = {
   review: { title: "Por revisar", one: "por revisar", many: "por revisar", icon: "alert" },
