@@ -18,7 +18,8 @@ from dte.history.known import KeyRecords, follow, remember_upload
 from dte.history.record import KeyHistory, Origin, record
 from dte.intake import Options, Submission, UnreadableDocument, submission_of
 from dte.judging.examined import Examined, examine
-from dte.judging.report import Report, judge_json, judge_xml
+from dte.judging.foreign import judge_any_json
+from dte.judging.report import Report, judge_xml
 from dte.kinds import recognise
 from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
@@ -93,7 +94,7 @@ def _judge(submission: Submission, options: Options, api_key: ApiKey) -> Report:
     try:
         if submission.xml is not None:
             return judge_xml(read_xml(submission.xml), context)
-        return judge_json(
+        return judge_any_json(
             submission.json, context, content=submission.content, odd_text=submission.odd_text
         )
     except Unreadable as exc:

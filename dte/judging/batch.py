@@ -17,7 +17,8 @@ from dte.examining.examination import Case, Kind
 from dte.examining.given import Given
 from dte.examining.refused import Refused
 from dte.judging.examined import Examined, examine
-from dte.judging.report import Judged, close, judge_each, judge_json
+from dte.judging.foreign import judge_any_json
+from dte.judging.report import Judged, close, judge_each
 from dte.judging.verdict import RECOMMENDATIONS, worst
 from dte.kinds import recognise
 from dte.parsing.json import is_odd
@@ -107,7 +108,7 @@ class Batch:
             return
         if given.form == "json":
             self.total += 1
-            report = judge_json(
+            report = judge_any_json(
                 given.json, self.context, content=entry.raw, odd_text=is_odd(entry.raw)
             )
             yield self._document(entry.name, report.documents[0], in_envelope=False)
