@@ -168,6 +168,10 @@ class ValidationAdmin(admin.ModelAdmin):
                 for finding in validation.findings
             ),
         )
+        said = validation.summary.get(
+            "statement", ""
+        )  # what is no document says itself what it is worth
+        findings = format_html("<li>{}</li>{}", said, findings) if said else findings
         return format_html(
             '<div class="dte-beside"><ul>{}</ul><pre tabindex="0" aria-label="Documento">{}</pre></div>',
             findings or format_html("<li>{}</li>", "Sin hallazgos."),
@@ -187,7 +191,9 @@ def _badge(kind: str, label: str) -> SafeString:
 def _numbered(validation: Validation) -> SafeString:
     """Return the kept document with its lines numbered and those with findings marked."""
     if validation.document is None:
-        return format_html("{}", "El documento no se guardó (política de la clave).")
+        return format_html("{}", "El documento no se guardó (política de la clave, o un secreto).")
+    if validation.form == "binary":
+        return format_html("{}", "El archivo no es un texto.")
     encoding = "utf-8" if validation.form != "xml" else "iso-8859-1"
     lines = bytes(validation.document).decode(encoding, "replace").splitlines()
     # A finding's line is that of its file; in a single document both are the same.

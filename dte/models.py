@@ -145,7 +145,10 @@ class Validation(models.Model):
             "created_at": self.created_at,
             "kind": self.kind,
             "mode": self.mode,
-            "document": self.summary,
+            # A file that is no document has facts and tables for people: a row does without.
+            "document": {
+                name: value for name, value in self.summary.items() if not isinstance(value, list)
+            },
             "state": self.state,
             "recommendation": self.recommendation,
             "codes": [raised.code for raised in self.codes.all()],
