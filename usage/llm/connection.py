@@ -106,18 +106,16 @@ class Connection:
             await self._read_what_arrived()
         if self._over and self.failure is None:
             await asyncio.wait([self._task], timeout=ENDING_SECONDS)
-        leaving_at = self._loop.time()
+        leaving_at, underway = self._loop.time(), not self._over
         self._task.cancel()
         await asyncio.wait([self._task])
-        if not self._reading.finished:
-            self.underway_bytes = self._rate(leaving_at) * (
-                self._loop.time() - max(self._last_event_at, leaving_at - ARRIVED_IDLE_SECONDS)
-            )
+        if underway:  # what ended by itself has been read to its end
+            self.underway_bytes = self._rate(leaving_at) * (self._loop.time() - leaving_at)
 
     def _rate(self, until: float) -> float:
         """Return the bytes a second that have been arriving."""
         seconds = until - (self._first_event_at or until)
-        return self._reading.received_bytes / max(seconds, ARRIVED_IDLE_SECONDS)
+        return self._reading.received_bytes / max(seconds, ARRIVED_SECONDS)
 
     async def _change(self) -> None:
         self._news.clear()
