@@ -19,14 +19,15 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
-from django_prometheus.exports import ExportToDjangoView
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
+from prometheus_client import CONTENT_TYPE_LATEST
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiservice.database.absence import DATABASE
 from aiservice.dependency import Dependency
+from aiservice.metrics import exposition
 from aiservice.redis import REDIS, sentinels_view
 from chat import plugins
 from knowledge.searching import search
@@ -227,8 +228,6 @@ class LiveView(ProbeView):
 @csrf_exempt  # nothing is changed here, and a page about CSRF would be the wrong refusal
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Serve the Prometheus exposition; some gauges are measured now (aiservice/metrics.py)."""
-    response: HttpResponse = await sync_to_async(ExportToDjangoView, thread_sensitive=False)(
-        request
-    )
-    return response
+    """Serve the Prometheus exposition."""
+    body = await sync_to_async(exposition, thread_sensitive=False)()
+    return HttpResponse(body, content_type=CONTENT_TYPE_LATEST)

@@ -1,9 +1,12 @@
-"""Gauges that are measured when Prometheus asks, not when something happens."""
+"""What Prometheus is told: the counts of every process, and gauges that are measured when it asks."""
 
+import os
 import time
 from collections.abc import Iterator
 
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from aiservice.database.absence import DATABASE
@@ -42,3 +45,13 @@ class DependencyCollector(Collector):
             "Whether the service reaches what it depends on.",
             labels=["dependency"],
         )
+
+
+def exposition() -> bytes:
+    """Return the metrics in Prometheus' text format; of all processes that serve this port."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(DependencyCollector())
+    return generate_latest(registry)

@@ -45,6 +45,11 @@ class RedisServer(Dependency):
         """Whether there is to be a Redis at all."""
         return bool(settings.REDIS_URL or settings.REDIS_SENTINEL_HOSTS)
 
+    def on_loss(self) -> None:
+        """Hang up on what is idle: to a frozen primary, each connection would cost its caller a timeout."""
+        for pool in tuple(ConnectionFactory._pools.values()):
+            pool.disconnect(inuse_connections=False)
+
     def _ask(self) -> None:
         meant = repr(settings.CACHES["default"])
         if self._client is None or self._client[0] != meant:

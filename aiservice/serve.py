@@ -1,5 +1,7 @@
 """The server command: daphne on ``HOST`` and ``PORT``, which finishes its replies before it stops.
 
+With ``PROCESSES`` above 1 it starts as many, which take connections from one port (processes.py).
+
     python -m aiservice.serve
 
 Stock daphne answers SIGTERM by dropping every open reply and orphaning its view, so that a restart
@@ -15,6 +17,7 @@ import logging
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from typing import Any, Final
@@ -24,10 +27,11 @@ from daphne.server import Server  # first: it installs the asyncio reactor that 
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from twisted.internet import defer
+from twisted.internet import defer, reactor
 from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
+from aiservice import processes
 from aiservice.bodies import BoundedFactory
 
 # A question is a few hundred bytes. Daphne's own limit is 1 MiB for each message held in memory.
@@ -79,6 +83,11 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.listen_failure: Failure | None = None
         self.ports: list[Any] = []
         self.flushing: list[Any] = []
+
+    def take(self, listening: socket.socket) -> None:
+        """Accept connections on a socket that another process listens on, instead of an address."""
+        port = reactor.adoptStreamPort(listening.fileno(), listening.family, BoundedFactory(self))
+        self.ports.append(port)
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, to stop listening on it before the process ends; bound what it receives."""
@@ -176,15 +185,25 @@ def serve(host: str, port: int) -> None:
         SystemExit: The address cannot be listened on.
     """
     allow_open_files()
+    listening = processes.inherited()
+    if listening is None and settings.PROCESSES > 1:
+        grace = settings.DRAIN_SECONDS + HANG_UP_SECONDS + EXIT_SECONDS + 1
+        try:
+            sys.exit(processes.supervise(settings.PROCESSES, host, port, grace))
+        except OSError as exc:
+            sys.exit(explain(host, port, exc))
     server = DrainingServer(
         get_default_application(),
         drain_seconds=settings.DRAIN_SECONDS,
         endpoints=[endpoint(host, port)],
         ready_callable=begin,
     )
+    if listening is not None:
+        server.endpoints = []
+        server.take(listening)
     server.run()
     if server.listen_failure:
-        sys.exit(explain(host, port, server.listen_failure))
+        sys.exit(explain(host, port, server.listen_failure.value))
 
 
 def allow_open_files() -> None:
@@ -209,11 +228,11 @@ def begin() -> None:
 
     DATABASE.serve()
     upkeep.start()
+    processes.report_ready()
 
 
-def explain(host: str, port: int, failure: Failure) -> str:
+def explain(host: str, port: int, cause: BaseException | None) -> str:
     """Say in one sentence why the address cannot be used and what to do."""
-    cause = failure.value
     if isinstance(cause, CannotListenError):
         cause = cause.socketError
     reason = cause.strerror if isinstance(cause, OSError) else str(cause)

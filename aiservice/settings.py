@@ -229,6 +229,15 @@ def database() -> dict[str, Any]:
 
 
 DATABASES = {"default": database()}
+# Of the server, on one port. SQLite has one writer, which more processes would only wait for.
+PROCESSES = env.integer(
+    "PROCESSES",
+    default=len(os.sched_getaffinity(0))
+    if PRODUCTION and not DATABASES["default"]["ENGINE"].endswith("sqlite3")
+    else 1,
+    low=1,
+    high=256,
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Cache and Redis ------------------------------------------------------------------------------

@@ -43,9 +43,16 @@ FIRST_TEXT_SECONDS: Final = Histogram(
     ["operation"],
     buckets=_SECONDS,
 )
-OPEN_CALLS: Final = Gauge("aiservice_ledger_open", "Rows of calls under way, as of the last sweep.")
+# Where several processes serve one port, those that measure the same thing do not add up.
+OPEN_CALLS: Final = Gauge(
+    "aiservice_ledger_open",
+    "Rows of calls under way, as of the last sweep.",
+    multiprocess_mode="livemostrecent",
+)
 SPOOLED: Final = Gauge(
-    "aiservice_ledger_spooled", "Settlements on disk that wait for the database."
+    "aiservice_ledger_spooled",
+    "Settlements on disk that wait for the database.",
+    multiprocess_mode="livemostrecent",
 )
 SPOOL_DAMAGED: Final = Gauge(
     "aiservice_ledger_spool_damaged",
@@ -58,15 +65,28 @@ UPKEEP_BEAT: Final = Gauge(
     multiprocess_mode="livemin",
 )
 BUDGET_USED: Final = Gauge(
-    "aiservice_budget_used_usd", "Spent and held of all keys together.", ["period"]
+    "aiservice_budget_used_usd",
+    "Spent and held of all keys together.",
+    ["period"],
+    multiprocess_mode="livemostrecent",
 )
 BUDGET_LIMIT: Final = Gauge(
-    "aiservice_budget_limit_usd", "The global limit; absent where there is none.", ["period"]
+    "aiservice_budget_limit_usd",
+    "The global limit; absent where there is none.",
+    ["period"],
+    multiprocess_mode="livemostrecent",
 )
 BUDGETS_NEAR: Final = Gauge(
-    "aiservice_budgets_near_limit", "Budgets past their soft threshold, of any key."
+    "aiservice_budgets_near_limit",
+    "Budgets past their soft threshold, of any key.",
+    multiprocess_mode="livemostrecent",
 )
-BREAKER: Final = Gauge("aiservice_breaker_state", "0 closed, 1 half-open, 2 open.", ["model"])
+BREAKER: Final = Gauge(
+    "aiservice_breaker_state",
+    "0 closed, 1 half-open, 2 open.",
+    ["model"],
+    multiprocess_mode="livemax",
+)
 
 
 def count_call(operation: str, model: str, outcome: str) -> None:

@@ -14,6 +14,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from django_redis import get_redis_connection
 
 # The clock is Redis' own, so that processes with different clocks share one limit. Microseconds.
@@ -146,7 +147,7 @@ class Shared:
 
     def __init__(self) -> None:
         self.memory = Memory()
-        self.processes = 1
+        self.processes = int(settings.PROCESSES)
         self._name = uuid.uuid4().hex
         self._announced = 0.0
 

@@ -13,7 +13,20 @@ pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 ALERTS = Path(django_settings.BASE_DIR) / "deploy" / "prometheus" / "alerts.yml"
 # Words of PromQL that look like metric names.
-LANGUAGE = {"absent", "and", "by", "increase", "max", "min", "or", "rate", "sum", "up", "vector"}
+LANGUAGE = {
+    "absent",
+    "and",
+    "by",
+    "increase",
+    "max",
+    "min",
+    "or",
+    "rate",
+    "sum",
+    "time",
+    "up",
+    "vector",
+}
 
 
 def exported(client) -> dict[str, list[Sample]]:
