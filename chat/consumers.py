@@ -14,11 +14,12 @@ from typing import Any, Final
 from urllib.parse import ParseResult
 
 import structlog
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.security.websocket import OriginValidator
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 
 from chat.answering.exchange import Question
@@ -27,7 +28,7 @@ from chat.events import Event, Failed, kept_alive
 from chat.views import question_from
 from usage.access import limits
 from usage.access.keys import find_key
-from usage.errors import RequestRateExceeded
+from usage.errors import DatabaseUnavailable, RequestRateExceeded
 from usage.http.parsers import load_json
 from usage.models import ApiKey
 
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 SUBPROTOCOL: Final = "aiservice.bearer"
 UNAUTHORIZED: Final = 4401
 TOO_MANY_REQUESTS: Final = 4429
+TRY_AGAIN_LATER: Final = 1013  # in the registry of RFC 6455
 
 STOPPED: Final = Failed({"detail": "Respuesta detenida.", "code": "stopped"}, 499)
 
@@ -78,10 +80,31 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         offered = self.scope.get("subprotocols", [])
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         try:
-            self.api_key = await database_sync_to_async(find_key)(_secret(self.scope))
-        except AuthenticationFailed as exc:
-            await self.send_event(Failed.from_refusal(exc))
+            self.api_key = await self._admit()
+        except (APIException, OperationalError, InterfaceError) as exc:
+            await self._refuse(exc)
+            if isinstance(exc, OperationalError | InterfaceError):
+                await self.close(TRY_AGAIN_LATER)
+
+    async def _admit(self) -> ApiKey:
+        secret = _secret(self.scope)
+        caller = limits.Caller(limits.Limited.CHAT, secret, limits.client_ip(self.scope))
+        caller.refuse_known()
+        try:
+            found: ApiKey = await database_sync_to_async(find_key)(secret)
+        except AuthenticationFailed:
+            await sync_to_async(caller.failed, thread_sensitive=False)()
+            raise
+        return found
+
+    async def _refuse(self, exc: Exception) -> None:
+        """Say why nothing is answered, and close the socket where asking again would not help."""
+        refusal = exc if isinstance(exc, APIException) else DatabaseUnavailable()
+        await self.send_event(Failed.from_refusal(refusal))
+        if isinstance(exc, AuthenticationFailed):
             await self.close(UNAUTHORIZED)
+        elif isinstance(exc, RequestRateExceeded):
+            await self.close(TOO_MANY_REQUESTS)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Take what the client sends; an answer runs in a task, so that the socket goes on listening."""
@@ -89,14 +112,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             return  # being closed
         try:
             await self._handle(_parse(text_data), self.api_key)
-        except AuthenticationFailed as exc:
-            await self.send_event(Failed.from_refusal(exc))
-            await self.close(UNAUTHORIZED)
-        except RequestRateExceeded as exc:
-            await self.send_event(Failed.from_refusal(exc))
-            await self.close(TOO_MANY_REQUESTS)
-        except APIException as exc:
-            await self.send_event(Failed.from_refusal(exc))
+        except (APIException, OperationalError, InterfaceError) as exc:
+            await self._refuse(exc)
 
     async def _handle(self, data: dict[str, Any], api_key: ApiKey) -> None:
         busy = self.reply is not None and not self.reply.done()

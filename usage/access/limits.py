@@ -20,7 +20,7 @@ from usage.access.buckets import Rate, Shared, Verdict
 from usage.errors import RequestRateExceeded
 from usage.models import ApiKey
 
-__all__ = ["Limited", "acheck", "check", "client_ip"]
+__all__ = ["Caller", "Limited", "acheck", "check", "client_ip", "limiter"]
 
 log = structlog.get_logger(__name__)
 

@@ -209,6 +209,17 @@ async def test_too_many_questions_close_the_socket_with_their_own_code(
     assert code == 4429
 
 
+async def test_an_address_that_tries_keys_is_refused_before_they_are_looked_up(
+    start_service: StartService, transactional_db: None
+):
+    service = start_service(RATE_LIMIT_UNAUTHENTICATED="1/3")
+    codes = []
+    for number in range(5):
+        async with socket(service, f"ai_abcdefgh_{number}") as connection:
+            codes.append(await closed_with(connection))
+    assert codes == [4401] * 3 + [4429] * 2
+
+
 async def test_every_answer_leaves_a_usage_row(
     service: RunningService, api_key: tuple[ApiKey, str]
 ):
