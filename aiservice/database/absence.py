@@ -88,6 +88,10 @@ class Database(Dependency):
                 self._hang_up()
 
     def _select(self) -> None:
+        if connections["default"].vendor != "postgresql":  # SQLite, in a file of this machine
+            with connections["default"].cursor() as cursor:
+                cursor.execute("SELECT 1")
+            return
         if self._connection is None or self._connection.closed:
             params = connections["default"].get_connection_params()
             self._connection = ProbeConnection.connect(

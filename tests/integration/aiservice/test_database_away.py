@@ -177,12 +177,14 @@ def test_slow_statement_of_a_database_that_is_well_is_not_cut(client, postgres):
         assert waiting.result()[0] == 200
 
 
-def test_sqlite_locked_beyond_its_timeout_is_said_too(installation, tmp_path):
+def test_sqlite_is_ready_and_locked_beyond_its_timeout_is_said_too(installation, tmp_path):
     path = tmp_path / "aiservice.sqlite3"
     env = os.environ | {"DATABASE_URL": f"sqlite:///{path}"}
     servers.manage(env, "migrate", "--verbosity", "0")
     secret = servers.manage(env, "create_api_key", "prueba").splitlines()[-1]
     service = installation.start(DATABASE_URL=f"sqlite:///{path}")
+    for probe in ("/ready", "/health"):
+        assert httpx2.get(f"{service.url}{probe}").status_code == 200
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     response = httpx2.get(
