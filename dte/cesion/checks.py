@@ -34,7 +34,7 @@ def check(aec: Aec, case: Case) -> Iterator[Finding]:
     """Yield everything found on an AEC."""
     for problem in aec.problems:
         yield notices.STRUCTURE.at(
-            problem.path, line=problem.line, path=problem.path, problem=problem.text
+            problem.path, line=problem.line, campo=problem.path, problema=problem.text
         )
     yield from _signature(aec.whole, "todo el AEC", "Signature", aec.cover.moment("TmstFirmaEnvio"))
     place = "Cesiones/DTECedido/Signature"
@@ -56,22 +56,22 @@ def _signature(
     found: SignatureCheck, part: str, path: str, moment: datetime | None
 ) -> Iterator[Finding]:
     for reason in found.defects.values():
-        yield notices.SIGNATURE.at(path, part=part, reason=reason)
+        yield notices.SIGNATURE.at(path, parte=part, motivo=reason)
     certificate = found.certificate
     if certificate is not None and moment is not None and not certificate.valid_at(moment):
         yield notices.CERTIFICATE.at(
             path,
-            part=part,
-            start=certificate.not_before.astimezone(SANTIAGO).date(),
-            end=certificate.not_after.astimezone(SANTIAGO).date(),
-            signed=moment.date(),
+            parte=part,
+            desde=certificate.not_before.astimezone(SANTIAGO).date(),
+            hasta=certificate.not_after.astimezone(SANTIAGO).date(),
+            firmado=moment.date(),
         )
 
 
 def _document(aec: Aec, case: Case) -> Iterator[Finding]:
     path = "Cesiones/DTECedido/DocumentoDTECedido/DTE"
     if aec.unreadable:
-        yield notices.UNREADABLE_DOCUMENT.at(path, reason=aec.unreadable)
+        yield notices.UNREADABLE_DOCUMENT.at(path, motivo=aec.unreadable)
     yield from aec.document_findings
     document = aec.document
     if document is None:
@@ -81,7 +81,7 @@ def _document(aec: Aec, case: Case) -> Iterator[Finding]:
     past = case.records.document(document.issuer, document.tipo, document.folio)
     if past is not None and past.outcome in {"rejected", "annulled"}:
         said = {"rejected": "rechazado", "annulled": "folio anulado"}[past.outcome]
-        yield notices.KNOWN_BAD.at(path, outcome=said)
+        yield notices.KNOWN_BAD.at(path, estado=said)
 
 
 def _signers(cession: Cession) -> Iterator[Finding]:
@@ -91,9 +91,9 @@ def _signers(cession: Cession) -> Iterator[Finding]:
     if len(cession.signatures) != len(authorised):
         yield notices.SIGNERS.at(
             path,
-            number=cession.number,
-            signatures=len(cession.signatures),
-            authorised=len(authorised),
+            numero=cession.number,
+            firmas=len(cession.signatures),
+            autorizado=len(authorised),
         )
     for place, found in enumerate(cession.signatures, 1):
         where = f"{path}[{place}]" if len(cession.signatures) > 1 else path
@@ -106,9 +106,9 @@ def _signers(cession: Cession) -> Iterator[Finding]:
             where,
             # Annotated cessions exist that name the company itself as the authorised person.
             severity="warn" if person == cession.assignor else None,
-            number=cession.number,
-            signer=signer,
-            authorised=person,
+            numero=cession.number,
+            firmante=signer,
+            autorizado=person,
         )
 
 
@@ -123,10 +123,10 @@ def _identity(cession: Cession, aec: Aec) -> Iterator[Finding]:
         if said and not same:
             yield notices.OTHER_DOCUMENT.at(
                 f"{cession.path}/IdDTE/{name}",
-                number=cession.number,
-                field=name,
-                said=said,
-                document_value=document_value,
+                numero=cession.number,
+                campo=name,
+                dice=said,
+                en_documento=document_value,
             )
 
 
@@ -134,20 +134,20 @@ def _parties(cession: Cession, before: Cession | None, aec: Aec) -> Iterator[Fin
     stated = cession.values.text("SeqCesion")
     if stated.isdigit() and int(stated) != cession.number:
         path = f"{cession.path}/SeqCesion"
-        yield notices.SEQUENCE.at(path, place=cession.number, number=int(stated))
+        yield notices.SEQUENCE.at(path, lugar=cession.number, numero=int(stated))
     path = f"{cession.path}/Cedente/RUT"
     owners = _owners(cession)
     if before is None and cession.assignor and owners and cession.assignor not in owners:
-        yield notices.FIRST_ASSIGNOR.at(path, assignor=cession.assignor, owner=owners[0])
+        yield notices.FIRST_ASSIGNOR.at(path, cedente=cession.assignor, titular=owners[0])
     if before is not None and cession.assignor != before.assignee:
         yield notices.CHAIN.at(
-            path, number=cession.number, assignor=cession.assignor, holder=before.assignee
+            path, numero=cession.number, cedente=cession.assignor, titular=before.assignee
         )
     if cession.assignor and cession.assignor == cession.assignee:
-        yield notices.ONESELF.at(path, number=cession.number, rut=cession.assignor)
+        yield notices.ONESELF.at(path, numero=cession.number, rut=cession.assignor)
     elif cession.assignee and cession.assignee == _debtor(cession):
         path = f"{cession.path}/Cesionario/RUT"
-        yield notices.TO_THE_DEBTOR.at(path, number=cession.number, rut=cession.assignee)
+        yield notices.TO_THE_DEBTOR.at(path, numero=cession.number, rut=cession.assignee)
     yield from _ruts(cession)
 
 
@@ -173,7 +173,7 @@ def _ruts(cession: Cession) -> Iterator[Finding]:
     ruts += [(row.path("RUT"), "la persona autorizada", row.text("RUT")) for row in rows]
     for path, name, rut in ruts:
         if rut and (problem := rut_problem(rut)):
-            yield notices.RUT.at(f"{cession.path}/{path}", whose=name, problem=problem)
+            yield notices.RUT.at(f"{cession.path}/{path}", de_quien=name, problema=problem)
 
 
 def _amount(cession: Cession, before: Cession | None) -> Iterator[Finding]:
@@ -182,13 +182,13 @@ def _amount(cession: Cession, before: Cession | None) -> Iterator[Finding]:
     if amount is None:
         return
     if total is not None and amount > total:
-        yield notices.AMOUNT.at(path, number=cession.number, amount=amount, total=total)
+        yield notices.AMOUNT.at(path, numero=cession.number, monto=amount, total=total)
     if amount == Decimal(0):
-        yield notices.NO_AMOUNT.at(path, number=cession.number)
+        yield notices.NO_AMOUNT.at(path, numero=cession.number)
     earlier = before.values.amount("MontoCesion") if before else None
     if earlier is not None and amount > earlier:
         yield notices.MORE_THAN_BEFORE.at(
-            path, number=cession.number, amount=amount, before=earlier
+            path, numero=cession.number, monto=amount, anterior=earlier
         )
 
 
@@ -198,25 +198,25 @@ def _dates(cession: Cession, before: Cession | None, case: Case) -> Iterator[Fin
     moment = values.moment("TmstCesion")
     if issued and due and due < issued:
         yield notices.DUE.at(
-            f"{cession.path}/UltimoVencimiento", number=number, due=due, issued=issued
+            f"{cession.path}/UltimoVencimiento", numero=number, vence=due, emitido=issued
         )
     if moment is None:
         return
     path = f"{cession.path}/TmstCesion"
     if day_in_chile(moment) > day_in_chile(case.as_of):
-        yield notices.FUTURE.at(path, number=number, moment=values.text("TmstCesion"))
+        yield notices.FUTURE.at(path, numero=number, fecha=values.text("TmstCesion"))
     if issued and day_in_chile(moment) < issued:
         yield notices.ORDER.at(
-            path, number=number, moment=moment.date(), before_what="la emisión", before=issued
+            path, numero=number, fecha=moment.date(), que_anterior="la emisión", anterior=issued
         )
     earlier = before.values.moment("TmstCesion") if before else None
     if earlier is not None and moment < earlier:
         yield notices.ORDER.at(
             path,
-            number=number,
-            moment=moment.date(),
-            before_what="la cesión anterior",
-            before=earlier.date(),
+            numero=number,
+            fecha=moment.date(),
+            que_anterior="la cesión anterior",
+            anterior=earlier.date(),
         )
 
 
@@ -225,9 +225,9 @@ def _statement(cession: Cession, aec: Aec) -> Iterator[Finding]:
     words = cession.values.text("Cedente/DeclaracionJurada")
     earlier = aec.cessions[: cession.number - 1]
     if not words and any(one.values.has("Cedente/DeclaracionJurada") for one in earlier):
-        yield notices.STATEMENT_LOST.at(path, number=cession.number)
+        yield notices.STATEMENT_LOST.at(path, numero=cession.number)
     elif not words and not aec.receipts:
-        yield notices.NO_RECEIPT.at(path, number=cession.number)
+        yield notices.NO_RECEIPT.at(path, numero=cession.number)
     if not words:
         return
     plain = re.sub(r"[.\s]", "", words.upper())
@@ -238,7 +238,7 @@ def _statement(cession: Cession, aec: Aec) -> Iterator[Finding]:
     )
     missing = [name for name, rut in parties if rut and rut not in plain]
     if missing:
-        yield notices.STATEMENT_PARTIES.at(path, number=cession.number, missing=missing)
+        yield notices.STATEMENT_PARTIES.at(path, numero=cession.number, faltan=missing)
 
 
 def _cover(aec: Aec) -> Iterator[Finding]:
@@ -251,7 +251,7 @@ def _cover(aec: Aec) -> Iterator[Finding]:
     ):
         said = aec.cover.text(name)
         if said and expected and said != expected:
-            yield notices.COVER.at(f"Caratula/{name}", role=role, said=said, last=expected)
+            yield notices.COVER.at(f"Caratula/{name}", rol=role, dice=said, ultima=expected)
 
 
 def _enclosures(aec: Aec) -> Iterator[Finding]:
@@ -263,8 +263,8 @@ def _enclosures(aec: Aec) -> Iterator[Finding]:
             yield notices.SIGNATURE.at(
                 f"{path}/Signature",
                 severity="review" if defect is not Defect.MISSING else "warn",
-                part=f"el recibo {receipt.number}",
-                reason=reason,
+                parte=f"el recibo {receipt.number}",
+                motivo=reason,
             )
         if aec.document is None:
             continue
@@ -274,13 +274,13 @@ def _enclosures(aec: Aec) -> Iterator[Finding]:
         of_a_guide = said[0] in {"50", "52"} and said[2] == ceded[2]
         if said != ceded and not of_a_guide:
             yield notices.RECEIPT.at(
-                path, number=receipt.number, said=" ".join(said), ceded=" ".join(ceded)
+                path, numero=receipt.number, dice=" ".join(said), cedido=" ".join(ceded)
             )
     for name, encoded in aec.images.items():
         if not _is_pdf(encoded):
-            yield notices.IMAGE.at(f"{base}/{name}", name=name)
+            yield notices.IMAGE.at(f"{base}/{name}", nombre=name)
         if name == "ImagenAR" and len(encoded) > MAX_IMAGE:
-            yield notices.IMAGE_SIZE.at(f"{base}/{name}", size=len(encoded), most=MAX_IMAGE)
+            yield notices.IMAGE_SIZE.at(f"{base}/{name}", largo=len(encoded), maximo=MAX_IMAGE)
 
 
 def _is_pdf(encoded: str) -> bool:
