@@ -6,11 +6,17 @@ readers say what is wrong with it.
 
 from typing import Final
 
-from dte import caf, certificado, cesion, respuesta
+from dte import caf, certificado, cesion, impreso, respuesta
 from dte.examining.examination import Kind
 from dte.examining.given import Given
 
-KINDS: Final[tuple[Kind, ...]] = (caf.KIND, certificado.KIND, cesion.KIND, *respuesta.KINDS)
+KINDS: Final[tuple[Kind, ...]] = (
+    caf.KIND,
+    certificado.KIND,
+    cesion.KIND,
+    impreso.KIND,
+    *respuesta.KINDS,
+)
 
 # By far the most frequent: not worth asking every kind.
 _DOCUMENTS: Final = frozenset({"DTE", "EnvioDTE", "EnvioBOLETA", "SetDTE"})
