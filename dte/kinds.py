@@ -6,7 +6,7 @@ readers say what is wrong with it.
 
 from typing import Final
 
-from dte import caf, certificado, cesion, impreso, respuesta
+from dte import caf, certificado, cesion, impreso, libros, respuesta
 from dte.examining.examination import Kind
 from dte.examining.given import Given
 
@@ -15,6 +15,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     certificado.KIND,
     cesion.KIND,
     impreso.KIND,
+    *libros.KINDS,
     *respuesta.KINDS,
 )
 
