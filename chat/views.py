@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from channels.db import database_sync_to_async
 from django.db import transaction
+from django.db.models import Count, Q
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -233,8 +234,10 @@ async def _collect(events: AsyncGenerator[Event, None]) -> dict[str, Any]:
 def _read(api_key: ApiKey, session_id: str) -> dict[str, Any]:
     conversation = Conversation.objects.of(api_key, session_id)
     messages = conversation.messages.all()
-    total = messages.count()
-    asked = messages.filter(role=Message.Role.USER).count()
+    counts = messages.aggregate(
+        total=Count("pk"), asked=Count("pk", filter=Q(role=Message.Role.USER))
+    )
+    total, asked = counts["total"], counts["asked"]
     latest = list(messages.order_by("-id")[:LATEST])[::-1]
     return {
         "session_id": conversation.session_id,

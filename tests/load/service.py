@@ -237,6 +237,7 @@ def crash() -> None:
             from_start_to_swept=f"{time.perf_counter() - started:.1f} s",
             ledger=f"{ledger_total():f}",
             bill=f"{claude.billed_usd:f}",
+            ledger_by_bill=f"{ledger_total() / claude.billed_usd:.3f}",
             ledger_covers_the_bill=ledger_total() >= claude.billed_usd,
             window_equals_the_ledger=(spent.spent_usd, spent.held_usd) == (ledger_total(), 0),
         )

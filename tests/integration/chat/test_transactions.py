@@ -67,6 +67,13 @@ def test_the_account_of_a_key_takes_three_statements(api_client: APIClient):
     assert numbers == {"statements": 3, "commits": 0}
 
 
+def test_a_conversation_is_read_in_four_statements(api_client: APIClient):
+    api_client.post("/api/chat/message", {"message": "Hola", "session_id": "s"}, format="json")
+    with counted() as numbers:
+        assert api_client.get("/api/chat/session/s").json()["message_count"] == 2
+    assert numbers == {"statements": 4, "commits": 0}
+
+
 @contextmanager
 def database_lost(spared: set[int]) -> Iterator[None]:
     """End every connection to the database but some, and refuse new ones, until the end of the block."""

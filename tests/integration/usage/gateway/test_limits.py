@@ -3,12 +3,16 @@
 from decimal import Decimal
 
 import pytest
+from channels.db import database_sync_to_async as on_database
+from django.utils import timezone
 
 from tests.fake_claude import Script
 from tests.integration.usage.gateway.ledger_rows import QUESTION, SYSTEM, row, rows, until
+from usage.accounting import prices
+from usage.accounting.remembered import memory
 from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
 from usage.llm import Prompt, Turn, ask, breaker_states, runtime, status
-from usage.models import Operation
+from usage.models import ModelPrice, Operation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -72,6 +76,21 @@ async def test_for_a_budget_that_is_used_up_nothing_is_counted(fake_claude, key,
     with pytest.raises(BudgetExceeded):
         await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert not fake_claude.counted
+
+
+async def test_a_price_that_was_deleted_while_it_was_remembered_is_read_anew(fake_claude, key):
+    await on_database(prices.current)("claude-sonnet-5-5")
+    await on_database(delete_and_seed_prices)()
+    reply = await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
+    assert reply.cost_usd == fake_claude.billed_usd
+
+
+def delete_and_seed_prices():
+    """As another process would: without a signal to this one."""
+    remembered = memory.get(f"price:{timezone.localdate()}:claude-sonnet-5-5")
+    ModelPrice.objects.all()._raw_delete("default")
+    prices.seed()
+    memory.set(f"price:{timezone.localdate()}:claude-sonnet-5-5", remembered)
 
 
 async def test_a_prefix_too_short_for_the_cache_is_reported(fake_claude, key, caplog):
