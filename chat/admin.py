@@ -43,6 +43,7 @@ class MessageInline(admin.TabularInline):
         "specialist",
         "llm_used",
         "confidence",
+        "grounding",
         "cut",
         "cost",
     ]
@@ -123,6 +124,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "specialist",
         "llm_used",
         "confidence",
+        "grounding",
         "rating",
         "cut",
         "cost",

@@ -100,6 +100,7 @@ class Done:
             "sources": unique_titles(self.message.citations),
             "citations": self.message.citations,
             "confidence": self.message.confidence,
+            "grounding": self.message.grounding,
             "llm_used": self.message.llm_used,
             "plugin_used": self.message.specialist,
             "plugin_title": plugins.title_of(self.message.specialist),

@@ -97,6 +97,12 @@ class Message(models.Model):
     )
     citations = models.JSONField("pasajes", default=list, blank=True)
     confidence = models.FloatField("confianza", null=True, blank=True)
+    grounding = models.FloatField(
+        "respaldo",
+        null=True,
+        blank=True,
+        help_text="Parte de las frases que un pasaje citado sostiene, de 0 a 1.",
+    )
     llm_used = models.CharField("respondido por", max_length=20, blank=True)
     specialist = models.CharField("especialista", max_length=40, blank=True)
     usage = models.ForeignKey(

@@ -119,7 +119,15 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Títulos de los documentos consultados."
     )
     citations = CitationSerializer(many=True)
-    confidence = serializers.FloatField(min_value=0, max_value=100)
+    confidence = serializers.FloatField(
+        min_value=0, max_value=100, help_text="0 si la respuesta dice que no sabe."
+    )
+    grounding = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        allow_null=True,
+        help_text="Parte de las frases que un pasaje citado sostiene.",
+    )
     session_id = serializers.CharField()
     llm_used = serializers.ChoiceField(["anthropic", "offline"])
     model = serializers.CharField()
@@ -166,6 +174,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "sources",
             "citations",
             "confidence",
+            "grounding",
             "llm_used",
             "plugin_used",
             "plugin_title",

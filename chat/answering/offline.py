@@ -1,20 +1,24 @@
-"""An answer without the model: the best passages of the knowledge base, quoted with their titles."""
+"""An answer without the model: the sentence of the knowledge base that answers, then what goes with it.
 
-import re
-from collections.abc import Iterator, Sequence
+One passage is quoted, of the others the title is named. Where the search itself is in doubt the answer
+says so, and is worth no confidence.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
+from chat.answering import excerpt
+from knowledge.searching.relevance import SURE
 from knowledge.searching.search import Hit
 
-QUOTED: Final = 3
-CLOSE: Final = 0.6  # of the best passage's score
-EXCERPT: Final = 1200  # characters; whole paragraphs, so a little more or less
+NAMED: Final = 3  # passages at most: one quoted, two named
+CLOSE: Final = 0.8  # of the best passage's score; below it the best one leads clearly
+SOURCE_WORDS: Final = 20
 
-INTRODUCTION: Final = "Esto dice la base de conocimiento sobre su consulta:"
-CLOSING: Final = (
-    "*Respuesta sin IA: el asistente no está disponible en este momento, así que los pasajes se citan "
-    "tal como están.*"
+IN_DOUBT: Final = (
+    "No encontré una respuesta segura a su consulta. Lo más cercano que tengo es esto:"
 )
+CLOSING: Final = "*Respuesta sin IA: el texto se cita tal como está.*"
 NOTHING_FOUND: Final = (
     "No encontré nada sobre eso en la base de conocimiento, y el asistente de IA no está disponible en "
     "este momento para responder de otra forma.\n\n"
@@ -23,102 +27,58 @@ NOTHING_FOUND: Final = (
     "- usar el código o la glosa que devolvió el SII;\n"
     "- revisar la información oficial en [sii.cl](https://www.sii.cl)."
 )
-ELLIPSIS: Final = "…"
-
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
-_HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*$")
-_BLOCK_END = re.compile(r"(?<=\n\n)")
-_SENTENCE_END = re.compile(r"(?<=[.!?:])\s+")
 
 
 def worth_quoting(hits: Sequence[Hit]) -> list[Hit]:
-    """Return the few passages that a person should have to read."""
-    return [hit for hit in hits[:QUOTED] if hit.score >= CLOSE * hits[0].score]
+    """Return the passages to answer with: the best alone where it clearly leads."""
+    return [hit for hit in hits[:NAMED] if hit.score >= CLOSE * hits[0].score]
 
 
-def compose(hits: Sequence[Hit]) -> str:
-    """Return the answer as Markdown; an honest one when nothing was found."""
+def in_doubt(hits: Sequence[Hit]) -> bool:
+    """Say whether even the best passage may be beside the point."""
+    return not hits or hits[0].score < SURE
+
+
+def compose(hits: Sequence[Hit], question: str = "") -> str:
+    """Return the answer as Markdown; an honest one when nothing was found.
+
+    Args:
+        hits: Passages from `worth_quoting`.
+        question: What was asked, by which the sentence that answers is chosen.
+    """
     if not hits:
         return NOTHING_FOUND
-    # By document, in the order of each one's best passage; its title and source are said once.
-    by_document: dict[str, list[tuple[int, Hit]]] = {}
-    for number, hit in enumerate(hits, start=1):
-        by_document.setdefault(hit.document_id, []).append((number, hit))
-    documents = [_document(passages) for passages in by_document.values()]
-    return "\n\n".join([INTRODUCTION, *documents, CLOSING])
+    best, *others = hits
+    parts = [IN_DOUBT] if in_doubt(hits) else []
+    parts.append(excerpt.answering(best.content, question))
+    parts.append(f"— {_name(best)} [1]")
+    if best.source:
+        parts.append(f"*Fuente: {_shortened(_inline(best.source))}*")
+    if others:
+        parts.append("Vea también:")
+        parts.append("\n".join(f"- {_name(hit)} [{n}]" for n, hit in enumerate(others, start=2)))
+    return "\n\n".join([*parts, CLOSING])
 
 
 def pieces(answer: str) -> list[str]:
     """Cut an answer between its blocks, for callers that show it as it comes."""
-    return _BLOCK_END.split(answer)
+    return excerpt.split_blocks(answer)
 
 
-def _document(passages: Sequence[tuple[int, Hit]]) -> str:
-    first = passages[0][1]
-    parts = [f"### {_inline(first.title)}"]
-    for number, hit in passages:
-        parts += [
-            f"**{number}. {_inline(hit.section or hit.title)}**",
-            _quoted(_excerpt(hit.content)),
-        ]
-    if first.source:
-        parts.append(f"*Fuente: {_inline(first.source)}*")
-    return "\n\n".join(parts)
+def _name(hit: Hit) -> str:
+    title = f"**{_inline(hit.title)}**"
+    return f"{title}, {_inline(hit.section)}" if hit.section else title
 
 
 def _inline(text: str) -> str:
     return " ".join(text.replace("*", "").split())
 
 
-def _quoted(text: str) -> str:
-    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
-
-
-def _excerpt(content: str) -> str:
-    """Return the first whole blocks of a passage; a fence or a table is never cut in two."""
-    taken: list[str] = []
-    size = 0
-    for block in _blocks(content):
-        if taken and size + len(block) > EXCERPT:
-            return "\n\n".join([*taken, ELLIPSIS])
-        taken.append(_shortened(block) if not taken else block)
-        size += len(block)
-    return "\n\n".join(taken)
-
-
-def _blocks(content: str) -> Iterator[str]:
-    """Yield paragraphs, lists, tables and whole code blocks; headings become bold text."""
-    lines: list[str] = []
-    fence = ""
-    for line in content.splitlines():
-        mark = _FENCE.match(line)
-        if mark and not fence:
-            fence = mark.group(1)
-        elif mark and line.strip().startswith(fence) and not line.strip().strip(fence[0]):
-            fence = ""
-        if line.strip() or fence:
-            lines.append(line if fence else _without_heading(line))
-        elif lines:
-            yield "\n".join(lines)
-            lines = []
-    if fence:
-        lines.append(fence)
-    if lines:
-        yield "\n".join(lines)
-
-
-def _without_heading(line: str) -> str:
-    heading = _HEADING.match(line)
-    return f"**{_inline(heading.group(1))}**" if heading else line
-
-
-def _shortened(block: str) -> str:
-    """Cut a single overlong paragraph at the end of a sentence."""
-    if len(block) <= EXCERPT or "\n" in block:
-        return block
-    kept = ""
-    for sentence in _SENTENCE_END.split(block):
-        if kept and len(kept) + len(sentence) > EXCERPT:
-            break
-        kept = f"{kept} {sentence}".strip()
-    return f"{kept} {ELLIPSIS}"
+def _shortened(source: str) -> str:
+    """Name the first official texts; the citation has them all."""
+    words = source.split()
+    if len(words) <= SOURCE_WORDS:
+        return source
+    cut = " ".join(words[:SOURCE_WORDS])
+    whole, _, _ = cut.rpartition(";")
+    return f"{whole or cut.rstrip(',;')} y otras"

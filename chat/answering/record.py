@@ -4,6 +4,7 @@ The question is committed with the reservation, the answer with the settlement; 
 model is one transaction with its question.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -13,10 +14,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.answering import citations, offline
-from chat.answering.confidence import confidence
+from chat.answering.confidence import confidence, grounding
 from chat.answering.exchange import Exchange
 from chat.events import MODEL, OFFLINE
 from chat.models import Conversation, Message
+from knowledge.searching.search import Hit
 from usage.accounting import ledger
 from usage.accounting.attachments import Attachment
 from usage.models import Operation, Outcome
@@ -119,21 +121,25 @@ class Record:
 
     def _attachment(self, text: str, *, cut: bool, withdrawn: bool = False) -> Attachment:
         found = citations.cite(self.exchange.hits, text)
-        values = self._values(text, llm_used=MODEL, found=found)
+        values = self._values(text, self.exchange.hits, found, llm_used=MODEL)
         dropped = self.exchange.history_end + 1 if self.history_dropped else None
         values |= {"cut": cut, "withdrawn": withdrawn, "history_start": dropped}
         self.answer = _message(None, values)
         return Attachment(ATTACHMENT, values)
 
-    def _values(self, text: str, *, llm_used: str, found: list[dict[str, Any]]) -> dict[str, Any]:
+    def _values(
+        self, text: str, hits: Sequence[Hit], found: list[dict[str, Any]], *, llm_used: str
+    ) -> dict[str, Any]:
+        specialist = self.exchange.specialist.name
         return {
             "conversation_id": self._conversation_id,
             "reply_to_id": self._message_id,
             "content": text,
             "citations": found,
-            "confidence": confidence(found, llm_used=llm_used),
+            "confidence": confidence(text, found, llm_used=llm_used, plugin_used=specialist),
+            "grounding": grounding(text, hits, found, llm_used=llm_used),
             "llm_used": llm_used,
-            "specialist": self.exchange.specialist.name,
+            "specialist": specialist,
             "created_at": timezone.now().isoformat(),
         }
 
@@ -148,12 +154,12 @@ class Record:
     def answer_offline(self) -> tuple[str, Message]:
         """Answer from the passages, with a usage row at no cost, and store it."""
         hits = offline.worth_quoting(self.exchange.hits)
-        text = offline.compose(hits)
+        text = offline.compose(hits, self.exchange.question.text)
         with transaction.atomic():
             if not self.is_begun:
                 self.begin()
             usage = ledger.record_offline(self.exchange.question.api_key, Operation.CHAT_REPLY)
-            values = self._values(text, llm_used=OFFLINE, found=citations.cite(hits))
+            values = self._values(text, hits, citations.cite(hits), llm_used=OFFLINE)
             answer = store(usage.pk, values, False)
         self.begun()
         return text, answer
@@ -190,6 +196,7 @@ def _message(usage_id: UUID | None, values: dict[str, Any]) -> Message:
         content=values["content"],
         citations=values["citations"],
         confidence=values["confidence"],
+        grounding=values.get("grounding"),
         llm_used=values["llm_used"],
         specialist=values["specialist"],
         cut=values.get("cut", False),

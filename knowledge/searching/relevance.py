@@ -21,7 +21,7 @@ FLOOR: Final = 0.5
 SURE: Final = 0.62
 
 # What an unrelated text still reaches: without passages on what is not ours, these stand for them.
-_UNRELATED_WORDS: Final = 0.13
+_UNRELATED_WORDS: Final = 0.1
 _UNRELATED_COSINE: Final = 0.83
 _COSINE_OF_AN_ANSWER: Final = 0.86
 _SPREAD: Final = 4.0  # how many units of evidence lead from .5 to .73

@@ -2,8 +2,9 @@
 
 import pytest
 
+from chat.answering import offline
 from chat.answering.citations import CitationFilter, cite
-from chat.answering.confidence import confidence
+from chat.answering.confidence import _calculate_confidence, confidence, grounding
 from tests.chat import hit
 
 pytestmark = pytest.mark.unit
@@ -30,24 +31,79 @@ def test_citations_leave_the_text_out():
     assert "content" not in cite([hit()])[0]
 
 
-def test_nothing_found_offline_is_no_confidence():
-    assert confidence([], llm_used="offline") == 0
+@pytest.mark.parametrize(
+    ("text", "sources", "llm", "plugin", "expected"),
+    [
+        ("x" * 200, 5, "anthropic", None, 92.5),
+        ("short", 0, "anthropic", None, 70),
+        ("x" * 99, 0, "anthropic", None, 80),
+        ("x" * 100, 0, "offline", None, 75),
+        ("x" * 200, 99, "anthropic", "dte", 100),
+        ("", 0, "offline", None, 60),
+        ("x" * 50, 10, "offline", "dte", 90),
+    ],
+)
+def test_the_promised_formula(text, sources, llm, plugin, expected):
+    assert _calculate_confidence(text, sources, llm, plugin) == expected
 
 
-def test_grounds_order_the_confidence():
-    cited = confidence(cite([hit()], "sí [1]"), llm_used="anthropic")
-    uncited = confidence(cite([hit()], "sí"), llm_used="anthropic")
-    groundless = confidence([], llm_used="anthropic")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        offline.NOTHING_FOUND,
+        offline.compose([hit(score=0.51)]),
+        "No encontré información sobre eso en los pasajes.",
+        "La base de conocimiento no lo detalla. En general, se usa otro plazo.",
+        "Lo siento, no puedo ayudarle con recetas; sí con facturas.",
+        "Esa consulta está fuera de mi alcance.",
+        "Los pasajes no mencionan ese plazo.",
+        "No lo sé con certeza.",
+    ],
+)
+def test_an_answer_that_does_not_know_is_no_confidence(answer: str):
+    assert confidence(answer, cite([hit()]), llm_used="anthropic", plugin_used="dte") == 0
 
-    assert 100 >= cited > uncited > groundless > 0
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "No hay plazo para emitirla, pero el IVA se rebaja solo en el período siguiente [1].",
+        "No: una factura aceptada no se borra, se anula con una nota de crédito [1].",
+        "La boleta no da crédito fiscal [1].",
+        "No tiene que enviar el RCOF: se eliminó en 2022 [1].",
+        "Los documentos sin firma se rechazan [1]. No se puede usar el mismo folio.",
+    ],
+)
+def test_a_no_is_an_answer(answer: str):
+    assert confidence(answer, cite([hit()]), llm_used="anthropic", plugin_used="dte") > 70
 
 
-@pytest.mark.parametrize("llm_used", ["anthropic", "offline"])
-def test_a_better_passage_gives_more_confidence(llm_used: str):
-    weak = confidence(cite([hit(score=0.1)], "[1]"), llm_used=llm_used)
-    strong = confidence(cite([hit(score=0.1), hit(score=1.0)], "[1]"), llm_used=llm_used)
+FOLIOS = hit(content="Los folios autorizados vencen a los 6 meses desde la fecha de autorización.")
 
-    assert 0 < weak < strong <= 100
+
+@pytest.mark.parametrize(
+    ("answer", "share"),
+    [
+        ("Los folios autorizados vencen a los 6 meses [1].", 1.0),
+        ("Los folios autorizados vencen a los 8 meses [1].", 0.0),
+        (
+            "Los folios autorizados vencen a los 6 meses [1]. Compre además otro certificado nuevo.",
+            0.5,
+        ),
+        ("Los folios autorizados vencen a los 6 meses.", 0.0),  # nothing is cited
+        ("Sí [1].", None),
+        ("No encontré información sobre eso.", None),
+    ],
+)
+def test_grounding_is_the_share_of_sentences_that_a_cited_passage_supports(answer, share):
+    hits = [FOLIOS, hit(content="Otra cosa.")]
+    assert grounding(answer, hits, cite(hits, answer), llm_used="anthropic") == share
+
+
+def test_a_quotation_supports_itself():
+    assert grounding(offline.compose([FOLIOS]), [hit(score=0.9)], [], llm_used="offline") is None
+    sure = [hit(score=0.9)]
+    assert grounding(offline.compose(sure), sure, cite(sure), llm_used="offline") == 1
 
 
 def filtered(pieces: list[str], passages: int = 3) -> str:

@@ -1,115 +1,103 @@
-"""Answers without the model: quotes that stay well-formed Markdown."""
+"""Answers without the model: short, the sentence that answers first, Markdown that stays well-formed."""
 
 import re
 
 import markdown
 import pytest
 
-from chat.answering import offline
+from chat.answering import excerpt, offline
 from tests.chat import hit
 
 pytestmark = pytest.mark.unit
 
 
 def test_nothing_found_is_said_plainly():
-    answer = offline.compose([])
-
-    assert answer.startswith("No encontré nada sobre eso")
+    assert offline.compose([]).startswith("No encontré nada sobre eso")
 
 
-def test_passages_are_quoted_under_their_titles_with_their_sources():
+def test_the_best_passage_is_quoted_and_the_others_are_named():
     answer = offline.compose(
         [
-            hit(title="Folios y CAF", section="Vencimiento", content="Vencen a los 6 meses."),
-            hit(document_id="boletas", title="Boletas", content="No vencen.", source=""),
+            hit(title="Folios y CAF", section="Plazo", content="A los 6 meses.", score=0.9),
+            hit(title="Boletas", section="Copias", content="No vencen.", score=0.8),
         ]
     )
-
-    assert "### Folios y CAF" in answer
-    assert "**1. Vencimiento**" in answer
-    assert "> Vencen a los 6 meses." in answer
+    assert answer.startswith("> A los 6 meses.")
+    assert "**Folios y CAF**, Plazo [1]" in answer
     assert "*Fuente: Resolución de prueba*" in answer
-    assert "### Boletas" in answer
-    assert "**2. Sección**" in answer
-    assert answer.count("*Fuente:") == 1
+    assert "- **Boletas**, Copias [2]" in answer
+    assert "No vencen" not in answer
 
 
-def test_the_passages_of_one_document_share_its_title_and_source():
-    answer = offline.compose([hit(section="A"), hit(document_id="otro"), hit(section="B")])
-
-    assert answer.count("### ") == answer.count("*Fuente:") == 2
-    assert answer.index("**1. A**") < answer.index("**3. B**") < answer.index("**2. Sección**")
-
-
-def test_only_passages_close_to_the_best_are_worth_quoting():
-    hits = [hit(score=0.9), hit(score=0.8), hit(score=0.2), hit(score=0.1)]
-
+def test_a_passage_that_clearly_leads_stands_alone():
+    hits = [hit(score=0.9), hit(score=0.8), hit(score=0.7), hit(score=0.1)]
     assert offline.worth_quoting(hits) == hits[:2]
-    assert len(offline.worth_quoting([hit()] * 9)) == offline.QUOTED
+    assert len(offline.worth_quoting([hit()] * 9)) == offline.NAMED
     assert offline.worth_quoting([]) == []
 
 
-def test_every_line_of_a_quote_is_quoted():
-    quote = offline.compose([hit(content="Uno.\n\n- a\n- b\n\n| x | y |\n|---|---|\n| 1 | 2 |")])
-
-    body = quote.split("**1. Sección**")[1].split("*Fuente")[0].strip()
-    assert all(line.startswith(">") for line in body.splitlines())
+def test_doubt_is_said_first():
+    assert offline.compose([hit(score=0.55)]).startswith(offline.IN_DOUBT)
+    assert offline.IN_DOUBT not in offline.compose([hit(score=0.9)])
 
 
-def test_a_table_in_a_quote_is_still_a_table():
-    html = markdown.markdown(
-        offline.compose([hit(content="| Código | Qué es |\n|---|---|\n| 33 | factura |")]),
-        extensions=["tables"],
+def test_a_long_list_of_sources_is_shortened_between_two_of_them():
+    source = "; ".join(f"SII, Circular {n} de 2020" for n in range(10))
+    answer = offline.compose([hit(score=0.9, source=source)])
+    assert re.search(r"\*Fuente: SII, Circular 0 .* Circular 3 de 2020 y otras\*", answer)
+
+
+def test_the_sentence_that_answers_comes_first():
+    content = (
+        "Es un archivo del SII. Trae un rango de folios. La llave RSASK nunca se copia al DTE."
     )
+    assert excerpt.answering(content, "que es el archivo").startswith("> Es un archivo")
+    assert excerpt.answering(content, "RSASK").startswith("> La llave RSASK")
+    assert "> Es un archivo" in excerpt.answering(content, "RSASK")
 
+
+def test_the_row_that_answers_comes_with_the_head_of_its_table():
+    rows = "\n".join(f"| {code} | acción número {code} del receptor |" for code in range(40))
+    text = excerpt.answering(f"| Código | Qué es |\n|---|---|\n{rows}", "código 27")
+    html = markdown.markdown(text, extensions=["tables"])
     assert re.search(r"<blockquote>\s*<table>", html)
+    assert text.splitlines()[2].startswith("> | 27 |")
+    assert html.count("<tr>") <= 1 + excerpt.ROWS
+    assert excerpt.ELLIPSIS in text
+
+
+def test_every_line_is_quoted():
+    text = excerpt.answering("Uno.\n\n- a\n- b\n\n| x | y |\n|---|---|\n| 1 | 2 |", "")
+    assert all(line.startswith(">") for line in text.splitlines())
+    assert "> - a\n> - b" in text
 
 
 def test_headings_inside_a_passage_do_not_compete_with_the_titles():
-    answer = offline.compose([hit(content="# Gran título\n\nTexto.")])
-
-    assert "> **Gran título**" in answer
-    assert "> #" not in answer
-
-
-def test_a_long_passage_ends_at_a_paragraph():
-    paragraphs = [f"Párrafo {n} " + "palabra " * 40 for n in range(10)]
-
-    answer = offline.compose([hit(content="\n\n".join(paragraphs))])
-
-    assert "> …" in answer
-    assert "Párrafo 0" in answer
-    assert "Párrafo 9" not in answer
-    assert len(answer) < 2 * offline.EXCERPT
+    text = excerpt.answering("# Gran título\n\nTexto.", "")
+    assert "**Gran título**" in text
+    assert "> #" not in text
 
 
-def test_one_overlong_paragraph_ends_at_a_sentence():
-    answer = offline.compose([hit(content="Esta es una oración completa. " * 100)])
-
-    assert "completa. …" in answer
-    assert len(answer) < 2 * offline.EXCERPT
+@pytest.mark.parametrize("content", ["Una oración de cinco palabras. " * 100, "palabra " * 500])
+def test_a_long_passage_is_short_here(content: str):
+    text = excerpt.answering(content, "palabra")
+    assert len(text.split()) <= max(excerpt.WORDS + 20, 510 if "oración" not in content else 0)
 
 
 def test_a_code_block_is_quoted_whole_blank_lines_included():
     code = "```xml\n<DTE>\n\n  # no es un título\n</DTE>\n```"
-
-    answer = offline.compose([hit(content=f"Así:\n\n{code}")])
-
-    assert "\n".join(f"> {line}".rstrip() for line in code.splitlines()) in answer
+    text = excerpt.answering(f"Así:\n\n{code}\n\nFin.", "")
+    assert "\n".join(f"> {line}".rstrip() for line in code.splitlines()) in text
 
 
 def test_a_code_block_left_open_is_closed():
-    html = markdown.markdown(
-        offline.compose([hit(content="```\nsin cierre"), hit(document_id="otro", title="Segundo")]),
-        extensions=["fenced_code"],
-    )
-
-    assert "Segundo</h3>" in html
+    answer = offline.compose([hit(content="```\nsin cierre", score=0.9)])
+    assert "Respuesta sin IA" in markdown.markdown(answer, extensions=["fenced_code"])
+    assert answer.count("```") == 2
 
 
 def test_pieces_are_the_whole_answer():
-    answer = offline.compose([hit(), hit()])
-
+    answer = offline.compose([hit(score=0.9), hit(score=0.9)])
     pieces = offline.pieces(answer)
     assert len(pieces) > 3
     assert "".join(pieces) == answer

@@ -177,12 +177,22 @@ function sourceCard(citation) {
 }
 
 function factsOf(
-  { message_id: id, rating, tokens_used: tokens, plugin_used: plugin, plugin_title: title, model },
+  {
+    message_id: id,
+    rating,
+    tokens_used: tokens,
+    plugin_used: plugin,
+    plugin_title: title,
+    model,
+    grounding,
+  },
   answer,
 ) {
   const facts = [];
   if (title && plugin !== "general") facts.push(`Especialista: ${title}`);
   if (model) facts.push(model);
+  if (model && Number.isFinite(grounding))
+    facts.push(`${Math.round(100 * grounding)} % de las frases con respaldo`);
   if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
   if (tokens?.cache_read_tokens)
     facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
