@@ -20,8 +20,10 @@ FLOOR: Final = 0.5
 # From here on an answer is given without saying that it may be beside the point.
 SURE: Final = 0.62
 
-# What an unrelated text still reaches: without passages on what is not ours, these stand for them.
+# What an unrelated text still reaches; lower where nobody wrote down what is not theirs, so that such a
+# knowledge base refuses only what is far from it.
 _UNRELATED_WORDS: Final = 0.1
+_UNRELATED_WORDS_ALONE: Final = 0.07
 _UNRELATED_COSINE: Final = 0.83
 _COSINE_OF_AN_ANSWER: Final = 0.86
 _SPREAD: Final = 4.0  # how many units of evidence lead from .5 to .73
@@ -32,14 +34,17 @@ class Evidence:
     """What both engines say of a question."""
 
     words: float  # the best passage's part of the best possible BM25 score, times the known words
-    words_outside: float  # the same of passages on what is not ours
+    words_outside: float | None = None  # the same of passages on what is not ours; None without any
     cosine: float | None = None  # of the nearest candidate; None where meaning was not asked
     cosine_outside: float | None = None
 
     @property
     def relevance(self) -> float:
         """0 to 1: `FLOOR` is where answering and refusing are equally right."""
-        lead = self.words - max(self.words_outside, _UNRELATED_WORDS)
+        if self.words_outside is None:
+            lead = self.words - _UNRELATED_WORDS_ALONE
+        else:
+            lead = self.words - max(self.words_outside, _UNRELATED_WORDS)
         if self.cosine is None:
             evidence = 24 * lead - 0.8
         else:

@@ -19,7 +19,8 @@ def test_what_lies_nearer_to_what_is_not_ours_is_refused():
 
 @pytest.mark.parametrize("cosine", [None, 0.80])
 def test_without_passages_on_what_is_not_ours_there_is_still_a_floor(cosine: float | None):
-    assert Evidence(words=0.12, words_outside=0.0, cosine=cosine).relevance < FLOOR
+    assert Evidence(words=0.09, cosine=cosine).relevance < FLOOR
+    assert Evidence(words=0.3, cosine=cosine and 0.87).relevance > FLOOR
 
 
 def test_each_engine_can_outvote_the_other():
