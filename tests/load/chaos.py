@@ -247,7 +247,7 @@ def crash(found: Installation) -> None:
     found.claude.pause = 0.05
     for attempt in (1, 2, 3):
         billed = found.claude.billed_usd
-        spent = found.ledger("SELECT coalesce(sum(cost_usd), 0) FROM usage_usagerecord")
+        spent = found.spent_usd()
         with found.client(key=attempt, timeout=60) as client, listening(found.claude, client, 40):
             os.kill(found.process.pid, signal.SIGKILL)
             found.process.wait()
@@ -255,7 +255,7 @@ def crash(found: Installation) -> None:
         found.start()
         wait_for(lambda: found.open_rows() == 0, 60)
         bill = found.claude.billed_usd - billed
-        spent = found.ledger("SELECT coalesce(sum(cost_usd), 0) FROM usage_usagerecord") - spent
+        spent = found.spent_usd() - spent
         found.claude.pause, pause = 0.0, found.claude.pause
         with found.client(key=attempt) as client:
             answer = client.post("/api/chat/message", json={"message": QUESTIONS[0]})

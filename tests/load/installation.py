@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,6 +56,12 @@ class Installation:
         with psycopg.connect(dsn, autocommit=True) as connection:
             row = connection.execute(query).fetchone()
         return row[0] if row else None
+
+    def spent_usd(self) -> Decimal:
+        """Return what the ledger says that all calls cost."""
+        return Decimal(
+            self.ledger("SELECT coalesce(sum(cost_picousd), 0) / 1e12 FROM usage_usagerecord")
+        )
 
     def open_rows(self) -> int:
         return int(self.ledger("SELECT count(*) FROM usage_usagerecord WHERE state = 'open'"))

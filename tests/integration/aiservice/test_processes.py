@@ -46,7 +46,7 @@ def counted(url: str) -> float:
 
 
 def test_metrics_and_limits_are_those_of_all_processes(start_service, authorization):
-    service = start_service(PROCESSES="3", RATE_LIMIT_READS="1/50")
+    service = start_service(PROCESSES="2", RATE_LIMIT_READS="1/50")
     statuses = served(service.url, 80, authorization)
     assert statuses.count(200) == 50
     assert statuses.count(429) == 30
