@@ -8,26 +8,41 @@ path prefix that the application believes to be mounted under.
 """
 
 import json
+import re
 from collections.abc import Mapping
+from http.client import responses
 from typing import Any, Final
 
-from daphne.http_protocol import HTTPFactory, WebRequest
+from daphne.http_protocol import WebRequest
 from django.conf import settings
 
 # A client that goes on sending is read this far, so that it can see the answer; then it is cut off.
 PATIENCE: Final = 4
-REFUSALS: Final[Mapping[int, dict[str, str]]] = {
-    400: {"detail": "La solicitud no es válida.", "code": "bad_request"},
-    413: {"detail": "La solicitud es demasiado grande.", "code": "request_too_large"},
-}
-FAULT: Final = {"detail": "Ocurrió un error interno.", "code": "internal_error"}
 SUBPROTOCOL_HEADER: Final = b"Sec-WebSocket-Protocol"
 ROOT_PATH_HEADER: Final = b"Daphne-Root-Path"
+# RFC 9112 §3.2.2: what a client sends to a proxy, and a server must understand.
+_ABSOLUTE: Final = re.compile(rb"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+
+REFUSALS: Final[Mapping[int, dict[str, str]]] = {
+    400: {"detail": "La solicitud no es válida.", "code": "bad_request"},
+    408: {"detail": "La solicitud no llegó completa a tiempo.", "code": "request_timeout"},
+    413: {"detail": "La solicitud es demasiado grande.", "code": "request_too_large"},
+    414: {"detail": "La dirección es demasiado larga.", "code": "uri_too_long"},
+    431: {"detail": "Los encabezados son demasiado grandes.", "code": "headers_too_large"},
+}
+FAULT: Final = {"detail": "Ocurrió un error interno.", "code": "internal_error"}
+
+
+def refusal(status: int) -> bytes:
+    """Return the body of a refusal, in the one error shape."""
+    return json.dumps(REFUSALS.get(status, FAULT), ensure_ascii=False).encode()
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne ships no types
     """A request that keeps no more of its body than ``MAX_REQUEST_BYTES``."""
 
+    uri: bytes
+    path: bytes
     received = 0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -55,7 +70,29 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne ships no types
         offered = self.requestHeaders.getRawHeaders(SUBPROTOCOL_HEADER, [])
         if not all(value.isascii() for value in offered):  # daphne fails on it, with a traceback
             return self.refuse(400)
+        self.take_target()
+        if not self.path.startswith((b"/", b"*")):
+            return self.refuse(400)
+        self.say_length()
         return super().process()
+
+    def take_target(self) -> None:
+        """Take an absolute URI for its path, and its host for the Host header."""
+        if absolute := _ABSOLUTE.fullmatch(self.uri):
+            host, rest = absolute.groups()
+            self.uri = rest if rest.startswith(b"/") else b"/" + rest
+            self.path = self.uri.partition(b"?")[0]
+            self.requestHeaders.setRawHeaders(b"Host", [host])
+
+    def say_length(self) -> None:
+        """Say how long a body is that came in chunks: by now it is known, and DRF reads none without it."""
+        if self.requestHeaders.hasHeader(b"Transfer-Encoding"):
+            self.requestHeaders.removeHeader(b"Transfer-Encoding")
+            self.requestHeaders.setRawHeaders(b"Content-Length", [b"%d" % self.received])
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:  # noqa: N802
+        """Set the status with its name; Twisted knows none newer than RFC 2616."""
+        super().setResponseCode(code, message or responses.get(code, "Unknown").encode())
 
     def basic_error(self, status: int, status_text: bytes, body: str) -> None:
         """Refuse what daphne would refuse with a page of its own."""
@@ -63,17 +100,6 @@ class BoundedRequest(WebRequest):  # type: ignore[misc]  # daphne ships no types
 
     def refuse(self, status: int) -> None:
         """Answer in the shape of every other error."""
-        body = json.dumps(REFUSALS.get(status, FAULT)).encode()
         headers = [(b"Content-Type", b"application/json"), (b"Connection", b"close")]
         self.handle_reply({"type": "http.response.start", "status": status, "headers": headers})
-        self.handle_reply({"type": "http.response.body", "body": body})
-
-
-class BoundedFactory(HTTPFactory):  # type: ignore[misc]  # daphne ships no types
-    """Daphne's protocol factory, with bounded requests."""
-
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
-        """Build the protocol of one connection."""
-        protocol = super().buildProtocol(addr)
-        protocol.requestFactory = BoundedRequest
-        return protocol
+        self.handle_reply({"type": "http.response.body", "body": refusal(status)})

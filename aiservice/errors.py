@@ -47,6 +47,14 @@ def database_unavailable(request: HttpRequest) -> JsonResponse:
     return response
 
 
+def unsupported_coding(request: HttpRequest) -> JsonResponse:
+    """415: a body that is packed; what is accepted is named as RFC 9110 §15.5.16 wants it."""
+    detail = "El cuerpo viene comprimido (Content-Encoding): envíelo sin comprimir."
+    response = _envelope(request, 415, "unsupported_content_encoding", detail)
+    response.headers["Accept-Encoding"] = "identity"
+    return response
+
+
 def method_not_allowed(request: HttpRequest, allowed: str) -> JsonResponse:
     """405: for views that are not DRF's, which refuse with an empty body."""
     response = _envelope(

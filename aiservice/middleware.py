@@ -17,9 +17,10 @@ from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
+from django.utils.deprecation import MiddlewareMixin
 from django_prometheus.middleware import Metrics
 
-from aiservice.errors import database_unavailable, method_not_allowed
+from aiservice.errors import database_unavailable, method_not_allowed, unsupported_coding
 from usage.access.address import client_ip
 
 log = structlog.get_logger("aiservice.access")
@@ -27,6 +28,14 @@ log = structlog.get_logger("aiservice.access")
 ADMIN_PREFIX: Final = "/admin/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
+NO_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
+POLICIES: Final = {
+    ADMIN_PREFIX: "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'",
+    # Swagger UI styles its elements in place.
+    "/api/docs/": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -55,7 +64,10 @@ class RequestMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
         forget_no_charset(request)
-        response = await self.get_response(request)
+        if request.headers.get("Content-Encoding", "").strip().lower() in {"", "identity"}:
+            response = await self.get_response(request)
+        else:  # nobody here would unpack it, and a validator would judge the packed bytes
+            response = unsupported_coding(request)
         if isinstance(response, HttpResponseNotAllowed):
             response = method_not_allowed(request, response.headers["Allow"])
         self._report(request, response, time.perf_counter() - started)
@@ -126,6 +138,21 @@ class InlineSecurityMiddleware(_Inline, SecurityMiddleware):
 
 class InlineXFrameOptionsMiddleware(_Inline, XFrameOptionsMiddleware):
     """No page of ours in another's frame."""
+
+
+class ContentSecurityPolicyMiddleware(_Inline, MiddlewareMixin):
+    """Where a page may take scripts from: this host, none of them inline. Data is no page at all.
+
+    A view that needs another policy, such as the chat's page, brings its own.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Add the policy of the path."""
+        policy = next((p for path, p in POLICIES.items() if request.path.startswith(path)), NO_PAGE)
+        response.headers.setdefault("Content-Security-Policy", policy)
+        return response
 
 
 class InlineCsrfViewMiddleware(_Inline, CsrfViewMiddleware):

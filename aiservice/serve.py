@@ -32,10 +32,11 @@ from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
 from aiservice import processes
-from aiservice.bodies import BoundedFactory
+from aiservice.connections import Factory, WebSocket
 
-# A question is a few hundred bytes. Daphne's own limit is 1 MiB for each message held in memory.
-WEBSOCKET_MESSAGE_BYTES: Final = 64 * 1024
+# The longest question with the largest context, every character of them an escaped emoji (12 bytes).
+# Daphne's own limit is 1 MiB for each message held in memory.
+WEBSOCKET_MESSAGE_BYTES: Final = 256 * 1024
 OPTIONS: Final[dict[str, Any]] = {
     "websocket_max_message_size": WEBSOCKET_MESSAGE_BYTES,
     "websocket_max_frame_size": WEBSOCKET_MESSAGE_BYTES,
@@ -86,15 +87,15 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
 
     def take(self, listening: socket.socket) -> None:
         """Accept connections on a socket that another process listens on, instead of an address."""
-        port = reactor.adoptStreamPort(listening.fileno(), listening.family, BoundedFactory(self))
+        port = reactor.adoptStreamPort(listening.fileno(), listening.family, Factory(self))
         self.ports.append(port)
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, to stop listening on it before the process ends; bound what it receives."""
         self.ports.append(port)
-        port.factory = BoundedFactory(
-            self
-        )  # daphne's run() names its own factory and takes no other
+        port.factory = Factory(self)  # daphne's run() names its own factory and takes no other
+        self.ws_factory.protocol = WebSocket
+        self.ws_factory.setProtocolOptions(failByDrop=False)  # a client learns why it is closed
         super().listen_success(port)
 
     def listen_error(self, failure: Failure) -> None:

@@ -115,6 +115,7 @@ MIDDLEWARE = [
     "aiservice.middleware.AdminAuthenticationMiddleware",
     "aiservice.middleware.AdminMessageMiddleware",
     "aiservice.middleware.InlineXFrameOptionsMiddleware",
+    "aiservice.middleware.ContentSecurityPolicyMiddleware",
 ]
 
 # These look for Django's three classes by name, and ours are their children. aiservice/checks.py warns
@@ -123,9 +124,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
 
 ROOT_URLCONF = "aiservice.urls"
 ASGI_APPLICATION = "aiservice.asgi.application"
-APPEND_SLASH = (
-    False  # the API's paths have no trailing slash, and a redirect would lose a POST body
-)
+# Only the admin appends slashes to its paths: the API's have none, a redirect would lose a POST's body,
+# and CommonMiddleware, which would do it everywhere, is not installed.
+APPEND_SLASH = True
 
 TEMPLATES = [
     {

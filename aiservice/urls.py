@@ -2,7 +2,8 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from aiservice import health
 
@@ -24,8 +25,12 @@ urlpatterns = [
     path(
         "api/docs/",
         # No OPTIONS: DRF's answer to it would have to be rendered by a template.
-        SpectacularSwaggerView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
+    ),
+    *(
+        path(name, RedirectView.as_view(url=f"/{name}/", query_string=True))
+        for name in ("admin", "api/docs", "api/schema")
     ),
     path("", include("chat.urls")),
     path("", include("dte.urls")),

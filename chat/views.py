@@ -67,30 +67,6 @@ def question_from(data: Any, api_key: ApiKey) -> Question:
     )
 
 
-class NewSessionView(MeteredAPIView):
-    """Open a session."""
-
-    limited_as = Limited.CHAT
-
-    @extend_schema(
-        operation_id="chat_session_new",
-        summary="Abrir una sesión",
-        request=SessionSerializer,
-        responses=NewSessionSerializer,
-        tags=TAGS,
-    )
-    async def post(self, request: Request) -> Response:
-        """Create the conversation and greet."""
-        serializer = SessionSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        context = serializer.validated_data.get("user_context") or {}
-        session_id = new_session_id()
-        await database_sync_to_async(Conversation.objects.create)(
-            api_key=_caller(request), session_id=session_id, user_context=context
-        )
-        return Response({"session_id": session_id, "welcome_message": WELCOME})
-
-
 class MessageView(MeteredAPIView):
     """Ask, and get the answer in one piece."""
 
@@ -213,6 +189,40 @@ class SessionView(MeteredAPIView):
         return Response(
             {"status": "cleared", "session_id": session_id, "message": "Conversación borrada."}
         )
+
+
+class NewSessionView(SessionView):
+    """Open a session; and read the one that is called «new», which is a text like any other."""
+
+    limited_as = Limited.CHAT
+
+    @extend_schema(
+        operation_id="chat_session_new",
+        summary="Abrir una sesión",
+        request=SessionSerializer,
+        responses=NewSessionSerializer,
+        tags=TAGS,
+    )
+    async def post(self, request: Request, session_id: str) -> Response:
+        """Create the conversation and greet."""
+        serializer = SessionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        context = serializer.validated_data.get("user_context") or {}
+        opened = new_session_id()
+        await database_sync_to_async(Conversation.objects.create)(
+            api_key=_caller(request), session_id=opened, user_context=context
+        )
+        return Response({"session_id": opened, "welcome_message": WELCOME})
+
+    @extend_schema(exclude=True)
+    async def get(self, request: Request, session_id: str) -> Response:
+        """Read the conversation called «new»."""
+        return await super().get(request, session_id)
+
+    @extend_schema(exclude=True)
+    async def delete(self, request: Request, session_id: str) -> Response:
+        """Delete the conversation called «new»."""
+        return await super().delete(request, session_id)
 
 
 def _caller(request: Request) -> ApiKey:

@@ -26,7 +26,13 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
 from rest_framework import status
-from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    ErrorDetail,
+    NotFound,
+    PermissionDenied,
+    ValidationError,
+)
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
@@ -166,6 +172,8 @@ def _in_our_words(exc: Exception) -> Exception:
             return PermissionDenied()
         case RequestDataTooBig():
             return RequestTooLarge()
+        case ValidationError(detail={"non_field_errors": [ErrorDetail(code="null")]}):
+            return ValidationError("El cuerpo debe ser un objeto JSON, no null.", code="null")
         case SuspiciousOperation() | MultiPartParserError() | BadRequest():
             return MalformedRequest()
         case OperationalError() | InterfaceError():
