@@ -18,9 +18,9 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
-from django_prometheus.middleware import Metrics
 
 from aiservice.errors import database_unavailable, method_not_allowed, unsupported_coding
+from aiservice.metrics import HttpMetrics
 from usage.access.address import client_ip
 
 log = structlog.get_logger("aiservice.access")
@@ -51,7 +51,7 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
         self.get_response = get_response
-        self.metrics = Metrics.get_instance()
+        self.metrics = HttpMetrics.get_instance()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 

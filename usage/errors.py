@@ -1,4 +1,4 @@
-"""Every refusal of the service, and the one shape in which a caller sees it.
+r"""The refusals that several parts share, and the one shape in which a caller sees any.
 
     APIException (DRF)
     ├── ValidationError, NotAuthenticated, NotFound, …   DRF's own
@@ -8,8 +8,11 @@
     ├── RequestTooLarge       413
     ├── MalformedRequest      400
     ├── DatabaseUnavailable   503, with Retry-After
-    └── ModelUnavailable      503
-        └── ModelRefused      502
+    ├── ModelUnavailable      503
+    │   └── ModelRefused      502
+    ├── IdempotencyConflict   409  \ usage.http.idempotency
+    ├── IdempotencyMismatch   422  /
+    └── UnreadableDocument    400, 413 or 415   dte.intake
 
 The body is always ``{"detail": text in Spanish, "code": stable name}``, with ``errors`` per field
 when the input did not validate, and whatever facts the refusal carries.

@@ -1,7 +1,7 @@
 """Judging documents: the rules that apply are run, their faults become findings.
 
-``judge`` takes one document, ``judge_envelope`` what only the whole envelope shows. Both are pure and
-fast: no database, no network.
+``judge`` takes one document, ``judge_envelope`` what only the whole envelope shows. Neither reaches the
+network; the database is asked for earlier documents where the context has a history, and only then.
 """
 
 from collections.abc import Iterable, Iterator
