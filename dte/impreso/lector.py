@@ -25,13 +25,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 CPU_SECONDS = 1.8
 """Of processor time, after which the process is ended; it stops by itself a little before."""
 ENOUGH_SECONDS = 1.3
-MEMORY = 76 * 1024 * 1024
+MEMORY = 70 * 1024 * 1024
 """Bytes that it may allocate beyond what it has once its libraries are loaded."""
 MAX_BYTES_OF_IMAGE = 40_000_000
-MAX_PIXELS = 10_000_000
+MAX_PIXELS = 9_000_000
 """Of what is searched; larger pages are searched at a smaller scale."""
-ENLARGED = 4_500_000
-"""Pixels up to which a page is searched at twice its size too: about 220 dpi of a letter."""
+LEAST_ENLARGEMENT = 1.4
+"""Pages that MAX_PIXELS does not let grow by this much are not searched at a larger size."""
 MAX_SIDE = 30_000
 MAX_PAGES = 30
 MAX_TEXT = 20_000
@@ -195,10 +195,12 @@ def _variants(page: Image.Image, *, upright: bool) -> Iterator[Image.Image]:
         side = page.transpose(Image.Transpose.ROTATE_90)
         if abs(lean := skew(side)) >= 0.25:
             yield _turn(side, lean)
-    if page.width * page.height > ENLARGED:
+    factor = min(2.0, (MAX_PIXELS / (page.width * page.height)) ** 0.5)
+    if factor < LEAST_ENLARGEMENT:
         return
     # From the page itself: a picture turned once is sharper than one turned and enlarged.
-    larger = page.resize((page.width * 2, page.height * 2), Image.Resampling.BICUBIC)
+    size = (int(page.width * factor), int(page.height * factor))
+    larger = page.resize(size, Image.Resampling.BICUBIC)
     yield _turn(larger, askew) if abs(askew) >= 0.1 else larger
 
 

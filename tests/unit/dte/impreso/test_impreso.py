@@ -121,6 +121,13 @@ def test_scans_are_read():
     assert read >= 13
 
 
+@pytest.mark.parametrize("dpi", [100, 150, 200, 250, 300])
+def test_a_scan_without_a_stamp_says_so_at_every_resolution(dpi):
+    """Not that it is too much to read: what is searched fits the reader's memory."""
+    found = examined(scan(page(stamp=b""), dpi=dpi, angle=2))
+    assert found.state == "sin_timbre"
+
+
 def test_the_bytes_of_a_stamp_are_latin_1_and_utf_8_is_told_apart():
     name = {"Encabezado/Receptor/RznSocRecep": "Peñaflor Ñuñoa"}
     latin = stamp_of(signed(33, name))
@@ -249,7 +256,6 @@ BOUNDED = {
     "pages in a circle": lambda: raw_pdf(
         b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R]/Count 9>>"
     ),
-    "a white picture": lambda: picture("L", (1700, 2200), "PNG"),
 }  # fmt: skip
 
 
