@@ -95,7 +95,6 @@ class Watched:
         return self._told(super().read_response, *args, **kwargs)  # type: ignore[misc]
 
     def send_packed_command(self, *args: Any, **kwargs: Any) -> Any:
-        """Send one command."""
         return self._told(super().send_packed_command, *args, **kwargs)  # type: ignore[misc]
 
     @staticmethod

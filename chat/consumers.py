@@ -135,7 +135,6 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
                 await self.send_event(event)
 
     async def send_event(self, event: Event) -> None:
-        """Send one event."""
         await self.send(json.dumps(event.as_dict(), ensure_ascii=False))
 
     async def stop(self) -> None:

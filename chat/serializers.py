@@ -44,8 +44,6 @@ class SessionSerializer(serializers.Serializer[Any]):
 
 
 class QuestionSerializer(SessionSerializer):
-    """A question."""
-
     message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
     session_id = serializers.CharField(
         max_length=SESSION_ID_LENGTH,
@@ -80,8 +78,6 @@ class AssistantQuestionSerializer(serializers.Serializer[Any]):
 
 
 class NewSessionSerializer(serializers.Serializer[Any]):
-    """An open session."""
-
     session_id = serializers.CharField()
     welcome_message = serializers.CharField()
 
@@ -112,8 +108,6 @@ class CitationSerializer(serializers.Serializer[Any]):
 
 
 class ChatAnswerSerializer(serializers.Serializer[Any]):
-    """An answer."""
-
     message = serializers.CharField(help_text="Markdown.")
     sources = serializers.ListField(
         child=serializers.CharField(), help_text="Títulos de los documentos consultados."
@@ -156,8 +150,6 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
 
 
 class MessageSerializer(serializers.ModelSerializer[Message]):
-    """A message of a conversation."""
-
     timestamp = serializers.DateTimeField(source="created_at")
     plugin_used = serializers.CharField(source="specialist")
     plugin_title = serializers.SerializerMethodField()

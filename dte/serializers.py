@@ -14,8 +14,6 @@ _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199
 
 
 class FindingSerializer(serializers.Serializer[Any]):
-    """One finding."""
-
     code = serializers.CharField(help_text="Código de la regla; IA-01 si la duda es de la IA.")
     severity = serializers.ChoiceField(["reject", "review", "warn"])
     sii_severity = serializers.ChoiceField(["rechazo", "reparo", "aviso", "n/a"])
@@ -71,8 +69,6 @@ class ReviewSerializer(serializers.Serializer[Any]):
 
 
 class DocumentAnswerSerializer(serializers.Serializer[Any]):
-    """The answer for one document."""
-
     id = serializers.UUIDField()
     kind = serializers.CharField(
         help_text="Qué es: DTE, EnvioDTE, EnvioBOLETA; o CAF, RespuestaDTE y las demás clases."
@@ -102,15 +98,11 @@ class ValidationAnswerSerializer(DocumentAnswerSerializer):
 
 
 class FactSerializer(serializers.Serializer[Any]):
-    """A fact for people."""
-
     label = serializers.CharField()  # type: ignore[assignment]  # DRF's Field.label is another
     value = serializers.CharField()
 
 
 class TableSerializer(serializers.Serializer[Any]):
-    """A table for people."""
-
     title = serializers.CharField()
     columns = serializers.ListField(child=serializers.CharField())
     rows = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
@@ -191,8 +183,6 @@ class StoredOutcomeSerializer(OutcomeSerializer):
 
 
 class StoredAnswerSerializer(serializers.Serializer[Any]):
-    """A past answer."""
-
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
     kind = serializers.CharField()
@@ -278,8 +268,6 @@ class RowSerializer(serializers.Serializer[Any]):
 
 
 class PageSerializer(serializers.Serializer[Any]):
-    """One page of the list."""
-
     next = serializers.URLField(allow_null=True, help_text="Página siguiente, más antigua.")
     previous = serializers.URLField(allow_null=True, help_text="Página anterior, más nueva.")
     results = RowSerializer(many=True)

@@ -65,16 +65,12 @@ class HitSerializer(serializers.Serializer[Any]):
 
 
 class SectionSerializer(serializers.ModelSerializer[Passage]):
-    """A section of a document."""
-
     class Meta:
         model = Passage
         fields = ["anchor", "section", "content"]
 
 
 class DocumentSummarySerializer(serializers.ModelSerializer[Document]):
-    """A document without its text."""
-
     document_id = serializers.CharField(source="slug")
     url = serializers.CharField(source="get_absolute_url")
 
@@ -191,8 +187,6 @@ class DocumentsView(ReadingView):
 
 
 class DocumentView(ReadingView):
-    """One document."""
-
     @extend_schema(summary="Leer un documento", tags=TAGS, responses=DocumentSerializer)
     async def get(self, request: Request, slug: str) -> Response:
         """Return a document and its sections."""
@@ -205,8 +199,6 @@ class DocumentView(ReadingView):
 
 
 class SectionView(ReadingView):
-    """One section."""
-
     @extend_schema(
         summary="Leer una sección",
         tags=TAGS,

@@ -24,8 +24,6 @@ _LONGEST: Final = 2_000_000  # characters; more than the largest context holds
 
 
 class MessageSerializer(serializers.Serializer[Any]):
-    """One turn."""
-
     role = serializers.ChoiceField(choices=["user", "assistant"])
     content = serializers.CharField(max_length=_LONGEST)
 

@@ -1,7 +1,7 @@
 """Whom we trust: the SII's keys that sign folio authorisations (CAF), and issuers of certificates.
 
 The two keys are public facts: IDK 300 signs production CAF and 100 certification CAF. Both verify the
-CAF inside documents the SII has accepted (dte_rules section 2).
+CAF inside documents the SII has accepted.
 """
 
 from collections.abc import Mapping

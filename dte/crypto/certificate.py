@@ -24,8 +24,9 @@ MAX_CERTIFICATE_CHARS = 16_000
 TIME_ZONE_TOLERANCE = timedelta(days=1)
 
 # Names of the providers whose certificates the SII accepts (SII, pregunta frecuente 001.003.0539),
-# folded to letters and digits; with the other names they write in their certificates (práctica: TSP as
-# "Firma.Digital" of "Trust Service Provider SPA", the CCS behind E-CertChile, Paperless before Sovos).
+# folded to letters and digits; with other names of theirs: TSP writes "Firma.Digital" and "Trust Service
+# Provider SPA" (práctica, 2 informes), the Cámara de Comercio de Santiago is behind E-CertChile, and Sovos
+# was Paperless.
 ACCREDITED_ISSUERS = (
     "acepta", "ecertchile", "camaradecomerciodesantiago", "esign", "firmacl", "certinet", "sovos",
     "paperless", "idok", "bpoadvisors", "firmadigital", "trustserviceprovider", "abancert",

@@ -1,7 +1,7 @@
 """The signature over one part of a file that has several: a cession, a ceded document, a book.
 
 Such parts are signed before they are put together or after, so their canonical bytes are those of their
-place in the file or those of the part alone, with or without the SII's namespace (dte_rules section 2:
+place in the file or those of the part alone, with or without the SII's namespace (as
 measured on files the SII accepted). Every reading says the same as the part that is judged.
 """
 

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-# A verification must cost little whatever the sender wrote: dte_rules SIG-10 caps keys at 4096 bits.
+# A verification must cost little whatever the sender wrote: SIG-10 caps keys at 4096 bits.
 MAX_MODULUS_BITS = 4096
 MAX_EXPONENT = 2**32
 # Shorter than the encoded SHA-1 digest plus the eight bytes of padding that RFC 8017 demands.

@@ -224,7 +224,7 @@ def _certificate(element: etree._Element, defects: Defects) -> Certificate | Non
 
 
 def verify_value(signature: Signature, signed: tuple[bytes, ...], defects: Defects) -> None:
-    """Verification SignatureValue with KeyValue, or else with the certificate's key.
+    """Verify SignatureValue with KeyValue, or else with the certificate's key.
 
     Args:
         signature: the parts of the signature.

@@ -1,8 +1,8 @@
 """The electronic stamp (TED) and the folio authorisation (CAF) inside it.
 
 Two signatures, both RSA-SHA1 over a flattened element: FRMT over DD with the key the SII gave in the
-CAF (DA/RSAPK), and FRMA over DA with a key of the SII chosen by DA/IDK. Recipe and samples:
-dte_rules section 2, verified on documents the SII accepted.
+CAF (DA/RSAPK), and FRMA over DA with a key of the SII chosen by DA/IDK. Verified on documents the SII
+accepted.
 """
 
 import re
@@ -66,7 +66,7 @@ def verify_stamp(
     encoding: str = "ISO-8859-1",
     keys: Mapping[int, PublicKey] | None = None,
 ) -> StampCheck:
-    """Verification both signatures of a stamp.
+    """Verify both signatures of a stamp.
 
     Args:
         ted: the TED element.

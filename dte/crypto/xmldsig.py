@@ -2,7 +2,7 @@
 
 What is verified is what is judged: the reference must name the very element the rules read, that
 element and the signature must be the only children, and everything else that could be mistaken for it
-is a defect (signature wrapping). Canonical bytes follow dte_rules section 2, measured on documents the
+is a defect (signature wrapping). Canonical bytes are as measured on documents the
 SII accepted:
 
 * a DTE is canonicalised as an isolated fragment, never with what its envelope declares;
@@ -54,7 +54,7 @@ _PLAIN_ID = re.compile(r"[\w.-]+")  # no escapes: its bytes are the same in cano
 
 
 def verify_document(dte: etree._Element) -> SignatureCheck:
-    """Verification the signature of one DTE.
+    """Verify the signature of one DTE.
 
     Args:
         dte: the DTE element, best parsed on its own: inside an envelope a namespace of its own cannot
@@ -92,7 +92,7 @@ def _verify_reference(
     document: bytes,
     defects: Defects,
 ) -> None:
-    """Defect a reference to anything but ``body``, and whatever could be taken for it."""
+    """Note as a defect a reference to anything but ``body``, and whatever could be taken for it."""
     target = body.get("ID", "")
     if not target or signature.uri != f"#{target}":
         defects.add(
@@ -185,7 +185,7 @@ def _readings(octets: bytes, element: etree._Element, namespaces: Namespaces) ->
 def verify_envelope(
     raw: bytes, places: Sequence[tuple[int, int]], encoding: str = "ISO-8859-1"
 ) -> SignatureCheck:
-    """Verification the signature of an EnvioDTE or EnvioBOLETA without holding all of it as a tree.
+    """Verify the signature of an EnvioDTE or EnvioBOLETA without holding all of it as a tree.
 
     Args:
         raw: the file.

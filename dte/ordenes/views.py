@@ -47,8 +47,6 @@ class LineMatchSerializer(serializers.Serializer[Any]):
 
 
 class MatchSerializer(serializers.Serializer[Any]):
-    """The answer."""
-
     matched_po_id = serializers.JSONField(help_text="Uno de los id dados, o null.")
     confidence = serializers.IntegerField(
         min_value=0, max_value=100, help_text="Desde 90, segura; bajo 50 no se propone orden."

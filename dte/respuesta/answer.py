@@ -40,8 +40,6 @@ class Totals:
 
 @dataclass(slots=True)
 class SiiAnswer:
-    """One answer of the SII."""
-
     state: str = ""
     """Its code; ``""`` when only words were found."""
     glosa: str = ""

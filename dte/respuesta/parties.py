@@ -33,7 +33,6 @@ class Named:
 
     @property
     def folio(self) -> str:
-        """Its folio."""
         return self.values.text("Folio").lstrip("0")
 
     @property

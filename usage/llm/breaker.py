@@ -61,8 +61,6 @@ class Condition:
 
 
 class Breaker:
-    """The breaker of one model."""
-
     def __init__(self, model: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.model = model
         self._clock = clock
@@ -263,7 +261,6 @@ class Breakers:
         self._of: dict[str, Breaker] = {}
 
     def of(self, model: str) -> Breaker:
-        """Return the breaker of a model."""
         found = self._of.get(model)
         if found is None:
             found = self._of.setdefault(model, Breaker(model))
