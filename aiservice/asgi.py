@@ -12,9 +12,9 @@ http_application = get_asgi_application()  # before anything that imports models
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from aiservice.threads import ReusedThreads  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from usage.checks import require_usable_models  # noqa: E402
+from usage.threads import ReusedThreads  # noqa: E402
 
 require_usable_models()  # a server runs no system checks of its own
 

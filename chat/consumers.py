@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import ParseResult
 
 import structlog
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.security.websocket import OriginValidator
@@ -31,6 +31,7 @@ from usage.access.keys import find_key
 from usage.errors import DatabaseUnavailable, RequestRateExceeded
 from usage.http.parsers import load_json
 from usage.models import ApiKey
+from usage.threads import THREADS
 
 log = structlog.get_logger(__name__)
 
@@ -65,15 +66,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     api_key: ApiKey | None = None
     reply: "asyncio.Task[None] | None" = None
 
-    async def __call__(
-        self,
-        scope: Scope,
-        receive: Callable[..., Awaitable[Any]],
-        send: Callable[..., Awaitable[Any]],
-    ) -> None:
-        """Serve the socket with a database thread of its own; by default all sockets share one."""
-        async with ThreadSensitiveContext():
-            await super().__call__(scope, receive, send)
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle one message in a thread lent for it: a socket that only listens holds none."""
+        async with THREADS.lend():
+            await super().dispatch(message)
 
     async def connect(self) -> None:
         """Accept first: only an open socket can be closed with a code that the client gets to see."""
@@ -130,7 +126,10 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def _answer(self, question: Question) -> None:
         structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)  # this task's own
-        async with aclosing(kept_alive(answer(question, streaming=True))) as events:
+        async with (
+            THREADS.lend(),
+            aclosing(kept_alive(answer(question, streaming=True))) as events,
+        ):
             async for event in events:
                 await self.send_event(event)
 

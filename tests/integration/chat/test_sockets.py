@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -230,3 +232,18 @@ async def test_every_answer_leaves_a_usage_row(
     answers = Message.objects.filter(role="assistant", usage__isnull=False)
     assert await database_sync_to_async(UsageRecord.objects.count)() == 2
     assert await database_sync_to_async(answers.count)() == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+async def test_idle_sockets_hold_no_threads(service: RunningService, api_key: tuple[ApiKey, str]):
+    threads = f"/proc/{service.process.pid}/task"
+    async with AsyncExitStack() as sockets:
+        for _ in range(10):
+            opened = [sockets.enter_async_context(socket(service, api_key[1])) for _ in range(20)]
+            connections = [await connection for connection in opened]
+        events = await answer(connections[0])
+        await asyncio.sleep(0.5)  # more than 16 threads end by themselves
+        counted = len(os.listdir(threads))
+
+    assert events[-1]["type"] == "done"
+    assert counted < 60

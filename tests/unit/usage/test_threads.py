@@ -6,8 +6,8 @@ import threading
 import pytest
 from asgiref.sync import sync_to_async
 
-from aiservice import threads
-from aiservice.threads import ReusedThreads
+from usage import threads
+from usage.threads import ReusedThreads, Threads
 
 pytestmark = pytest.mark.unit
 
@@ -24,7 +24,7 @@ def application():
         if scope["seconds"] < 0:
             raise ValueError
 
-    return ReusedThreads(endpoint), used
+    return ReusedThreads(endpoint, Threads()), used
 
 
 async def ask(app, seconds=0.0):
@@ -74,7 +74,7 @@ async def test_a_thread_still_at_work_for_a_cancelled_request_is_not_lent():
             await sync_to_async(int)()  # cancelled too, before the thread comes to it
             raise
 
-    app = ReusedThreads(endpoint)
+    app = ReusedThreads(endpoint, Threads())
     request = asyncio.ensure_future(app({"step": work}, None, None))
     await asyncio.to_thread(begun.wait, 20)
     for _ in range(2):

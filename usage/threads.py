@@ -1,4 +1,4 @@
-"""Threads that outlive their request.
+"""Threads that outlive their request, or the message of a WebSocket.
 
 Django gives every request a thread, starts it at the first synchronous step and joins it, from yet
 another thread, at the end. Whatever is kept by thread then begins anew each time: Django's database
@@ -7,8 +7,9 @@ third of a validation. Nothing of a request stays in its thread: Django sets its
 does for WSGI servers, which have always reused theirs.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from asgiref.sync import ThreadSensitiveContext
@@ -39,23 +40,19 @@ class RequestThread(ThreadPoolExecutor):
         return all(step.done() for step in self._steps)
 
 
-class ReusedThreads:
-    """ASGI middleware that lends each request the thread that became idle last.
+class Threads:
+    """Those that nobody uses now."""
 
-    Args:
-        application: The application whose synchronous steps run in that thread.
-    """
-
-    def __init__(self, application: Application) -> None:
-        self.application = application
+    def __init__(self) -> None:
         self._idle: list[RequestThread] = []
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Handle one request."""
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[None]:
+        """Run the synchronous steps inside in the thread that became idle last."""
         thread = self._idle.pop() if self._idle else RequestThread()
         try:
             async with ThreadSensitiveContext(executor=thread):
-                await self.application(scope, receive, send)
+                yield
         finally:
             # A step cannot be cancelled with its request: whoever got its thread would wait for it.
             if thread.idle and len(self._idle) < IDLE_THREADS:
@@ -63,3 +60,24 @@ class ReusedThreads:
             else:
                 thread.submit(connections.close_all)  # or they stay open until they are collected
                 thread.shutdown(wait=False)
+
+
+THREADS: Final = Threads()
+
+
+class ReusedThreads:
+    """ASGI middleware that lends each request a thread.
+
+    Args:
+        application: The application whose synchronous steps run in that thread.
+        threads: Where it comes from.
+    """
+
+    def __init__(self, application: Application, threads: Threads = THREADS) -> None:
+        self.application = application
+        self.threads = threads
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one request."""
+        async with self.threads.lend():
+            await self.application(scope, receive, send)
