@@ -25,6 +25,7 @@ from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import read_xml
 from usage.accounting.ledger import record_offline
+from usage.hops import apart
 from usage.models import ApiKey
 
 
@@ -34,9 +35,10 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> dict[str, A
     Raises:
         UnreadableDocument: It is of no kind that can be read.
     """
-    kind = _recognise(given)
+    kind = await apart(len(given.content), _recognise, given)
     if kind is None:
-        return (await validate(submission_of(given), options, api_key)).as_dict()
+        submission = await apart(len(given.content), submission_of, given)
+        return (await validate(submission, options, api_key)).as_dict()
     examined: Examined = await database_sync_to_async(_examine)(kind, given, options, api_key)
     return examined.as_dict()
 

@@ -26,6 +26,7 @@ from dte.parsing.xml import MAX_BYTES
 from dte.rules.engine import finding_of
 from dte.rules.registry import Context, Environment, History, Mode
 from usage.errors import Refusal, error_body
+from usage.hops import apart
 
 UseOfAI = Literal["auto", "always", "never"]
 
@@ -263,3 +264,13 @@ def parse_submission(body: bytes, given: Given | None = None) -> Submission:
         return Submission(json=value, content=body, odd_text=is_odd(body))
     except Unreadable as exc:
         raise UnreadableDocument(exc) from exc
+
+
+async def parsed(request: HttpRequest) -> Submission:
+    """Take a request's body and parse it, beside the event loop if it is large.
+
+    Raises:
+        DocumentTooLarge, UnreadableDocument: As the request deserves.
+    """
+    body = take_body(request)
+    return await apart(len(body), parse_submission, body)

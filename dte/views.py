@@ -19,10 +19,9 @@ from dte.history.listing import Pages, matching
 from dte.history.record import report_outcome
 from dte.intake import (
     Submission,
-    parse_submission,
+    parsed,
     read_options,
     take_batch,
-    take_body,
     take_given,
 )
 from dte.judging.batch import MAX_BATCH_BYTES, ZIP_MAGIC
@@ -46,7 +45,7 @@ class LegacyValidateView(MeteredAPIView):
     @extend_schema(**schema.LEGACY)
     async def post(self, request: Request) -> Response:
         """Judge the document in ``dte_data``."""
-        body = parse_submission(take_body(request._request)).json
+        body = (await parsed(request._request)).json
         if not isinstance(body, dict) or not ("dte_data" in body or is_document(body)):
             raise ValidationError({"dte_data": ["Este campo es obligatorio."]})
         # One client sends the document bare, what else it says beside it.
@@ -135,9 +134,7 @@ class OutcomeView(MeteredAPIView):
     @extend_schema(**schema.OUTCOME)
     async def post(self, request: Request, pk: UUID) -> Response:
         """Keep the SII's answer, by which the rules' precision is measured."""
-        given = serializers.OutcomeSerializer(
-            data=parse_submission(take_body(request._request)).json
-        )
+        given = serializers.OutcomeSerializer(data=(await parsed(request._request)).json)
         given.is_valid(raise_exception=True)
         outcome: dict[str, Any] = given.validated_data
         return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))

@@ -131,6 +131,19 @@ def _build() -> dict[str, Hostile]:
             "100k lists": b"[" * 100_000 + b"]" * 100_000,
             "100k objects": b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
             "a hundred levels": b'{"a":' * 100 + b"1" + b"}" * 100,
+            "a million and a half items": b'{"tipo_dte": 33, "items": ['
+            + b"1," * 1_500_000
+            + b"1]}",
+            "a million empty lines": b'{"Encabezado": {}, "Detalle": ['
+            + b"{}," * 1_200_000
+            + b"{}]}",
+            "a million empty texts": b'{"Encabezado": {}, "x": [' + b'"",' * 1_000_000 + b'""]}',
+            "more lines than any document": b'{"Encabezado": {}, "Detalle": ['
+            + b"{}," * 100_000
+            + b"{}]}",
+            "a million names": b'{"Encabezado": {}'
+            + b"".join(b',"k%d":1' % number for number in range(300_000))
+            + b"}",
         },
     }
     for root in OTHER_KINDS:

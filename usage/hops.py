@@ -9,12 +9,15 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, ParamSpec, TypeVar
 
+from asgiref.sync import sync_to_async
 from channels.db import DatabaseSyncToAsync
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _THREADS: Final = 4
+# Bytes that are parsed in a few milliseconds whatever they are.
+SMALL: Final = 16_384
 
 # None: the request's own thread, which a test needs when it lives in one transaction.
 executor: ThreadPoolExecutor | None = ThreadPoolExecutor(_THREADS, thread_name_prefix="ledger")
@@ -27,6 +30,20 @@ async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     crossing = DatabaseSyncToAsync(function, thread_sensitive=executor is None, executor=executor)
     result: T = await crossing(*args, **kwargs)
     return result
+
+
+async def apart(size: int, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a step that takes long when its input is large: then in the request's thread.
+
+    Args:
+        size: Of the input, in bytes; a small one is not worth the crossing.
+        function: The step; it does not use the database.
+        *args: Its arguments.
+        **kwargs: Its keywords.
+    """
+    if size <= SMALL:
+        return function(*args, **kwargs)
+    return await sync_to_async(function)(*args, **kwargs)
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:

@@ -2,16 +2,17 @@
 
 from typing import Any, Final, cast
 
+from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dte.intake import parse_submission, take_body
+from dte.intake import parsed
 from dte.ordenes.choice import choose
-from dte.ordenes.matching import match
-from dte.ordenes.reading import read_request
+from dte.ordenes.matching import Match, match
+from dte.ordenes.reading import Bill, read_request
 from usage import llm
 from usage.access.limits import Limited
 from usage.accounting.ledger import record_offline
@@ -73,12 +74,17 @@ class MatchOrderView(MeteredAPIView):
     async def post(self, request: Request) -> Response:
         """Answer from the evidence; ask Claude only between orders that it leaves close."""
         api_key = cast(ApiKey, request.auth)
-        body = parse_submission(take_body(request._request)).json
-        bill, orders = read_request(body)
-        found, usage_id = match(bill, orders), None
+        body = (await parsed(request._request)).json
+        bill, found = await sync_to_async(_compared)(body)  # thousands of lines take a while
+        usage_id = None
         wanted = request.query_params.get("ai", "auto") != "never"
         if len(found.close) > 1 and wanted and llm.is_configured():
             found, usage_id = await choose(found, bill, api_key)
         if usage_id is None:
             await database_sync_to_async(record_offline)(api_key, Operation.ORDER_MATCH)
         return Response(found.as_dict())
+
+
+def _compared(body: Any) -> tuple[Bill, Match]:
+    bill, orders = read_request(body)
+    return bill, match(bill, orders)

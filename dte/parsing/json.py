@@ -15,10 +15,12 @@ from dte.formato.outline import outline_for
 from dte.formato.reading import JsonNumber, JsonReader
 from dte.parsing.flat import is_flat, to_sii_structure
 from dte.parsing.unreadable import Unreadable
-from usage.http.parsers import explain
+from usage.http.parsers import CrowdedError, explain, refuse_crowds
 
 MAX_BYTES = 5 * 1024 * 1024
-MAX_DEPTH = 64
+# A list of purchase orders may be long; a document has up to 1,000 lines, of some twenty values each.
+MAX_VALUES = 250_000
+MAX_DOCUMENT_VALUES = 30_000
 MAX_TEXT = 30_000
 MAX_DIGITS = 40
 MAX_EXPONENT = 18
@@ -42,16 +44,16 @@ def parse_json(raw: bytes) -> Any:
     if len(raw) > MAX_BYTES:
         raise Unreadable("XML-07", exceso=f"pesa {len(raw)} bytes y el máximo es {MAX_BYTES}")
     try:
-        value = _DECODER.decode(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        refuse_crowds(text, MAX_VALUES)
+        value = _DECODER.decode(text)
     except UnicodeDecodeError as exc:
         raise Unreadable("JSN-01", path="$", motivo="no está en UTF-8") from exc
     except json.JSONDecodeError as exc:
         reason = explain(exc)
         raise Unreadable("JSN-01", path="$", line=exc.lineno, motivo=reason) from exc
-    except RecursionError as exc:
-        raise Unreadable("XML-07", path="$", exceso=f"tiene más de {MAX_DEPTH} niveles") from exc
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-        _check_depth(value)
+    except CrowdedError as exc:
+        raise Unreadable("XML-07", path="$", exceso=str(exc)) from exc
     if len(raw) > MAX_TEXT or _ESCAPED_NO_TEXT.search(raw):
         _check_texts(value)
     return value
@@ -79,6 +81,7 @@ def read_json(value: Any, *, odd_text: bool = True) -> Dte:
     if not isinstance(value, dict):
         raise Unreadable("JSN-01", path="$", motivo="el documento no es un objeto")
     document, kind = _unwrap(value)
+    _refuse_crowd(document)
     if "Encabezado" not in document and "Detalle" not in document and is_flat(document):
         data, problems = to_sii_structure(document)
         return Dte(
@@ -154,10 +157,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return obj
 
 
-def _check_depth(value: Any) -> None:
-    for depth, _ in enumerate(_levels(value), 1):
-        if depth > MAX_DEPTH:
-            raise Unreadable("XML-07", path="$", exceso=f"tiene más de {MAX_DEPTH} niveles")
+def _refuse_crowd(document: dict[str, Any]) -> None:
+    """Refuse what is longer than any document, before the rules go through it.
+
+    Raises:
+        Unreadable: XML-07.
+    """
+    values = 0
+    for level in _levels(document):
+        values += len(level)
+        if values > MAX_DOCUMENT_VALUES:
+            raise Unreadable(
+                "XML-07", path="$", exceso=f"trae más de {MAX_DOCUMENT_VALUES} valores"
+            )
 
 
 def _check_texts(value: Any) -> None:

@@ -24,6 +24,12 @@ _EXPLANATIONS: Final = {
     "Invalid \\uXXXX escape": "un texto contiene un \\u sin cuatro dígitos hexadecimales",
     "Extra data": "sobra texto después del final",
 }
+# What a JSON text may hold: values in lists and objects, and nesting. A value takes twenty times the
+# room of the `1,` that it comes from, and whoever goes through them holds up everybody else.
+MAX_VALUES: Final = 20_000
+MAX_DEPTH: Final = 64
+# A string is one token, whatever stands in it; one that does not end goes on to the end.
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[,\[{\]}]', re.DOTALL)
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -54,20 +60,55 @@ class JSONParser(parsers.JSONParser):
         return load_json(text)
 
 
+class CrowdedError(ValueError):
+    """A JSON text holds more values, or deeper ones, than anybody should go through."""
+
+
+def refuse_crowds(text: str, most: int = MAX_VALUES) -> None:
+    """Look at a JSON text before any of it is built.
+
+    Raises:
+        CrowdedError: It holds more than ``most`` values, or nests them deeper than ``MAX_DEPTH``.
+    """
+    opened = text.count("[") + text.count("{")
+    if opened > MAX_DEPTH or opened + text.count(",") > most:
+        _count(text, most)
+
+
+def _count(text: str, most: int) -> None:
+    values = depth = strings = 0
+    for found in _TOKEN.finditer(text):
+        match text[found.start()]:
+            case '"':
+                strings += 1
+            case "]" | "}":
+                depth -= 1
+            case ",":
+                values += 1
+            case _:
+                values += 1
+                depth += 1
+        if depth > MAX_DEPTH:
+            raise CrowdedError(f"tiene más de {MAX_DEPTH} niveles")
+        if values > most or strings > 3 * most:
+            raise CrowdedError(f"trae más de {most} valores")
+
+
 def load_json(text: str) -> Any:
-    """Parse JSON: no NaN, no half surrogate pairs, no nesting without end.
+    """Parse JSON: no NaN, no half surrogate pairs, no nesting or values without end.
 
     Raises:
         ParseError: With the place of the first mistake.
     """
     try:
+        refuse_crowds(text)
         value = json.loads(text, parse_constant=_refuse_constant)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as exc:
         raise ParseError(f"El JSON no es válido: {explain(exc)}.") from exc
-    except RecursionError as exc:
-        raise ParseError("El JSON tiene demasiados niveles.") from exc
+    except CrowdedError as exc:
+        raise ParseError(f"El JSON {exc}.") from exc
     except UnicodeEncodeError as exc:
         raise ParseError("El JSON contiene un carácter que no existe en Unicode.") from exc
     except ValueError as exc:  # CPython reads integers of up to 4,300 digits

@@ -43,7 +43,8 @@ def post(body: bytes | str, content_type: str = "application/json"):
         ('["a', "El JSON no es válido: un texto no se cierra (línea 1, columna 2)."),
         ("1 1", "El JSON no es válido: sobra texto después del final (línea 1, columna 3)."),
         ("[NaN]", "El JSON no es válido: NaN no es un número de JSON."),
-        ("[" * 100_000, "El JSON tiene demasiados niveles."),
+        ("[" * 100_000, "El JSON tiene más de 64 niveles."),
+        ('{"a": [' + "1," * 30_000 + "1]}", "El JSON trae más de 20000 valores."),
         ("9" * 5000, "El JSON contiene un número con demasiados dígitos."),
         (r'{"\ud800": 1}', "El JSON contiene un carácter que no existe en Unicode."),
         (b'"\xff"', "El JSON no está en UTF-8."),
@@ -115,3 +116,7 @@ def test_error_is_json_whatever_the_view_renders():
         "detail": 'Método "DELETE" no permitido.',
         "code": "method_not_allowed",
     }
+
+
+def test_what_stands_in_texts_is_not_counted():
+    assert post('{"a": "' + "[{," * 30_000 + '\\"[,"}').status_code == 200
