@@ -26,7 +26,7 @@ _EXPLANATIONS: Final = {
 }
 # What a JSON text may hold: values in lists and objects, and nesting. A value takes twenty times the
 # room of the `1,` that it comes from, and whoever goes through them holds up everybody else.
-MAX_VALUES: Final = 20_000
+MAX_VALUES: Final = 5_000
 MAX_DEPTH: Final = 64
 # A string is one token, whatever stands in it; one that does not end goes on to the end.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[,\[{\]}]', re.DOTALL)

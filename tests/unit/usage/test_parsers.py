@@ -44,7 +44,7 @@ def post(body: bytes | str, content_type: str = "application/json"):
         ("1 1", "El JSON no es válido: sobra texto después del final (línea 1, columna 3)."),
         ("[NaN]", "El JSON no es válido: NaN no es un número de JSON."),
         ("[" * 100_000, "El JSON tiene más de 64 niveles."),
-        ('{"a": [' + "1," * 30_000 + "1]}", "El JSON trae más de 20000 valores."),
+        ('{"a": [' + "1," * 30_000 + "1]}", "El JSON trae más de 5000 valores."),
         ("9" * 5000, "El JSON contiene un número con demasiados dígitos."),
         (r'{"\ud800": 1}', "El JSON contiene un carácter que no existe en Unicode."),
         (b'"\xff"', "El JSON no está en UTF-8."),
