@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
 
 TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on", "ok"})
 FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
@@ -246,3 +247,13 @@ def is_host(text: str) -> bool:
     except ValueError:
         return bool(HOST_NAME.fullmatch(text))
     return True
+
+
+def development_secret_key(state: Path) -> str:
+    """Keep one random key per checkout, so that a restart does not log the developer out."""
+    path = state / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(get_random_secret_key())
+    return path.read_text()

@@ -2,6 +2,7 @@
 
 import math
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from usage.errors import DatabaseUnavailable
@@ -52,6 +53,14 @@ def unsupported_coding(request: HttpRequest) -> JsonResponse:
     detail = "El cuerpo viene comprimido (Content-Encoding): envíelo sin comprimir."
     response = _envelope(request, 415, "unsupported_content_encoding", detail)
     response.headers["Accept-Encoding"] = "identity"
+    return response
+
+
+def too_many_passwords(request: HttpRequest) -> JsonResponse:
+    """429: an address that has tried too many passwords."""
+    detail = "Demasiados intentos de ingreso desde esta dirección: espere unos minutos."
+    response = _envelope(request, 429, "too_many_logins", detail)
+    response.headers["Retry-After"] = str(math.ceil(settings.AXES_COOLOFF_TIME.total_seconds()))
     return response
 
 

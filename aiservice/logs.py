@@ -50,6 +50,7 @@ def logging_config(level: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "django.channels.server": {"level": "WARNING"},
             "daphne": {"level": "WARNING"},
+            "axes": {"level": "ERROR"},  # it names users; aiservice.logins says who tried
             "httpx2": {"level": "WARNING"},
             "anthropic": {"level": "WARNING"},
         },

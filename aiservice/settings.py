@@ -1,18 +1,17 @@
 """All settings, read once from the environment; aiservice/environment.py says how values are read.
 
-``ENVIRONMENT`` is ``production`` unless set: a process that was
-configured by nobody refuses to start rather than starting insecurely. docs/settings.md lists every
-variable.
+``ENVIRONMENT`` is ``production`` unless set: a process that was configured by nobody refuses to start
+rather than starting insecurely. docs/settings.md lists every variable.
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.utils import get_random_secret_key
 
-from aiservice.environment import Environment
+from aiservice.environment import Environment, development_secret_key
 from aiservice.logs import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -28,19 +27,7 @@ STATE_DIR = env.directory("STATE_DIR", default=BASE_DIR / "var")
 
 DEBUG = env.flag("DEBUG", default=False)
 ALLOWED_HOSTS = env.served_names("ALLOWED_HOSTS", default=[] if PRODUCTION else ["*"])
-
-
-def development_secret_key() -> str:
-    """Keep one random key per checkout, so that a restart does not log the developer out."""
-    path = STATE_DIR / "secret_key"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(get_random_secret_key())
-    return path.read_text()
-
-
-SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else development_secret_key())
+SECRET_KEY = env.text("SECRET_KEY") or ("" if PRODUCTION else development_secret_key(STATE_DIR))
 
 if PRODUCTION:
     if DEBUG:
@@ -97,6 +84,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_prometheus",
+    "axes",
     "usage",
     "knowledge",
     "dte",
@@ -114,20 +102,17 @@ MIDDLEWARE = [
     "aiservice.middleware.InlineCsrfViewMiddleware",
     "aiservice.middleware.AdminAuthenticationMiddleware",
     "aiservice.middleware.AdminMessageMiddleware",
+    "aiservice.logins.AdminLoginMiddleware",
     "aiservice.middleware.InlineXFrameOptionsMiddleware",
     "aiservice.middleware.ContentSecurityPolicyMiddleware",
 ]
 
-# These look for Django's three classes by name, and ours are their children. aiservice/checks.py warns
-# of what an operator can turn off.
-SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003"]
+# These look for middleware by name, and ours are children of it. aiservice/checks.py warns of what an
+# operator can turn off.
+SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "axes.W002"]
 
 ROOT_URLCONF = "aiservice.urls"
 ASGI_APPLICATION = "aiservice.asgi.application"
-# Only the admin appends slashes to its paths: the API's have none, a redirect would lose a POST's body,
-# and CommonMiddleware, which would do it everywhere, is not installed.
-APPEND_SLASH = True
-
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -141,6 +126,19 @@ TEMPLATES = [
         },
     },
 ]
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # refuses who is locked out, before a password is hashed
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Wrong passwords that lock an address out of the admin, and for how long; by name, anybody could lock
+# the administrator out.
+AXES_FAILURE_LIMIT = env.integer("ADMIN_LOGIN_FAILURES", default=10, low=1)
+AXES_COOLOFF_TIME = timedelta(seconds=env.seconds("ADMIN_LOCKOUT_SECONDS", default=900, low=1))
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_LOCKOUT_PARAMETERS = ["ip_address"]
+AXES_CLIENT_IP_CALLABLE = "aiservice.logins.address_of"
+AXES_LOCKOUT_CALLABLE = "aiservice.logins.locked_out"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -332,6 +330,7 @@ RATE_LIMITS = {
     "reads": env.rate("RATE_LIMIT_READS"),  # by default five times the general rate
     # Of one address that sends wrong keys, or none.
     "unauthenticated": env.rate("RATE_LIMIT_UNAUTHENTICATED", default=(20, 20)),
+    "logins": (AXES_FAILURE_LIMIT, AXES_FAILURE_LIMIT),
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.integer("MAX_UPLOAD_BYTES", default=5 * 1024 * 1024, low=1)

@@ -28,6 +28,7 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
     ),
+    # Of the admin's other pages Django itself appends the slash.
     *(
         path(name, RedirectView.as_view(url=f"/{name}/", query_string=True))
         for name in ("admin", "api/docs", "api/schema")

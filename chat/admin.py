@@ -60,7 +60,7 @@ class MessageInline(admin.TabularInline):
 
     @admin.display(description="texto")
     def text(self, message: Message) -> SafeString:
-        return format_html('<div style="white-space: pre-wrap">{}</div>', message.content)
+        return format_html('<div class="as-written">{}</div>', message.content)
 
     @admin.display(description="uso")
     def cost(self, message: Message) -> SafeString | str:
@@ -140,11 +140,11 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="texto")
     def text(self, message: Message) -> SafeString:
-        return format_html('<div style="white-space: pre-wrap">{}</div>', message.content)
+        return format_html('<div class="as-written">{}</div>', message.content)
 
     @admin.display(description="turno enviado al modelo")
     def sent(self, message: Message) -> SafeString | str:
-        return format_html('<pre style="white-space: pre-wrap">{}</pre>', message.prompt)
+        return format_html('<pre class="as-written">{}</pre>', message.prompt)
 
     @admin.display(description="pasajes")
     def passages(self, message: Message) -> SafeString:

@@ -36,6 +36,7 @@ class Limited(StrEnum):
     BATCH = "batch"
     READS = "reads"
     UNAUTHENTICATED = "unauthenticated"
+    LOGINS = "logins"
 
 
 class Limiter:
