@@ -34,6 +34,8 @@ COMMON_INSTRUCTIONS: Final = (
 
 # What a message must say for a specialist before it is theirs. Tuned on tests/unit/chat/data/specialists.yaml.
 _ENOUGH: Final = 0.6
+# Whoever knows a trade comes before the general specialist, whose examples share everybody's words.
+_RELUCTANCE: Final = 1.0
 # What the module that the caller is working in adds, in a conversation's first message.
 _CONTEXT: Final = 2.0
 # How much better another must fit to take over: a change sends its instructions once more.
@@ -74,6 +76,7 @@ def choose(
     """
     known = installed_registry()
     scores = _selector().scores(message)
+    scores[known.fallback.name] -= _RELUCTANCE
     keeper = known.by_name(current) if current else None
     named = _named(known, user_context or {}) if keeper is None else None
     said = max(known.everyone, key=lambda one: scores[one.name])  # max keeps the first of equals
