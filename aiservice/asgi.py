@@ -13,10 +13,12 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from chat.routing import websocket_urlpatterns  # noqa: E402
+from usage import llm  # noqa: E402
 from usage.checks import require_usable_models  # noqa: E402
 from usage.threads import ReusedThreads  # noqa: E402
 
 require_usable_models()  # a server runs no system checks of its own
+llm.load()
 
 
 async def refuse(scope: Any, receive: Any, send: Any) -> None:

@@ -9,15 +9,17 @@ import contextlib
 import json
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from anthropic import AsyncAnthropic, AsyncStream
 from django.conf import settings
 
 from usage.llm import failures
 from usage.llm.failures import Failure
 from usage.llm.reading import Reading
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic, AsyncStream
 
 log = structlog.get_logger(__name__)
 
@@ -29,8 +31,6 @@ ARRIVED_IDLE_SECONDS: Final = 0.02
 ARRIVED_SECONDS: Final = 0.2
 # After the last event the provider ends the response; a connection at its end can be used again.
 ENDING_SECONDS: Final = 0.5
-
-PATH: Final = "/v1/messages"
 
 
 class Connection:
@@ -45,7 +45,7 @@ class Connection:
 
     def __init__(
         self,
-        client: AsyncAnthropic,
+        client: "AsyncAnthropic",
         arguments: dict[str, Any],
         reading: Reading,
         on_event: Callable[[], None],
@@ -133,24 +133,18 @@ class Connection:
     # --- The task ---------------------------------------------------------------------------------
 
     async def _run(self) -> None:
+        from usage.llm import sdk  # loaded by now, for there is a client
+
         stream: AsyncStream[object] | None = None
         try:
-            # What `messages.create` does as well. Events are taken as they are: the SDK's models are
-            # built without checks and fail on whatever a gateway leaves out.
-            stream = await self._client.post(
-                PATH,
-                body=self._arguments | {"stream": True},
-                cast_to=object,
-                stream=True,
-                stream_cls=AsyncStream[object],
-            )
+            stream = await sdk.send(self._client, self._arguments)
             self.request_id = stream.response.headers.get("request-id", "")
-            async for event in AsyncStream.raw_events(stream.response):
+            async for event in stream.raw_events(stream.response):
                 if event.data and event.event != "ping":
                     self._take(event.event, event.data)
             self._fail(failures.TRUNCATED)
-        except failures.EXPECTED as exc:
-            self._fail(failures.classify(exc))
+        except sdk.EXPECTED as exc:
+            self._fail(sdk.classify(exc))
         except (ValueError, RecursionError) as exc:  # no JSON, no UTF-8
             log.warning("malformed_stream", error=type(exc).__name__)
             self._fail(failures.MALFORMED)
@@ -162,7 +156,7 @@ class Connection:
                 self._timer.cancel()
             self._end()
             if stream is not None:
-                with contextlib.suppress(*failures.EXPECTED):
+                with contextlib.suppress(*sdk.EXPECTED):
                     await stream.close()
 
     def _take(self, name: str | None, data: str) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 
-from usage.llm import compose, failures, runtime
+from usage.llm import compose, runtime
 from usage.llm.breaker import BreakerState
 from usage.llm.plan import Plan
 
@@ -15,6 +15,8 @@ COUNT_SECONDS: Final = 2.0  # the count may delay a call by this much at most
 
 async def counted(plan: Plan) -> Plan:
     """Return the plan with the provider's count, or as it is if that cannot be had quickly."""
+    from usage.llm import sdk
+
     known = runtime.current()
     if known.breakers.of(plan.model).condition.state is not BreakerState.CLOSED:
         return plan
@@ -22,7 +24,7 @@ async def counted(plan: Plan) -> Plan:
         count = await known.clients.get().messages.count_tokens(
             **compose.countable(plan.arguments), timeout=COUNT_SECONDS
         )
-    except failures.EXPECTED as exc:
-        log.warning("count_failed", error=failures.classify(exc).type)
+    except sdk.EXPECTED as exc:
+        log.warning("count_failed", error=sdk.classify(exc).type)
         return plan
     return plan.refined(count.input_tokens)

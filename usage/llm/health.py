@@ -13,6 +13,12 @@ def is_configured() -> bool:
     return bool(settings.ANTHROPIC_API_KEY)
 
 
+def load() -> None:
+    """Import the SDK if there is a key, before the first question waits a second or more for it."""
+    if is_configured():
+        from usage.llm import sdk  # noqa: F401
+
+
 def breaker_states() -> dict[str, str]:
     """Return the state of every model that was called by this process."""
     conditions = runtime.current().breakers.conditions()

@@ -11,7 +11,7 @@ from hypothesis import given, strategies
 
 from tests.fake_claude.protocol import blocks, tokens, wrong_body
 from usage.errors import ModelUnavailable
-from usage.llm import Prompt, Turn, compose, failures
+from usage.llm import Prompt, Turn, compose, failures, sdk
 from usage.llm.estimate import Density, input_bound
 from usage.llm.reading import Reading
 from usage.llm.texts import clean, ends_half_way
@@ -278,7 +278,7 @@ def status_error(status, error_type=None, **headers):
     ],
 )
 def test_every_way_the_sdk_fails_has_a_meaning(exc, provider, retry):
-    failure = failures.classify(exc)
+    failure = sdk.classify(exc)
     assert (failure.provider, failure.retry) == (provider, retry)
 
 
@@ -301,7 +301,7 @@ def test_the_own_spend_limit_is_a_state_and_no_invalid_request():
     exc = anthropic.BadRequestError(
         text, response=response(400), body={"error": {"type": "invalid_request_error"}}
     )
-    failure = failures.classify(exc)
+    failure = sdk.classify(exc)
     assert (failure.type, failure.provider, failure.invalid) == ("spend_cap", True, False)
     assert failure.stay_away > 0
 
@@ -319,7 +319,7 @@ def test_the_own_spend_limit_is_a_state_and_no_invalid_request():
     ],
 )
 def test_retry_after_is_read_in_both_forms(headers, wait, away):
-    failure = failures.classify(status_error(429, "rate_limit_error", **headers))
+    failure = sdk.classify(status_error(429, "rate_limit_error", **headers))
     assert (failure.retry_after, failure.stay_away) == (wait, away)
     assert failure.outcome is Outcome.FAILED
 
