@@ -10,7 +10,7 @@ PACKAGES := aiservice chat dte knowledge usage
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos lint format lock clean
+.PHONY: help run serve test chaos bench lint format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -29,6 +29,9 @@ test: $(VENV)/.dev  ## run the whole suite with coverage; more arguments in PYTE
 
 chaos: $(VENV)/.dev  ## break what surrounds the service and print what its callers notice (some ten minutes)
 	$(BIN)/python -m tests.load.chaos
+
+bench: $(VENV)/.dev  ## measure and write docs/performance.md; beside LiteLLM with LITELLM=/path/to/its/venv (ten minutes)
+	$(BIN)/python -m tests.load.bench $(if $(LITELLM),--litellm $(LITELLM))
 
 # What lint gives Django: nothing of the developer's own environment, and no database to look into.
 DEVELOPMENT := ENVIRONMENT=development SECRET_KEY=lint DATABASE_URL=sqlite://:memory:
