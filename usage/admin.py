@@ -77,7 +77,9 @@ class ApiKeyAdmin(admin.ModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        issued, secret = ApiKey.objects.issue(name=obj.name, expires_at=obj.expires_at)
+        issued, secret = ApiKey.objects.issue(
+            name=obj.name, expires_at=obj.expires_at, may_monitor=obj.may_monitor
+        )
         obj.__dict__.update(issued.__dict__)  # the admin goes on with the object it was given
         self.message_user(
             request,

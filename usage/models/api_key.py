@@ -57,6 +57,11 @@ class ApiKey(models.Model):
     digest = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField("creada", default=timezone.now, editable=False)
     expires_at = models.DateTimeField("vence", null=True, blank=True)
+    may_monitor = models.BooleanField(
+        "puede ejecutar el monitor del SII",
+        default=True,
+        help_text="Iniciar una revisión con POST /api/ai/sii/monitor.",
+    )
     revoked_at = models.DateTimeField("revocada", null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField("último uso", null=True, blank=True, editable=False)
 

@@ -27,6 +27,7 @@ class Operation(models.TextChoices):
     CHAT_REPLY = "chat.reply", "respuesta de chat"
     DTE_REVIEW = "dte.review", "revisión de DTE"
     ORDER_MATCH = "dte.match_po", "calce con orden de compra"
+    SII_NOTICE = "sii.notice", "aviso del SII"
 
 
 class State(models.TextChoices):
