@@ -23,6 +23,7 @@ TRUE: Final = frozenset({"1", "true", "t", "yes", "y", "on", "ok"})
 FALSE: Final = frozenset({"0", "false", "f", "no", "n", "off"})
 # Longer than any wait that is meant, and less than what timers of the platform can hold.
 LONGEST_SECONDS: Final = 86_400.0
+MAIL_SECONDS: Final = 20
 LARGEST_AMOUNT: Final = Decimal(10) ** 9
 ENGINES: Final = frozenset({"django.db.backends.postgresql", "django.db.backends.sqlite3"})
 HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
@@ -194,6 +195,13 @@ class Environment:
             begins = " or ".join(f"{scheme}://" for scheme in schemes)
             refuse(name, f"an address that begins with {begins}, and its port is a number")
         return value
+
+    def mail(self, name: str) -> dict[str, Any]:
+        """Read the URL of a mail server into Django's settings; without one, mail is printed."""
+        url = self.url(name, "smtp", "smtp+tls", "smtp+ssl")
+        config: dict[str, Any] = environ.Env.email_url_config(url or "consolemail://")
+        named = {key: value for key, value in config.items() if value is not None}
+        return {**named, "EMAIL_TIMEOUT": MAIL_SECONDS}
 
     def database(self, name: str) -> dict[str, Any] | None:
         """Read the URL of a database into Django's configuration; ``None`` if it is not set."""

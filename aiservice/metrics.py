@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from aiservice.database.absence import DATABASE
 from aiservice.dependency import PATIENCE_SECONDS, Dependency
 from aiservice.redis import REDIS
+from knowledge.monitoring.metrics import MonitorCollector
 
 
 class HttpMetrics(Metrics):  # type: ignore[misc]
@@ -78,4 +79,5 @@ def exposition() -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     registry.register(DependencyCollector())
+    registry.register(MonitorCollector())
     return generate_latest(registry)

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from aiservice.api import rest_framework, spectacular
 from aiservice.environment import Environment, development_secret_key
 from aiservice.logs import logging_config
 
@@ -292,32 +293,8 @@ CACHES = {"default": cache()}
 
 # --- API ------------------------------------------------------------------------------------------
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["usage.access.keys.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["usage.access.keys.HasApiKey"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["usage.http.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "usage.errors.exception_handler",
-    "NUM_PROXIES": TRUSTED_PROXIES,
-    "UNAUTHENTICATED_USER": None,
-}
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Servicio de IA para facturación electrónica chilena",
-    "DESCRIPTION": "Validación de DTE, respuestas con fuentes y contabilidad exacta del uso.",
-    "VERSION": VERSION,
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "usage.http.openapi.document_errors",
-    ],
-}
+REST_FRAMEWORK = rest_framework(proxies=TRUSTED_PROXIES)
+SPECTACULAR_SETTINGS = spectacular(version=VERSION)
 
 # Requests per minute for one API key from one address, and how many may arrive at once: for each class
 # of endpoints, where it has no rate of its own.
@@ -390,6 +367,29 @@ BUDGET_WAIT_SECONDS = env.seconds("BUDGET_WAIT_SECONDS", default=5)
 KNOWLEDGE_SEMANTIC = env.flag("KNOWLEDGE_SEMANTIC", default=True)
 # What builds the model's prompt for the admin's 'try a question' page: (question, hits) -> preview.
 KNOWLEDGE_PROMPT_PREVIEW = "aiservice.preview.preview"
+
+# What names the sources of rules for the SII monitor: () -> what cites.
+KNOWLEDGE_CITATIONS = "dte.rules.citations.citations"
+
+# --- SII monitor ----------------------------------------------------------------------------------
+
+SII_MONITOR_HOSTS = env.words("SII_MONITOR_HOSTS", default=("www.sii.cl",))
+# For tests against a server of this machine: http, other ports and private addresses are let through.
+SII_MONITOR_LOCAL = env.flag("SII_MONITOR_LOCAL", default=False)
+SII_MONITOR_PAUSE = env.seconds("SII_MONITOR_PAUSE", default=1)
+SII_MONITOR_TIMEOUT = env.seconds("SII_MONITOR_TIMEOUT", default=20, low=0.1)
+SII_MONITOR_MAX_BYTES = env.integer("SII_MONITOR_MAX_BYTES", default=10 * 1024 * 1024, low=1)
+SII_MONITOR_USER_AGENT = env.text("SII_MONITOR_USER_AGENT", default="aiservice-sii-monitor/1.0")
+SII_MONITOR_WEBHOOK_URL = env.url("SII_MONITOR_WEBHOOK_URL", "https", "http")
+SII_MONITOR_WEBHOOK_SECRET = env.text("SII_MONITOR_WEBHOOK_SECRET")
+SII_MONITOR_EMAILS = env.words("SII_MONITOR_EMAILS")
+if SII_MONITOR_WEBHOOK_URL and not SII_MONITOR_WEBHOOK_SECRET:
+    raise ImproperlyConfigured("SII_MONITOR_WEBHOOK_URL needs SII_MONITOR_WEBHOOK_SECRET.")
+
+# --- Mail -----------------------------------------------------------------------------------------
+
+vars().update(env.mail("EMAIL_URL"))  # Django's EMAIL_…; printed where it is not set
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="aiservice@localhost")
 
 # --- Logs -----------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from prometheus_client import REGISTRY
 
 
 class KnowledgeConfig(AppConfig):
@@ -7,3 +8,10 @@ class KnowledgeConfig(AppConfig):
     name = "knowledge"
     verbose_name = "Base de conocimiento"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register what is measured of the SII monitor when Prometheus asks."""
+        # Needs the models, which are loaded only now.
+        from knowledge.monitoring.metrics import MonitorCollector
+
+        REGISTRY.register(MonitorCollector())

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from knowledge import views
+from knowledge import sii_views, views
 
 urlpatterns = [
+    path("api/ai/sii/status", sii_views.StatusView.as_view(), name="sii-status"),
+    path("api/ai/sii/monitor", sii_views.MonitorView.as_view(), name="sii-monitor"),
     # The address that existing clients call.
     path("api/chat/knowledge/search", views.SearchView.as_view(), name="knowledge-search"),
     path("api/knowledge/modules", views.ModulesView.as_view(), name="knowledge-modules"),

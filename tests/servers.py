@@ -37,7 +37,7 @@ REDIS_DATABASES: Final = 64  # one for each xdist worker
 
 # No test may depend on the developer's shell, and none may reach the paid API by accident.
 FORGOTTEN: Final = re.compile(
-    r"(ANTHROPIC|BREAKER|BUDGET|MAX|PROMPT|DATABASE|REDIS|RATE_LIMIT|SECURE|CSRF|TRUSTED)_\w+|"
+    r"(ANTHROPIC|BREAKER|SII|EMAIL|BUDGET|MAX|PROMPT|DATABASE|REDIS|RATE_LIMIT|SECURE|CSRF|TRUSTED)_\w+|"
     r"(DEBUG|ALLOWED_HOSTS|ALLOW_SQLITE|MAX_UPLOAD_BYTES|LOG_LEVEL|SECRET_KEY|STATE_DIR|HOST|PORT|PROCESSES)(_FILE)?"
 )
 NOWHERE: Final = "http://127.0.0.1:9"  # the discard port: refuses at once

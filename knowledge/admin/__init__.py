@@ -4,6 +4,7 @@ from knowledge.admin.documents import DocumentAdmin
 from knowledge.admin.evaluations import EvaluationAdmin
 from knowledge.admin.expressions import ExpressionAdmin
 from knowledge.admin.questions import QuestionAdmin
+from knowledge.admin.sii import SiiNoticeAdmin, SiiSourceAdmin
 from knowledge.admin.versions import DocumentVersionAdmin
 
 __all__ = [
@@ -12,4 +13,6 @@ __all__ = [
     "EvaluationAdmin",
     "ExpressionAdmin",
     "QuestionAdmin",
+    "SiiNoticeAdmin",
+    "SiiSourceAdmin",
 ]
