@@ -43,12 +43,14 @@ _TAKE: Final = """
     UPDATE usage_budgetwindow SET held_picousd = held_picousd + %(amount)s
     WHERE id IN (SELECT id FROM locked)
       AND (SELECT count(*) FROM locked WHERE used <= cap - %(amount)s) = 4
+    RETURNING id
 """
 _TURN: Final = """
     WITH locked AS ({locked})
     UPDATE usage_budgetwindow
     SET held_picousd = held_picousd - %(released)s, spent_picousd = spent_picousd + %(spent)s
     WHERE id IN (SELECT id FROM locked)
+    RETURNING id
 """
 
 
@@ -86,7 +88,8 @@ def _run(statement: str, api_key_id: int, moment: datetime, **values: int) -> in
     }
     with connection.cursor() as cursor:
         cursor.execute(statement.format(locked=_LOCKED + lock), parameters)
-        return int(cursor.rowcount)
+        # Not `rowcount`: SQLite's driver counts no statement that begins with WITH.
+        return len(cursor.fetchall())
 
 
 def ensure(api_key_id: int, moment: datetime) -> None:
