@@ -129,9 +129,7 @@ def _cost(reply: Reply | None) -> dict[str, Any]:
     return {
         "model": reply.model,
         "tokens_used": tokens_used(reply.usage),
-        "cost_usd": f"{reply.cost_usd.normalize():f}",
-        "cached": reply.cached,
-        "cache_read_share": round(reply.cache_read_share, 3),
+        **reply.account,
     }
 
 

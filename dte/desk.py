@@ -4,7 +4,6 @@ One synchronous hop does the work that needs the processor and the database; onl
 for the provider for seconds, happens between two hops, with no connection held.
 """
 
-from typing import Any
 from uuid import UUID, uuid4
 
 from channels.db import database_sync_to_async
@@ -29,7 +28,7 @@ from usage.hops import apart
 from usage.models import ApiKey
 
 
-async def answer(given: Given, options: Options, api_key: ApiKey) -> dict[str, Any]:
+async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Examined:
     """Say what a file is and what it is worth, whatever its kind, and store the answer.
 
     Raises:
@@ -38,9 +37,9 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> dict[str, A
     kind = await apart(len(given.content), _recognise, given)
     if kind is None:
         submission = await apart(len(given.content), submission_of, given)
-        return (await validate(submission, options, api_key)).as_dict()
+        return await validate(submission, options, api_key)
     examined: Examined = await database_sync_to_async(_examine)(kind, given, options, api_key)
-    return examined.as_dict()
+    return examined
 
 
 def _recognise(given: Given) -> Kind | None:
@@ -104,7 +103,8 @@ def _judge(submission: Submission, options: Options, api_key: ApiKey) -> Report:
 
 
 def _store(report: Report, options: Options, api_key: ApiKey, usage_id: UUID | None) -> None:
-    """Keep the answer, with exactly one row in the ledger: the review's, or one that cost nothing."""
+    """Keep the answer and say what it cost, with exactly one row in the ledger: the review's, or one that cost nothing."""
+    report.account = review.account(report)
     batch = uuid4() if report.envelope else None
     with transaction.atomic():  # one commit: it is the slowest part of a validation
         if usage_id is None:

@@ -7,6 +7,7 @@ ever added and the verdict is computed from all of them.
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -19,6 +20,7 @@ from dte.documents.document import Dte
 from dte.formato.tipos import TYPE_NAMES
 from dte.intake import UseOfAI
 from dte.judging.report import Judged, Report
+from dte.judging.verdict import worst
 from dte.models import Validation
 from dte.rules import REGISTRY
 from dte.rules.engine import sort
@@ -26,6 +28,7 @@ from dte.rules.findings import Finding, Severity
 from usage import llm
 from usage.errors import Refusal
 from usage.models import ApiKey, Operation
+from usage.money import plain
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +103,22 @@ Reporta pocas dudas y solo con fundamento concreto; si no hay, responde con la l
 de Chile, breve y claro para un contador."""
 
 
+# Why a review is missing, where the refusal's own sentence does not say it.
+_WHY: Final = {
+    "breaker_open": "el proveedor está fallando y se le da una pausa",
+    "timeout": "no respondió a tiempo",
+    "unreachable": "no hay conexión con el proveedor",
+    "provider_failed": "el proveedor respondió con un error",
+    "provider_refused": "el proveedor no aceptó la solicitud",
+    "ledger_unavailable": "no se pudo anotar su costo",
+    "model_refused": "el modelo no quiso responder",
+    "invalid_answer": "la respuesta no tuvo la forma acordada",
+}
+_NOT_CONFIGURED: Final = "not_configured"
+_TOO_LARGE: Final = "call_too_large"
+_FREE: Final[dict[str, Any]] = {"cost_usd": "0", "cached": False, "cache_read_share": 0.0}
+
+
 def possible(ai: UseOfAI) -> bool:
     """Tell whether a review may happen at all; if not, the answer needs a single hop."""
     return ai != "never" and llm.is_configured()
@@ -112,8 +131,48 @@ def note_absence(report: Report, ai: UseOfAI) -> None:
     for judged in report.documents:
         judged.review = {
             "status": "unavailable",
-            "detail": "La revisión de IA no está configurada.",
+            "reason": _NOT_CONFIGURED,
+            "detail": "Falta la revisión de IA: no está configurada.",
         }
+
+
+def account(report: Report) -> dict[str, Any]:
+    """Return what the answer says of its cost: the reviews of all its documents together."""
+    done = [judged.review for judged in report.documents if judged.review.get("status") == "done"]
+    if not done:
+        return _FREE
+    shares = [review["cache_read_share"] for review in done]
+    return {
+        "cost_usd": plain(sum((Decimal(review["cost_usd"]) for review in done), Decimal(0))),
+        "cached": all(review["cached"] for review in done),
+        "cache_read_share": round(sum(shares) / len(shares), 3),
+    }
+
+
+def is_whole(report: Report) -> bool:
+    """Tell whether every review that was wanted took place; where none can, the rules are the whole."""
+    return all(
+        judged.review.get("status") != "unavailable" or judged.review["reason"] == _NOT_CONFIGURED
+        for judged in report.documents
+    )
+
+
+def for_old_clients(report: Report) -> dict[str, Any]:
+    """Return the answer for clients that know nothing of ``review``: its absence is a warning.
+
+    A document too large for a review is one that they are told of as ever: confidence 0.0, and a warning
+    with words that they look for.
+    """
+    answer = report.as_dict()
+    missing = [
+        judged.review for judged in report.documents if judged.review.get("status") == "unavailable"
+    ]
+    answer["warnings"] = [*answer["warnings"], *(review["detail"] for review in missing)]
+    if any(review["reason"] == _TOO_LARGE for review in missing):
+        answer["warnings"].append("La revisión de IA sería demasiado costosa (too expensive).")
+        answer["confidence"] = 0.0
+        answer["recommendation"] = worst([answer["recommendation"], "review"])
+    return answer
 
 
 async def add_to(
@@ -152,15 +211,26 @@ async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[Any]
             prompt, api_key=api_key, operation=OPERATION, reuse_seconds=REUSE_SECONDS
         )
     except Refusal as refusal:
-        judged.review = {
-            "status": "unavailable",
-            "detail": f"Falta la revisión de IA: {refusal.detail}",
-        }
+        judged.review = {"status": "unavailable", **_absence(refusal)}
         return None
     doubts = _findings(reply.data, dte)
     judged.findings = sort([*judged.findings, *doubts])
-    judged.review = {"status": "done", "model": reply.model, "doubts": len(doubts)}
+    judged.review = {
+        "status": "done",
+        "model": reply.model,
+        "doubts": len(doubts),
+        **reply.account,
+    }
     return reply.usage_id
+
+
+def _absence(refusal: Refusal) -> dict[str, str]:
+    code = str(refusal.get_codes())
+    why = f" ({_WHY[code]})" if code in _WHY else ""
+    detail = str(refusal.detail)
+    if why:
+        detail = f"{detail.removesuffix('.')}{why}."
+    return {"reason": code, "detail": f"Falta la revisión de IA: {detail}"}
 
 
 def _prompt(dte: Dte, findings: Sequence[Finding], history: list[Any]) -> llm.Prompt:

@@ -63,9 +63,20 @@ class ReviewSerializer(serializers.Serializer[Any]):
     """What became of Claude's review."""
 
     status = serializers.ChoiceField(["done", "skipped", "unavailable"])
+    reason = serializers.CharField(
+        required=False,
+        help_text="Por qué falta: not_configured, budget_exceeded, call_too_large, breaker_open, timeout…",
+    )
     detail = serializers.CharField(required=False)
     model = serializers.CharField(required=False)
     doubts = serializers.IntegerField(required=False)
+    cost_usd = serializers.CharField(required=False, help_text="Lo que costó, en dólares.")
+    cached = serializers.BooleanField(
+        required=False, help_text="Repetida de una solicitud idéntica, sin costo."
+    )
+    cache_read_share = serializers.FloatField(
+        required=False, help_text="Parte de la entrada leída de la caché del proveedor, de 0 a 1."
+    )
 
 
 class DocumentAnswerSerializer(serializers.Serializer[Any]):
@@ -92,8 +103,13 @@ class NumberedAnswerSerializer(DocumentAnswerSerializer):
 
 
 class ValidationAnswerSerializer(DocumentAnswerSerializer):
-    """The answer; ``documents`` only for an envelope."""
+    """The answer and what it cost; ``documents`` only for an envelope."""
 
+    cost_usd = serializers.CharField(help_text="Lo que costó esta respuesta, en dólares.")
+    cached = serializers.BooleanField(help_text="Repetida de una solicitud idéntica, sin costo.")
+    cache_read_share = serializers.FloatField(
+        help_text="Parte de la entrada leída de la caché del proveedor, de 0 a 1."
+    )
     documents = NumberedAnswerSerializer(many=True, required=False)
 
 

@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from dte import schema, serializers
+from dte import review, schema, serializers
 from dte.desk import answer, validate
 from dte.history.listing import Pages, matching
 from dte.history.record import report_outcome
@@ -25,10 +25,13 @@ from dte.intake import (
     take_given,
 )
 from dte.judging.batch import MAX_BATCH_BYTES, ZIP_MAGIC
+from dte.judging.examined import Examined
+from dte.judging.report import Report
 from dte.models import Validation
 from dte.parsing.json import is_document
 from dte.stream import CONTENT_TYPE, Stream
 from usage.access.limits import Limited
+from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
 
@@ -58,7 +61,16 @@ class LegacyValidateView(MeteredAPIView):
             submission = Submission(xml=_encode(data), history=history)
         options = read_options({**body, **request.query_params.dict()})
         report = await validate(submission, options, _caller(request))
-        return Response(report.as_dict())
+        return _respond(report, review.for_old_clients(report))
+
+
+def _respond(found: Report | Examined, data: dict[str, Any] | None = None) -> Response:
+    """Return the answer; where a review is missing, its Idempotency-Key may be used for another try."""
+    response = Response(found.as_dict() if data is None else data)
+    if isinstance(found, Report):
+        whole = review.is_whole(found)
+        idempotency.mark(response, lambda: whole)
+    return response
 
 
 def _encode(text: str) -> bytes:
@@ -81,7 +93,7 @@ class ValidateView(MeteredAPIView):
         options = read_options(given.fields)
         if given.content.startswith(ZIP_MAGIC):
             return Response(await Stream(given.content, options, _caller(request)).whole())
-        return Response(await answer(given, options, _caller(request)))
+        return _respond(await answer(given, options, _caller(request)))
 
 
 class BatchView(MeteredAPIView):

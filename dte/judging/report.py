@@ -92,6 +92,8 @@ class Report:
     documents: list[Judged]
     envelope: Judged | None = None
     """What is said of the envelope itself, as of one more document (number 0)."""
+    account: dict[str, Any] = field(default_factory=dict)
+    """What the answer says of its cost."""
 
     @property
     def recommendation(self) -> Recommendation:
@@ -106,7 +108,7 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return the answer: the document's own, or the envelope's with one result per document."""
         if self.envelope is None:
-            return self.documents[0].as_dict()
+            return {**self.documents[0].as_dict(), **self.account}
         findings = [found for judged in self.everything for found in judged.findings]
         verdict = decide(findings, "xml")
         types = [judged.summary.get("type") for judged in self.documents]
@@ -125,6 +127,7 @@ class Report:
             "documents": [
                 {"number": judged.number, **judged.as_dict()} for judged in self.documents
             ],
+            **self.account,
         }
 
     def _texts(self, name: str) -> list[str]:

@@ -15,6 +15,7 @@ from usage.errors import CallTooLarge
 from usage.llm import compose, estimate
 from usage.llm.values import Prompt
 from usage.models import ModelPrice, Operation
+from usage.money import plain
 
 
 @dataclass(frozen=True)
@@ -85,8 +86,8 @@ class Plan:
         if most is not None and bound > most:
             raise CallTooLarge(
                 "El costo máximo estimado de la solicitud supera el permitido para una sola.",
-                estimated_cost_usd=str(bound),
-                limit_usd=str(most),
+                estimated_cost_usd=plain(bound),
+                limit_usd=plain(most),
             )
 
     def refined(self, counted_tokens: int) -> "Plan":

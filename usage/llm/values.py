@@ -8,6 +8,7 @@ from uuid import UUID
 from usage.accounting.attachments import Attachment
 from usage.llm.reading import is_complete
 from usage.models import Outcome
+from usage.money import plain
 from usage.tokens import TokenUsage
 
 
@@ -108,3 +109,12 @@ class Reply:
     def cache_read_share(self) -> float:
         """The part of the input that the provider read from its prompt cache, 0 to 1."""
         return self.usage.cache_read_tokens / self.usage.prompt if self.usage.prompt else 0.0
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """What an answer says of its cost, in the words of the API."""
+        return {
+            "cost_usd": plain(self.cost_usd),
+            "cached": self.cached,
+            "cache_read_share": round(self.cache_read_share, 3),
+        }

@@ -1,6 +1,7 @@
 """Claude's review: it may add doubt, never remove it, and its absence is said."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -8,7 +9,7 @@ from dte.models import Validation
 from tests.documents import DELETE, document
 from tests.factories import signed
 from tests.fake_claude import Script
-from usage.models import UsageRecord
+from usage.models import Budget, UsageRecord
 
 pytestmark = [
     pytest.mark.unit,
@@ -52,7 +53,10 @@ def test_a_doubt_lowers_the_recommendation_and_shows_its_reasoning(api_client, f
     assert answer["recommendation"] == "review"
     assert finding["values"]["reasoning"] == DOUBT["reasoning"]
     assert b"NmbItem" in raw.splitlines()[finding["line"] - 1]
-    assert answer["review"] == {"status": "done", "model": answer["review"]["model"], "doubts": 1}
+    review = answer["review"]
+    assert (review["status"], review["doubts"], review["cached"]) == ("done", 1, False)
+    assert Decimal(review["cost_usd"]) == fake_claude.billed_usd > 0
+    assert Decimal(answer["cost_usd"]) == fake_claude.billed_usd
 
 
 def test_nothing_it_says_makes_a_rejected_document_sendable(api_client, fake_claude):
@@ -148,3 +152,72 @@ def test_an_answer_without_the_agreed_shape_adds_nothing(api_client, fake_claude
         answer = validate(api_client, signed(33))
         assert answer["recommendation"] == "send"
         assert not from_ai(answer)
+
+
+def validate_as_old_clients_do(client, **query):
+    path = "/api/ai/validate?as_of=2026-03-02T12:00:00-03:00"
+    answer = client.post(path, {"dte_data": document(33), **query}, format="json")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_what_an_answer_costs_is_said_and_a_repeated_one_costs_nothing(api_client, fake_claude):
+    fake_claude.say(says())
+    first, again = (validate(api_client, signed(33)) for _ in range(2))
+    assert (first["cached"], Decimal(first["cost_usd"])) == (False, fake_claude.billed_usd)
+    assert (again["cached"], again["cost_usd"], again["cache_read_share"]) == (True, "0", 0)
+    other = validate(api_client, signed(33, {"Encabezado/IdDoc/Folio": "124"}))
+    assert 0 < other["cache_read_share"] < 1
+    assert validate(api_client, signed(33), ai="never")["cost_usd"] == "0"
+
+
+def test_old_clients_are_told_that_the_review_is_missing_and_why(
+    api_client, api_key, fake_claude, settings
+):
+    Budget.objects.create(api_key=api_key[0], period="day", limit_usd=Decimal("0.000001"))
+    answer = validate_as_old_clients_do(api_client)
+    assert answer["review"]["reason"] == "budget_exceeded"
+    assert any("presupuesto diario" in text for text in answer["warnings"])
+    settings.ANTHROPIC_API_KEY = ""
+    answer = validate_as_old_clients_do(api_client)
+    assert any("no está configurada" in text for text in answer["warnings"])
+    assert not any(
+        "IA" in text for text in validate_as_old_clients_do(api_client, ai="never")["warnings"]
+    )
+
+
+def test_old_clients_are_told_that_the_breaker_is_open(api_client, fake_claude, settings):
+    settings.ANTHROPIC_RETRIES = 0
+    fake_claude.then(*[Script(status=529, error_type="overloaded_error")] * 20)
+    for _ in range(settings.BREAKER_FAILURES):
+        validate_as_old_clients_do(api_client)
+    answer = validate_as_old_clients_do(api_client)
+    assert answer["review"]["reason"] == "breaker_open"
+    assert any("el proveedor está fallando" in text for text in answer["warnings"])
+
+
+def test_an_oversized_request_of_an_old_client_is_too_expensive_and_costs_nothing(
+    api_client, fake_claude, settings
+):
+    settings.MAX_ESTIMATED_COST_PER_REQUEST = Decimal("0.00000005")
+    answer = validate_as_old_clients_do(api_client)
+    assert (answer["confidence"], answer["recommendation"]) == (0.0, "review")
+    assert any("demasiado costosa (too expensive)" in text for text in answer["warnings"])
+    assert not fake_claude.requests
+    assert not UsageRecord.objects.filter(cost_usd__gt=0).exists()
+
+
+def test_only_a_validation_with_its_review_is_kept_under_its_key(api_client, fake_claude):
+    def again():
+        return api_client.post(
+            "/api/dte/validate?as_of=2026-03-02T12:00:00-03:00",
+            document(33),
+            format="json",
+            headers={"Idempotency-Key": "una"},
+        )
+
+    fake_claude.then(Script(status=400, error_type="invalid_request_error"))
+    fake_claude.say(says())
+    statuses = [(answer := again()).json()["review"]["status"] for _ in range(3)]
+    assert statuses == ["unavailable", "done", "done"]
+    assert answer.headers["Idempotent-Replayed"] == "true"

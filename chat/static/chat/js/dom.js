@@ -56,11 +56,22 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
 
 export const scrollBehavior = () => (calm() ? "auto" : "smooth");
 
+const dollars = new Intl.NumberFormat("es-CL", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 6,
+});
 const numbers = new Intl.NumberFormat("es-CL");
 const pesos = new Intl.NumberFormat("es-CL", { style: "currency", currency: "CLP" });
 
 export const formatNumber = (value) => numbers.format(value);
 export const formatPesos = (value) => pesos.format(value);
+
+/** What an answer says of its own cost, in words: "US$ 0,0042", "80 % leído de caché". */
+export function costOf({ cost_usd: cost, cached, cache_read_share: share }) {
+  if (cached) return ["repetida, sin costo"];
+  const facts = Number(cost) > 0 ? [`US$ ${dollars.format(Number(cost))}`] : [];
+  return share > 0 ? [...facts, `${Math.round(100 * share)} % leído de caché`] : facts;
+}
 
 /** `one` or `many` by the count, with the count in front. */
 export const counted = (count, one, many) => `${formatNumber(count)} ${count === 1 ? one : many}`;

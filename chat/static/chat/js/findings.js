@@ -1,6 +1,6 @@
 /** How a verdict and its findings look. */
 
-import { counted, el, formatNumber, formatPesos, icon } from "./dom.js";
+import { costOf, counted, el, formatNumber, formatPesos, icon } from "./dom.js";
 import { bySeverity } from "./verdicts.js";
 
 const SII_SEVERITY = { rechazo: "el SII lo rechaza", reparo: "el SII lo acepta con reparo" };
@@ -81,9 +81,10 @@ function scopeOf(statement) {
 export function reviewNote(review) {
   if (!review) return null;
   const { status, doubts = 0, detail } = review;
-  const done = doubts
-    ? `La IA también lo revisó y dejó ${counted(doubts, "duda", "dudas")}.`
-    : "La IA también lo revisó y no tuvo dudas.";
+  const found = doubts ? `dejó ${counted(doubts, "duda", "dudas")}` : "no tuvo dudas";
+  const facts = costOf(review);
+  const cost = facts.length ? ` (${facts.join(", ")})` : "";
+  const done = `La IA también lo revisó y ${found}${cost}.`;
   return el("p", { class: "review-note" }, icon("spark"), status === "done" ? done : detail);
 }
 

@@ -1,6 +1,6 @@
 /** How a question and its answer look: the nodes of the conversation, without any networking. */
 
-import { counted, el, formatNumber, icon } from "./dom.js";
+import { costOf, counted, el, formatNumber, icon } from "./dom.js";
 import { LiveMarkdown, closeMarks } from "./markdown.js";
 import { showPassage } from "./passage.js";
 import { Rating } from "./rating.js";
@@ -176,8 +176,8 @@ function sourceCard(citation) {
   );
 }
 
-function factsOf(
-  {
+function factsOf(metadata, answer) {
+  const {
     message_id: id,
     rating,
     tokens_used: tokens,
@@ -185,17 +185,14 @@ function factsOf(
     plugin_title: title,
     model,
     grounding,
-  },
-  answer,
-) {
+  } = metadata;
   const facts = [];
   if (title && plugin !== "general") facts.push(`Especialista: ${title}`);
   if (model) facts.push(model);
   if (model && Number.isFinite(grounding))
     facts.push(`${Math.round(100 * grounding)} % de las frases con respaldo`);
   if (tokens?.total_tokens) facts.push(counted(tokens.total_tokens, "token", "tokens"));
-  if (tokens?.cache_read_tokens)
-    facts.push(`${formatNumber(tokens.cache_read_tokens)} desde caché`);
+  facts.push(...costOf(metadata));
   const { node, note } = id ? new Rating(id, rating) : {};
   return el(
     "div",
