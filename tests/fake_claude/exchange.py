@@ -108,6 +108,8 @@ class Exchange:
     async def stream(self, wire: Wire) -> None:
         while self.server.delaying:
             await wire.sleep(0.005)
+        if self.script.delay:
+            await wire.sleep(self.script.delay)
         self.server.open_streams += 1
         completed = False
         try:

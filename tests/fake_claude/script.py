@@ -12,6 +12,7 @@ class Script:
         status: Anything but 200 is an error answer with ``error_type``.
         reset: Break the connection before any answer.
         hang: Accept the request and never answer.
+        delay: Seconds before a stream begins.
         empty: Open a stream and end it without a single event.
         ending: What happens after ``after`` pieces of the text: ``error`` (an error event),
             ``truncate`` (a clean end without a stop reason), ``abort`` (the connection breaks),
@@ -32,6 +33,7 @@ class Script:
     headers: dict[str, str] = field(default_factory=dict)
     reset: bool = False
     hang: bool = False
+    delay: float = 0.0
     empty: bool = False
     ending: str = ""
     raw: bytes | None = None

@@ -1,6 +1,7 @@
 """A connection, seen from the server."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -8,12 +9,18 @@ import uuid
 from typing import Any
 
 
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    """Return once the client left, or sent what nobody asked for."""
+    with contextlib.suppress(ConnectionError):
+        await reader.read(1)
+
+
 class Wire:
     """The connection, seen from the server. Everything raises ConnectionError once the client left."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._gone = asyncio.ensure_future(reader.read(1))
+        self._gone = asyncio.ensure_future(_end_of(reader))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.wait([self._gone], timeout=seconds)
@@ -25,7 +32,6 @@ class Wire:
 
     def _check(self) -> None:
         if self._gone.done():
-            self._gone.exception()
             raise ConnectionError
 
     def abort(self) -> None:

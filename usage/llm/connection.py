@@ -27,8 +27,12 @@ log = structlog.get_logger(__name__)
 # with it, and it says what the input costs.
 PARTING_SECONDS: Final = 3.0
 # Reading on what had been sent before the caller left: until nothing more comes for a moment.
-ARRIVED_IDLE_SECONDS: Final = 0.02
+ARRIVED_IDLE_SECONDS: Final = 0.05
 ARRIVED_SECONDS: Final = 0.2
+# There and back: what the provider sent is on its way, and it goes on until it hears of the hanging up.
+FLIGHT_SECONDS: Final = 0.1
+# What has come to a busy process takes so many turns of its event loop to be read.
+PASSES: Final = 4
 # After the last event the provider ends the response; a connection at its end can be used again.
 ENDING_SECONDS: Final = 0.5
 
@@ -106,15 +110,16 @@ class Connection:
             await self._read_what_arrived()
         if self._over and self.failure is None:
             await asyncio.wait([self._task], timeout=ENDING_SECONDS)
-        leaving_at, underway = self._loop.time(), not self._over
+        underway = not self._over
         self._task.cancel()
         await asyncio.wait([self._task])
         if underway:  # what ended by itself has been read to its end
-            self.underway_bytes = self._rate(leaving_at) * (self._loop.time() - leaving_at)
+            silent = self._loop.time() - self._last_event_at
+            self.underway_bytes = self._rate() * (silent + FLIGHT_SECONDS)
 
-    def _rate(self, until: float) -> float:
+    def _rate(self) -> float:
         """Return the bytes a second that have been arriving."""
-        seconds = until - (self._first_event_at or until)
+        seconds = self._last_event_at - (self._first_event_at or self._last_event_at)
         return self._reading.received_bytes / max(seconds, ARRIVED_SECONDS)
 
     async def _change(self) -> None:
@@ -122,13 +127,17 @@ class Connection:
         await self._news.wait()
 
     async def _read_what_arrived(self) -> None:
+        """Read on; stop after a silence, or just after an event, when the least is under way."""
         end = self._loop.time() + ARRIVED_SECONDS
         while not self._over:
-            now = self._loop.time()
-            idle_until = max(self._last_event_at, end - ARRIVED_SECONDS) + ARRIVED_IDLE_SECONDS
-            if now >= min(idle_until, end):
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ARRIVED_IDLE_SECONDS):
+                    await self._news.wait()
+            for _ in range(PASSES):
+                await asyncio.sleep(0)
+            if not self._news.is_set() or self._loop.time() >= end:
                 return
-            await asyncio.sleep(min(idle_until, end) - now)
 
     # --- The task ---------------------------------------------------------------------------------
 
