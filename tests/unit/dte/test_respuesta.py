@@ -187,9 +187,9 @@ def test_a_text_without_end_is_read_at_once(piece):
     content = (
         "Resultado de Revision Envio de DTE EPR\n" + piece * (900_000 // len(piece))
     ).encode()
-    started = time.perf_counter()
+    started = time.process_time()
     examine(content)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_document_in_json_is_not_taken_for_an_answer():

@@ -210,7 +210,7 @@ def test_buckets_in_memory_stay_bounded_and_keep_the_busy_ones():
 
 def test_a_flood_of_callers_does_not_make_who_is_over_forgotten():
     memory = Memory(capacity=1000)
-    rate = Rate(60, 20)
+    rate = Rate(1, 20)
     while memory.take("victim", rate, 1).wait == 0:
         pass
     for i in range(20_000):
