@@ -30,7 +30,9 @@ REQUEST_ID_HEADER: Final = "X-Request-ID"
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
 NO_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
 POLICIES: Final = {
-    ADMIN_PREFIX: "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    # The theme's Alpine evaluates what its templates say, and its colours are in a style element.
+    ADMIN_PREFIX: "default-src 'self'; script-src 'self' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'",
     # Swagger UI styles its elements in place.
     "/api/docs/": "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

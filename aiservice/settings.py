@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from aiservice.api import rest_framework, spectacular
 from aiservice.environment import Environment, development_secret_key
 from aiservice.logs import logging_config
+from aiservice.theme import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -74,9 +75,12 @@ MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", default=40 * 1024 * 1024, l
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: its runserver serves ASGI
+    "unfold",  # before the admin: it brings its templates
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -117,6 +121,7 @@ ASGI_APPLICATION = "aiservice.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "aiservice" / "templates"],  # before the theme's own
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -155,6 +160,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "es-cl"
 FORMAT_MODULE_PATH = "aiservice.formats"
+LOCALE_PATHS = [BASE_DIR / "aiservice" / "locale"]  # what the admin's theme has no Spanish for
 TIME_ZONE = "America/Santiago"
 USE_I18N = True
 USE_TZ = True

@@ -10,10 +10,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 
 from dte.formato.tipos import TYPE_NAMES
 from dte.history.statistics import frequent_codes, precision, raised_codes
 from dte.models import KeyPolicy, RaisedCode, Validation
+from usage.admin.base import moment
 
 _SEVERITIES = {"reject": "rechazo", "review": "revisar", "warn": "aviso"}
 
@@ -68,10 +70,9 @@ class TypeFilter(admin.SimpleListFilter):
 
 
 @admin.register(Validation)
-class ValidationAdmin(admin.ModelAdmin):
+class ValidationAdmin(ModelAdmin):
     list_display = [
-        "created_at", "kind", "verdict", "found", "tipo", "folio", "issuer", "receiver", "amount", "outcome",
-        "api_key",
+        "created", "verdict", "document_named", "parties", "amount", "answer", "found", "key",
     ]  # fmt: skip
     list_filter = [
         KindFilter, "recommendation", "outcome", "mode", TypeFilter, CodeFilter, "api_key", "created_at",
@@ -87,7 +88,7 @@ class ValidationAdmin(admin.ModelAdmin):
             ("created_at", "api_key"), ("verdict", "confidence"), ("kind", "state"), ("mode", "form"),
         ]}),
         ("Documento", {"fields": [
-            ("tipo", "folio", "amount"), ("issuer", "receiver"), ("batch", "number"), ("digest", "track_id"),
+            ("tipo", "folio", "amount"), ("issuer", "receiver"), ("batch", "number"), ("sha256", "track_id"),
         ]}),
         ("Hallazgos", {"fields": ["findings_and_document"]}),
         ("Respuesta del SII", {"fields": [
@@ -126,6 +127,37 @@ class ValidationAdmin(admin.ModelAdmin):
         }
         return TemplateResponse(request, "admin/dte/validation/statistics.html", context)
 
+    @admin.display(description="fecha", ordering="created_at")
+    def created(self, validation: Validation) -> str:
+        return moment(validation.created_at)
+
+    @admin.display(description="documento", ordering="folio")
+    def document_named(self, validation: Validation) -> SafeString | str:
+        """Name a document by type and folio, and any other kind of file by its kind."""
+        if not validation.folio:
+            return validation.kind
+        return format_html(
+            '<span class="nowrap">{}</span><br><span class="soft nowrap">N° {}</span>',
+            f"{validation.kind} {validation.tipo or ''}".strip(),
+            validation.folio,
+        )
+
+    @admin.display(description="emisor / receptor", ordering="issuer")
+    def parties(self, validation: Validation) -> SafeString:
+        return format_html(
+            '<span class="nowrap">{}</span><br><span class="nowrap soft">{}</span>',
+            validation.issuer or "–",
+            validation.receiver or "–",
+        )
+
+    @admin.display(description="SII", ordering="outcome")
+    def answer(self, validation: Validation) -> str:
+        return validation.get_outcome_display() if validation.outcome else "–"
+
+    @admin.display(description="clave", ordering="api_key")
+    def key(self, validation: Validation) -> str:
+        return validation.api_key.name
+
     @admin.display(description="veredicto", ordering="recommendation")
     def verdict(self, validation: Validation) -> SafeString:
         return _badge(validation.recommendation, validation.get_recommendation_display())
@@ -134,9 +166,13 @@ class ValidationAdmin(admin.ModelAdmin):
     def amount(self, validation: Validation) -> str:
         """Write the total as on paper; exports have decimals, everything else whole pesos."""
         if validation.total is None:
-            return "-"
+            return "–"
         whole = validation.total == validation.total.to_integral_value()
         return number_format(validation.total, 0 if whole else 4, force_grouping=True)
+
+    @admin.display(description="SHA-256")
+    def sha256(self, validation: Validation) -> SafeString:
+        return format_html('<span class="breakable">{}</span>', validation.digest)
 
     @admin.display(description="hallazgos")
     def found(self, validation: Validation) -> str:
@@ -209,6 +245,6 @@ def _numbered(validation: Validation) -> SafeString:
 
 
 @admin.register(KeyPolicy)
-class KeyPolicyAdmin(admin.ModelAdmin):
+class KeyPolicyAdmin(ModelAdmin):
     list_display = ["api_key", "keep_documents", "retention_days"]
     list_select_related = ["api_key"]

@@ -52,6 +52,14 @@ def dollars(amount: Decimal) -> str:
     return number_format(amount, max(2, places), force_grouping=True)
 
 
+class DollarsField(forms.DecimalField):
+    """An amount as people write it: what is stored to the pico-dollar is shown without its zeros."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show no more digits than the amount has."""
+        return plain(value) if isinstance(value, Decimal) else value
+
+
 class UsdField(_BigIntegerField):
     """Dollars in Python, pico-dollars in the database; up to nine million dollars."""
 
@@ -74,11 +82,12 @@ class UsdField(_BigIntegerField):
 
     def formfield(self, **kwargs: Any) -> forms.Field | None:
         """Return the admin's input: dollars with six decimals at most."""
-        return forms.DecimalField(
+        return DollarsField(
             required=not self.blank,
             label=self.verbose_name,
             help_text=self.help_text,
             min_value=0,
             max_digits=13,
             decimal_places=6,
+            **({"widget": kwargs["widget"]} if "widget" in kwargs else {}),
         )

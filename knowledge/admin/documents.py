@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
 
 from knowledge import tryout
 from knowledge.chunks import cut
@@ -109,7 +110,7 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin):
+class DocumentAdmin(ModelAdmin):
     form = DocumentForm
     view_on_site = False  # the API's address needs a key, which a browser does not send
     list_display = ["title", "module", "version", "state", "checked_on", "updated_at"]

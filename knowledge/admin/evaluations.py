@@ -10,6 +10,7 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
 
 from knowledge import scoring
 from knowledge.models import Evaluation
@@ -21,7 +22,7 @@ def percent(share: float) -> str:
 
 
 @admin.register(Evaluation)
-class EvaluationAdmin(admin.ModelAdmin):
+class EvaluationAdmin(ModelAdmin):
     list_display = (
         "created_at",
         "semantic",

@@ -5,13 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from unfold.admin import ModelAdmin
 
 from knowledge.models import Expression
 from knowledge.searching import indexing
 
 
 @admin.register(Expression)
-class ExpressionAdmin(admin.ModelAdmin):
+class ExpressionAdmin(ModelAdmin):
     list_display = ["text", "meaning", "is_active", "updated_at"]
     list_editable = ["meaning", "is_active"]
     list_filter = ["is_active"]

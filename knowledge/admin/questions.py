@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 
 from knowledge.models import Question
+from usage.admin.base import moment
 
 
 class PendingFilter(admin.SimpleListFilter):
@@ -36,8 +38,8 @@ class PendingFilter(admin.SimpleListFilter):
 
 
 @admin.register(Question)
-class QuestionAdmin(admin.ModelAdmin):
-    list_display = ["text", "module", "not_found", "thumbs_down", "last_asked_at", "act"]
+class QuestionAdmin(ModelAdmin):
+    list_display = ["text", "module", "not_found", "thumbs_down", "last_asked", "act"]
     list_filter = [PendingFilter, "module"]
     search_fields = ["text"]
     readonly_fields = [
@@ -58,6 +60,10 @@ class QuestionAdmin(admin.ModelAdmin):
     def get_ordering(self, request: HttpRequest) -> list[Any]:
         # What most people miss comes first.
         return [(F("not_found") + F("thumbs_down")).desc(), "-last_asked_at"]
+
+    @admin.display(description="última vez", ordering="last_asked_at")
+    def last_asked(self, question: Question) -> str:
+        return moment(question.last_asked_at)
 
     @admin.display(description="qué hacer")
     def act(self, question: Question) -> SafeString:

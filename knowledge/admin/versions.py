@@ -8,16 +8,18 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
 
 from knowledge.frontmatter import dump
 from knowledge.models import DocumentVersion
+from usage.admin.base import moment
 
 _CLASSES = {"+": "added", "-": "deleted", "@": "place"}
 
 
 @admin.register(DocumentVersion)
-class DocumentVersionAdmin(admin.ModelAdmin):
-    list_display = ["title", "number", "is_current", "created_at", "created_by"]
+class DocumentVersionAdmin(ModelAdmin):
+    list_display = ["title", "number", "is_current", "created", "created_by"]
     list_filter = ["is_current", "module"]
     search_fields = ["title", "document__slug"]
     date_hierarchy = "created_at"
@@ -26,6 +28,10 @@ class DocumentVersionAdmin(admin.ModelAdmin):
 
     class Media:
         css = {"all": ["knowledge/admin.css"]}
+
+    @admin.display(description="creada", ordering="created_at")
+    def created(self, version: DocumentVersion) -> str:
+        return moment(version.created_at)
 
     @admin.display(description="documento")
     def of_document(self, version: DocumentVersion) -> SafeString:

@@ -42,7 +42,7 @@ def test_a_key_made_in_the_admin_is_shown_once_and_opens_the_api(admin_client):
     )
     assert response.status_code == 302
     page = admin_client.get(changelist("apikey")).content.decode()
-    secret = page.partition("<code>")[2].partition("</code>")[0]
+    secret = page.partition("<code data-copy>")[2].partition("</code>")[0]
     assert find_key(secret).name == "Odoo"
     assert secret not in admin_client.get(changelist("apikey")).content.decode()
 
@@ -109,7 +109,7 @@ def test_windows_show_what_is_used_and_held(admin_client):
         period="day", starts_on=date(2026, 11, 22), spent_usd=Decimal("1.5"), held_usd=Decimal(0)
     )
     page = admin_client.get(changelist("budgetwindow")).content.decode()
-    assert "Global" in page
+    assert "Todas las claves juntas" in page
     assert "1.5" in page
 
 
@@ -155,3 +155,23 @@ def test_every_part_of_a_moment_has_a_name(admin_client):
     page = admin_client.get(reverse("admin:usage_apikey_add")).content.decode()
     assert 'aria-label="Fecha"' in page
     assert 'aria-label="Hora"' in page
+
+
+@pytest.mark.parametrize("typed", ["10", "25.50", "1234567.123456"])
+def test_a_budget_can_be_saved_again_as_it_is_shown(admin_client, acme, typed):
+    budget = Budget.objects.create(api_key=acme, period="day", limit_usd=Decimal(typed))
+    change = reverse("admin:usage_budget_change", args=[budget.pk])
+    form = admin_client.get(change).context["adminform"].form
+    shown = {name: form[name].value() or "" for name in form.fields}
+    assert Decimal(shown["limit_usd"]) == Decimal(typed)
+    assert len(shown["limit_usd"]) <= len(typed)
+    assert admin_client.post(change, shown).status_code == 302
+
+
+def test_a_second_budget_is_refused_in_words(admin_client, acme):
+    for key, whose in ((acme.pk, "La clave acme"), ("", "El servicio (todas las claves)")):
+        data = {"api_key": key, "period": "day", "limit_usd": "1", "soft_percent": "80"}
+        assert admin_client.post(reverse("admin:usage_budget_add"), data).status_code == 302
+        page = admin_client.post(reverse("admin:usage_budget_add"), data).content.decode()
+        assert f"{whose} ya tiene un presupuesto por día: edite ese" in page
+        assert "restricción" not in page

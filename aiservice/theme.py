@@ -1,0 +1,28 @@
+"""How the admin looks: what django-unfold is told."""
+
+from typing import Any, Final
+
+from django.templatetags.static import static
+
+
+def shades(*, hue: int, chroma: float) -> dict[str, str]:
+    """Return the theme's shades of a colour; 600 is the one that white text is put on (5.9:1)."""
+    lightness = {
+        50: 98, 100: 95, 200: 90, 300: 83, 400: 75, 500: 70, 600: 46, 700: 40, 800: 35, 900: 30, 950: 24
+    }  # fmt: skip
+    return {str(name): f"oklch({light}% {chroma} {hue})" for name, light in lightness.items()}
+
+
+UNFOLD: Final[dict[str, Any]] = {
+    "SITE_TITLE": "Servicio de IA para facturación electrónica",
+    "SITE_HEADER": "IA para facturación",
+    "SITE_SUBHEADER": "Administración",
+    "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _: static("chat/favicon.svg")}
+    ],
+    "COLORS": {"primary": shades(hue=224, chroma=0.09)},
+    "STYLES": [lambda _: static("aiservice/admin.css")],
+    "SCRIPTS": [lambda _: static("aiservice/admin.js")],
+    "SIDEBAR": {"show_search": True, "navigation": "aiservice.navigation.sections"},
+}
