@@ -17,9 +17,11 @@ class UsageConfig(AppConfig):
         import_module("usage.http.openapi")
         checks = import_module("usage.checks")
         prices = import_module("usage.accounting.prices")
+        rollup = import_module("usage.accounting.rollup")
         remembered = import_module("usage.accounting.remembered")
         register(checks.check_models)
         for changed in (post_save, post_delete):
             for model in (self.get_model("Budget"), self.get_model("ModelPrice")):
                 changed.connect(remembered.forget, sender=model, dispatch_uid=f"usage.{model}")
         post_migrate.connect(prices.seed, sender=self, dispatch_uid="usage.prices.seed")
+        post_migrate.connect(rollup.ensure, sender=self, dispatch_uid="usage.rollup.ensure")

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from usage import metrics
-from usage.accounting import budgets, spool
+from usage.accounting import budgets, rollup, spool
 from usage.accounting.sweep import sweep
 from usage.http import idempotency
 
@@ -32,6 +32,7 @@ class Upkeep:
             "sweep": lambda: metrics.OPEN_CALLS.set(sweep().open),
             "budgets": lambda: budgets.watch(timezone.now()),
             "idempotency": idempotency.forget_old,
+            "rollup": rollup.fold,
             "spool": _count_files,
         }
 

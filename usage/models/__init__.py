@@ -3,6 +3,7 @@
 from usage.models.api_key import ApiKey
 from usage.models.budget import Budget, BudgetWindow, Period
 from usage.models.correction import Correction
+from usage.models.daily import DailyUsage
 from usage.models.idempotency import IdempotentAnswer
 from usage.models.price import ModelPrice
 from usage.models.record import Operation, Outcome, State, UsageRecord
@@ -12,6 +13,7 @@ __all__ = [
     "Budget",
     "BudgetWindow",
     "Correction",
+    "DailyUsage",
     "IdempotentAnswer",
     "ModelPrice",
     "Operation",
