@@ -366,6 +366,8 @@ BUDGET_GLOBAL_DAY_USD = env.dollars("BUDGET_GLOBAL_DAY_USD", default="50")
 BUDGET_GLOBAL_MONTH_USD = env.dollars("BUDGET_GLOBAL_MONTH_USD", default="500")
 # How long a call may wait for money that other calls hold, most of which they give back.
 BUDGET_WAIT_SECONDS = env.seconds("BUDGET_WAIT_SECONDS", default=5)
+# Pesos for a dollar: with it, the admin shows pesos beside dollars.
+CLP_PER_USD = env.dollars("CLP_PER_USD", default="")
 
 # --- Knowledge ------------------------------------------------------------------------------------
 

@@ -24,5 +24,6 @@ UNFOLD: Final[dict[str, Any]] = {
     "COLORS": {"primary": shades(hue=224, chroma=0.09)},
     "STYLES": [lambda _: static("aiservice/admin.css")],
     "SCRIPTS": [lambda _: static("aiservice/admin.js")],
+    "DASHBOARD_CALLBACK": "aiservice.dashboard.fill",
     "SIDEBAR": {"show_search": True, "navigation": "aiservice.navigation.sections"},
 }

@@ -161,6 +161,18 @@ def _explain(
     )
 
 
+def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
+    """Return every window in use with its limit, the settings' own included; those of all keys first."""
+    set_by_admin = _set_by_admin(every_key=True)
+    found = {scope: window for scope, window in windows.read(0, moment).items() if scope[0] is None}
+    for window in windows.current(moment).select_related("api_key"):
+        found[window.api_key_id, Period(window.period)] = window
+    return [
+        (window, _limit(set_by_admin, *scope))
+        for scope, window in sorted(found.items(), key=lambda item: item[0][0] or 0)
+    ]
+
+
 def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
     set_by_admin = _set_by_admin(every_key=True)

@@ -95,13 +95,13 @@ def _triggers(vendor: str) -> dict[str, str]:
             _select("(SELECT 1) one", row, _day(row, vendor), sign, "0", exact=False)
             for row, sign in (("NEW", ""), ("OLD", "-"))
         )
-        for event, body in (
+        for event, parts in (
             ("insert", [plus]),
             ("update", [minus, plus]),
             ("delete", [minus]),
         ):
             made[event] = (
-                f"CREATE TRIGGER {{name}} AFTER {event} ON {_TABLE} BEGIN {'; '.join(body)}; END"
+                f"CREATE TRIGGER {{name}} AFTER {event} ON {_TABLE} BEGIN {'; '.join(parts)}; END"
             )
     digest = hashlib.sha256(repr(made).encode()).hexdigest()[:8]
     return {f"usage_rollup_{event}_{digest}": sql for event, sql in made.items()}

@@ -37,7 +37,7 @@ def saved(record):
 
 
 def expected():
-    sums = Counter()
+    sums: Counter[tuple[object, ...]] = Counter()
     for row in UsageRecord.objects.filter(state="settled").select_related("price"):
         day = timezone.localtime(row.started_at).date()
         group = (day, row.api_key_id, row.operation, row.model, row.outcome)
@@ -48,7 +48,7 @@ def expected():
 
 
 def found():
-    sums = Counter()
+    sums: Counter[tuple[object, ...]] = Counter()
     for row in DailyUsage.objects.all():
         for name in rollup.SUMS:
             sums[(*(getattr(row, part) for part in rollup.GROUP), name)] += getattr(row, name)

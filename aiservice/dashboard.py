@@ -1,0 +1,256 @@
+"""The admin's home: what is spent, where it goes, what is left, and what is not as it should be."""
+
+import json
+from datetime import date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import number_format
+
+from dte.models import Validation
+from usage.accounting import budgets, reports, upkeep
+from usage.accounting.budgets import Limit
+from usage.models import ApiKey, BudgetWindow, Operation
+from usage.models.record import TOKEN_CLASSES
+
+SPANS: Final = (30, 90)
+_COLOURS: Final = ("#0e7490", "#d97706", "#7c3aed", "#16a34a", "#db2777", "#2563eb", "#94a3b8")
+_TOKEN_NAMES: Final = dict(
+    zip(
+        TOKEN_CLASSES,
+        ("sin caché", "escritas, 5 min", "escritas, 1 h", "leídas de caché", "de salida"),
+        strict=True,
+    )
+)
+_CHART: Final = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "interaction": {"mode": "index", "intersect": False},
+    "plugins": {"legend": {"position": "bottom", "labels": {"color": "#7b8794", "boxWidth": 12}}},
+    "scales": {
+        "x": {
+            "stacked": True,
+            "grid": {"display": False},
+            "ticks": {"color": "#7b8794", "maxRotation": 0, "autoSkipPadding": 12},
+        },
+        "y": {"stacked": True, "beginAtZero": True, "grid": {}, "ticks": {"color": "#7b8794"}},
+    },
+}
+
+
+def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the home page shows to those who may see costs."""
+    if not request.user.has_perm("usage.view_usagerecord"):
+        return context
+    now = timezone.now()
+    span = 90 if request.GET.get("dias") == "90" else 30
+    today = reports.today(now)
+    month = reports.total(reports.rows(today.replace(day=1), today))
+    forecast = reports.forecast(today)
+    bars = [
+        _bar(window, limit, now)
+        for window, limit in budgets.in_use(now)
+        if window.api_key is None or window.api_key.is_active(now)
+    ]
+    context |= {
+        "costs": True,
+        "span": span,
+        "spans": SPANS,
+        "cards": [
+            _card("Hoy", reports.total(reports.rows(today, today))["cost_usd"]),
+            _card("Este mes", month["cost_usd"]),
+            _forecast_card(forecast),
+            _saved_card(month),
+        ],
+        "banner": [*_warnings(bars), *_ills()],
+        "global_bars": [bar for bar in bars if bar["key"] is None],
+        "key_bars": sorted(
+            (bar for bar in bars if bar["key"] is not None),
+            key=lambda b: b["percent"],
+            reverse=True,
+        )[:8],
+        **_span(today - timedelta(days=span - 1), today),
+        "latency": _latency(),
+        "validations": _validations(now) if request.user.has_perm("dte.view_validation") else None,
+    }
+    return context
+
+
+def usd(amount: Decimal) -> str:
+    """Write an amount to the cent, or what is below one to two figures that count."""
+    places = 2
+    if 0 < abs(amount) < Decimal("0.01"):
+        places = min(6, 1 - amount.adjusted())
+    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return number_format(rounded, places, force_grouping=True)
+
+
+def clp(amount: Decimal) -> str:
+    """Write an amount of dollars in pesos; empty where no rate is set."""
+    if settings.CLP_PER_USD is None:
+        return ""
+    pesos = (amount * settings.CLP_PER_USD).quantize(Decimal(1), ROUND_HALF_UP)
+    return f"$ {number_format(pesos, 0, force_grouping=True)} CLP"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{number_format(round(100 * share, 1), 1)} %"
+
+
+def _count(number: int) -> str:
+    return number_format(number, 0, force_grouping=True)
+
+
+def _card(title: str, amount: Decimal, note: str = "") -> dict[str, str]:
+    return {"title": title, "value": f"US$ {usd(amount)}", "clp": clp(amount), "note": note}
+
+
+def _forecast_card(forecast: reports.Forecast | None) -> dict[str, str]:
+    title = "Fin de mes, pronóstico"
+    if forecast is None:
+        return {"title": title, "value": "–", "clp": "", "note": "Con una semana de datos."}
+    note = f"entre {usd(forecast.low)} y {usd(forecast.high)}, 4 de 5 veces"
+    return _card(title, forecast.usd, note)
+
+
+def _saved_card(month: dict[str, Any]) -> dict[str, str]:
+    note = f"acierto de caché {_percent(month['cache_hit_rate'])} de la entrada"
+    return _card("La caché ahorró este mes", month["saved_usd"], note)
+
+
+def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> dict[str, Any]:
+    """Describe a budget: what is used and held of it, and when its window ends."""
+    taken = window.spent_usd + window.held_usd
+    share = taken / limit.usd if limit.usd else Decimal(1 if limit.usd is not None else 0)
+    ends = timezone.localtime(limit.period.end(now))
+    whose = "Todas las claves" if window.api_key is None else window.api_key.name
+    percent = min(100, round(100 * share))
+    near = limit.usd is not None and 100 * share >= limit.soft_percent
+    return {
+        "key": window.api_key_id,
+        "title": f"{whose}, por {limit.period.label}",
+        "percent": percent,
+        "state": "full" if limit.usd is not None and share >= 1 else "near" if near else "",
+        "spent": usd(window.spent_usd),
+        "held": usd(window.held_usd) if window.held_usd else "",
+        "limit": None if limit.usd is None else usd(limit.usd),
+        "ends": f"{ends:%d-%m} a las {ends:%H:%M}",
+    }
+
+
+def _warnings(bars: list[dict[str, Any]]) -> list[str]:
+    return [
+        f"{bar['title']}: {bar['percent']} % de US$ {bar['limit']}, hasta el {bar['ends']}."
+        for bar in bars
+        if bar["state"]
+    ]
+
+
+def _ills() -> list[str]:
+    """Say what is wrong with the books' background work, as /health does."""
+    state = upkeep.status()
+    found = []
+    if state["status"] == "down" or state.get("failing"):
+        what = ", ".join(state.get("failing", {})) or "sin señales"
+        found.append(f"El trabajo de fondo de la contabilidad no anda bien ({what}).")
+    if state.get("spooled"):
+        found.append(f"Liquidaciones en disco, a la espera de la base: {state['spooled']}.")
+    if state.get("damaged"):
+        found.append(f"Liquidaciones en disco que no se pueden leer: {state['damaged']}.")
+    return found
+
+
+def _span(first: date, last: date) -> dict[str, Any]:
+    """Return the charts and tables of a span of days."""
+    rows = reports.rows(first, last)
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    whole = reports.total(rows)
+    keys = reports.by(rows, "api_key")
+    names = dict(
+        ApiKey.objects.filter(pk__in=[k["api_key"] for k in keys]).values_list("pk", "name")
+    )
+    outcomes = reports.by(rows, "outcome")
+    failed = sum(group["calls"] for group in outcomes if group["outcome"] in reports.FAILURES)
+    charts: list[tuple[str, str, dict[Any, Any]]] = [
+        ("Costo por operación", "operation", dict(Operation.choices)),
+        ("Costo por modelo", "model", {"": "sin modelo"}),
+        ("Costo por clave", "api_key", names),
+    ]
+    return {
+        "charts": [
+            {
+                "title": title,
+                "data": _stacked(reports.by(rows, "day", column), column, days, labels),
+                "options": json.dumps(_CHART),
+            }
+            for title, column, labels in charts
+        ],
+        "tokens": [(label, _count(whole[name])) for name, label in _TOKEN_NAMES.items()],
+        "span_cost": usd(whole["cost_usd"]),
+        "span_saved": usd(whole["saved_usd"]),
+        "span_hit_rate": _percent(whole["cache_hit_rate"]),
+        "calls": _count(whole["calls"]),
+        "failed": _count(failed),
+        "failed_share": _percent(failed / whole["calls"] if whole["calls"] else None),
+        "incomplete": _count(whole["incomplete"]) if whole["incomplete"] else "",
+        "top_keys": [
+            {
+                "id": key["api_key"],
+                "name": names.get(key["api_key"], "–"),
+                "calls": _count(key["calls"]),
+                "cost": usd(key["cost_usd"]),
+                "hit_rate": _percent(key["cache_hit_rate"]),
+            }
+            for key in keys[:10]
+        ],
+    }
+
+
+def _stacked(
+    groups: list[dict[str, Any]], column: str, days: list[date], labels: dict[Any, str]
+) -> str:
+    lines = reports.series(groups, column, days)
+    return json.dumps(
+        {
+            "labels": [f"{day:%d-%m}" for day in days],
+            "datasets": [
+                {
+                    "label": "las demás" if value is None else labels.get(value, str(value)),
+                    "data": [float(amount) for amount in line],  # a picture needs no more
+                    "backgroundColor": colour,
+                    "maxBarThickness": 24,
+                }
+                for (value, line), colour in zip(lines, _COLOURS, strict=False)
+            ],
+        }
+    )
+
+
+def _latency() -> dict[str, str] | None:
+    found = reports.latency()
+    if found is None:
+        return None
+    return {
+        "p50": number_format(found["p50"] / 1000, 1),
+        "p95": number_format(found["p95"] / 1000, 1),
+        "calls": _count(found["calls"]),
+    }
+
+
+def _validations(now: datetime) -> list[dict[str, Any]]:
+    """Count the verdicts of thirty days, as of the last minute."""
+
+    def count() -> dict[str, int]:
+        recent = Validation.objects.filter(created_at__gte=now - timedelta(days=30)).order_by()
+        return dict(recent.values_list("recommendation").annotate(Count("pk")))
+
+    counted = cache.get_or_set("dashboard.verdicts", count, 60) or {}
+    return [
+        {"value": value, "label": label, "count": _count(counted.get(value, 0))}
+        for value, label in Validation.Recommendation.choices
+    ]
