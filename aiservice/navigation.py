@@ -80,6 +80,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                 _page("Claves de API", "key", "usage.apikey"),
                 _page("Usuarios", "person", "auth.user"),
                 _page("Grupos", "group", "auth.group"),
+                _page("Intentos de ingreso", "lock", "axes.accessattempt"),
+                _page("Ingresos", "login", "axes.accesslog"),
             ],
         },
     ]

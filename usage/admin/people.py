@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from axes import admin as axes
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
 from django.contrib.auth import admin as auth
 from django.contrib.auth.models import Group, Permission, User
@@ -15,6 +17,7 @@ from usage.admin.base import moment
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+admin.site.unregister([AccessAttempt, AccessLog, AccessFailureLog])
 
 
 _MAY = {"add": "crear", "change": "modificar", "delete": "eliminar", "view": "ver"}
@@ -56,4 +59,19 @@ class UserAdmin(WithPermissions, auth.UserAdmin):
 
 @admin.register(Group)
 class GroupAdmin(WithPermissions, auth.GroupAdmin):
+    pass
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(axes.AccessAttemptAdmin, ModelAdmin):
+    """Wrong passwords and the addresses they came from; deleting a row lets its address in again."""
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(axes.AccessLogAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(AccessFailureLog)
+class AccessFailureLogAdmin(axes.AccessFailureLogAdmin, ModelAdmin):
     pass
