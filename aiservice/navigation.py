@@ -69,6 +69,8 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                     "link": reverse_lazy("admin:knowledge_try"),
                     "permission": _may_see("knowledge", "document"),
                 },
+                _page("Avisos del SII", "notifications", "knowledge.siinotice"),
+                _page("Páginas del SII", "travel_explore", "knowledge.siisource"),
                 _page("Expresiones", "translate", "knowledge.expression"),
                 _page("Versiones", "history", "knowledge.documentversion"),
                 _page("Evaluaciones", "speed", "knowledge.evaluation"),

@@ -15,6 +15,7 @@ from aiservice.api import rest_framework, spectacular
 from aiservice.environment import Environment, development_secret_key
 from aiservice.logs import logging_config
 from aiservice.theme import UNFOLD as UNFOLD
+from aiservice.theme import templates
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -118,20 +119,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W001", "security.W002", "security.W003", "ax
 
 ROOT_URLCONF = "aiservice.urls"
 ASGI_APPLICATION = "aiservice.asgi.application"
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "aiservice" / "templates"],  # before the theme's own
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ],
-        },
-    },
-]
+TEMPLATES = templates(BASE_DIR / "aiservice" / "templates")
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # refuses who is locked out, before a password is hashed

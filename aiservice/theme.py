@@ -1,8 +1,27 @@
-"""How the admin looks: what django-unfold is told."""
+"""How the admin looks: its templates, and what django-unfold is told."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from django.templatetags.static import static
+
+
+def templates(directory: Path) -> list[dict[str, Any]]:
+    """Return ``TEMPLATES``: those of a directory come before every application's."""
+    return [
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "DIRS": [directory],  # before the theme's own
+            "APP_DIRS": True,
+            "OPTIONS": {
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ],
+            },
+        },
+    ]
 
 
 def shades(*, hue: int, chroma: float) -> dict[str, str]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator, slugify
+from unfold.admin import ModelAdmin
 
 from knowledge.models import SiiNotice, SiiSource
 from knowledge.monitoring.addresses import problem
@@ -47,7 +48,7 @@ class ReviewedFilter(admin.SimpleListFilter):
 
 
 @admin.register(SiiNotice)
-class SiiNoticeAdmin(admin.ModelAdmin):
+class SiiNoticeAdmin(ModelAdmin):
     """Reads, reviews and turns into documents; what was found is never edited."""
 
     list_display = ["level", "headline", "created_at", "state", "act"]
@@ -237,7 +238,7 @@ class SourceForm(forms.ModelForm):
 
 
 @admin.register(SiiSource)
-class SiiSourceAdmin(admin.ModelAdmin):
+class SiiSourceAdmin(ModelAdmin):
     form = SourceForm
     list_display = [
         "name",

@@ -16,7 +16,7 @@ def remove_triggers(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('usage', '0006_corrections_and_claims'),
+        ('usage', '0007_sii_monitor'),
     ]
 
     operations = [
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('day', models.DateField(verbose_name='día')),
-                ('operation', models.CharField(choices=[('chat.reply', 'respuesta de chat'), ('dte.review', 'revisión de DTE'), ('dte.match_po', 'calce con orden de compra')], max_length=20, verbose_name='operación')),
+                ('operation', models.CharField(choices=[('chat.reply', 'respuesta de chat'), ('dte.review', 'revisión de DTE'), ('dte.match_po', 'calce con orden de compra'), ('sii.notice', 'aviso del SII')], max_length=20, verbose_name='operación')),
                 ('model', models.CharField(blank=True, max_length=80, verbose_name='modelo')),
                 ('outcome', models.CharField(choices=[('answered', 'respondida'), ('offline', 'sin modelo'), ('cached', 'repetida desde caché'), ('refused', 'rehusada por el modelo'), ('empty', 'sin texto'), ('failed', 'falla del proveedor'), ('rejected', 'rechazada por el proveedor'), ('timeout', 'tiempo agotado'), ('cut', 'respuesta cortada'), ('cancelled', 'cliente se retiró'), ('swept', 'proceso interrumpido')], max_length=10, verbose_name='resultado')),
                 ('calls', models.BigIntegerField(default=0, verbose_name='llamadas')),
