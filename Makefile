@@ -10,7 +10,7 @@ PACKAGES := aiservice chat dte knowledge usage
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test chaos bench lint format lock clean
+.PHONY: help run serve test test-load chaos bench lint format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,9 @@ test: $(VENV)/.dev  ## run the whole suite with coverage; more arguments in PYTE
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term --cov-report=html $(PYTEST_ARGS)
 	@echo "Coverage by line: htmlcov/index.html"
+
+test-load: $(VENV)/.dev  ## run the tests that take minutes (10,000 generated provider streams)
+	$(BIN)/python -m pytest -m load
 
 chaos: $(VENV)/.dev  ## break what surrounds the service and print what its callers notice (some ten minutes)
 	$(BIN)/python -m tests.load.chaos

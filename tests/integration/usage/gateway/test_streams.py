@@ -263,7 +263,7 @@ async def test_generated_streams(fake_claude, key, settings):
     await run(range(300), fake_claude, key, settings)
 
 
-@pytest.mark.slow
+@pytest.mark.load
 async def test_ten_thousand_generated_streams(fake_claude, key, settings):
     await run(range(1_000, 11_000), fake_claude, key, settings)
 
