@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 .PHONY: help run serve test test-load chaos bench lint format lock clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PORT)
 	@echo "Starting: a few seconds"
