@@ -7,8 +7,9 @@ from typing import Final
 
 from django.http import StreamingHttpResponse
 
-from chat.events import PING_SECONDS, Event, Ping, kept_alive
+from chat.events import PING_SECONDS, Event, Ping, Text, kept_alive
 
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 _PING: Final = b": \n\n"
 _HEADERS: Final = {
     "Cache-Control": "no-cache, no-transform",  # compression would hold tokens back
@@ -36,4 +37,6 @@ def frame(event: Event) -> bytes:
     """Return one event on the wire."""
     if isinstance(event, Ping):
         return _PING
-    return f"data: {json.dumps(event.as_dict(), ensure_ascii=False)}\n\n".encode()
+    if isinstance(event, Text):  # what there are many of: a string is encoded faster than an object
+        return f'data: {{"type": "text", "content": {_encode(event.content)}}}\n\n'.encode()
+    return f"data: {_encode(event.as_dict())}\n\n".encode()

@@ -7,7 +7,6 @@ leaves; a cancellation inside the SDK's generator would lose it.
 import asyncio
 import contextlib
 import json
-from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -63,7 +62,7 @@ class Connection:
         self._reading = reading
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
-        self._pieces: deque[str] = deque()
+        self._pieces: list[str] = []
         self._news = asyncio.Event()
         self._over = False  # nothing more will come to the caller
         self._task: asyncio.Task[None] | None = None
@@ -89,12 +88,17 @@ class Connection:
             await self._change()
 
     async def piece(self) -> str | None:
-        """Return the next piece of text, None at the end."""
+        """Return the text that has come since the last piece, None at the end.
+
+        Pieces that arrived together go on together: under load a stream gets fewer and longer ones.
+        """
         while not self._pieces:
             if self._over:
                 return None
             await self._change()
-        return self._pieces.popleft()
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        return text
 
     async def hang_up(self, *, left: bool) -> None:
         """End the connection; the provider stops then.

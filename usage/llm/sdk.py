@@ -31,8 +31,9 @@ def connect(base_url: str, api_key: str, timeout: float) -> AsyncAnthropic:
         # Retries are ours: each is a row of the ledger, and a Retry-After of ten minutes, which the
         # SDK would sleep through, opens the breaker instead.
         max_retries=0,
-        # A second longer than our own deadline, which says what it was that took too long.
-        timeout=httpx2.Timeout(timeout + 1, connect=min(CONNECT_SECONDS, timeout)),
+        # A second longer than our own deadlines, which say what it was that took too long. None for
+        # reading: it would be another timer for every piece of an answer (Connection has one for all).
+        timeout=httpx2.Timeout(timeout + 1, connect=min(CONNECT_SECONDS, timeout), read=None),
     )
 
 

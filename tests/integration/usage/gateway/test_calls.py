@@ -41,11 +41,23 @@ async def test_ask_returns_the_answer_and_its_exact_account(fake_claude, key):
 
 async def test_stream_yields_text_as_it_comes_and_the_reply_last(fake_claude, key):
     fake_claude.say("Uno dos tres")
+    fake_claude.pause = 0.1
     *texts, reply = await collect(QUESTION, key)
     assert [part.text for part in texts] == ["Uno ", "dos ", "tres"]
     assert isinstance(reply, Reply)
     assert reply.text == "Uno dos tres"
     assert (await row()).cost_usd == fake_claude.billed_usd
+
+
+async def test_what_came_while_the_caller_was_busy_goes_on_in_one_piece(fake_claude, key):
+    words = "palabra " * 150
+    fake_claude.say(words)
+    async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
+        first = await anext(parts)
+        await asyncio.sleep(0.5)
+        *texts, reply = [part async for part in parts]
+    assert first.text + "".join(part.text for part in texts) == reply.text == words
+    assert len(texts) < 50
 
 
 async def test_the_second_call_reads_the_stable_prefix_from_the_cache(fake_claude, key):
@@ -162,10 +174,17 @@ async def test_a_cut_stream_is_settled_with_the_input_of_its_start_and_the_outpu
             text="Uno dos tres cuatro cinco", ending=ending, after=3, error_type="overloaded_error"
         )
     )
-    async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
-        assert [(await anext(parts)).text for _ in range(3)] == ["Uno ", "dos ", "tres "]
-        with pytest.raises(ModelUnavailable) as cut:
-            await anext(parts)
+    heard = ""
+
+    async def listen():
+        nonlocal heard
+        async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
+            async for part in parts:
+                heard += part.text
+
+    with pytest.raises(ModelUnavailable) as cut:
+        await listen()
+    assert heard == "Uno dos tres "
     assert cut.value.get_codes() == "answer_cut"
     record = await row()
     assert record.outcome == outcome
