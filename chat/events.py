@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
+from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import APIException
 
 from chat import plugins
 from chat.models import Message, unique_titles
-from usage.errors import error_body
+from usage.errors import DatabaseUnavailable, error_body
 from usage.llm import Reply, TokenUsage
 
 log = structlog.get_logger(__name__)
@@ -177,6 +178,9 @@ async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, 
                 yield event
     except APIException as exc:
         yield Failed.from_refusal(exc)
+    except (OperationalError, InterfaceError) as exc:
+        log.warning("stream_without_database", error=type(exc.__cause__ or exc).__name__)
+        yield Failed.from_refusal(DatabaseUnavailable())
     except Exception:
         log.exception("stream_failed")
         yield Failed.from_refusal(APIException(code="internal_error"))

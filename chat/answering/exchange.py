@@ -17,6 +17,7 @@ from chat.plugins import Specialist
 from knowledge import questions
 from knowledge.questions import Reason
 from knowledge.searching.search import Hit
+from usage.http.metered import give_connections_back
 from usage.llm import Turn
 from usage.models import ApiKey
 
@@ -76,6 +77,7 @@ class Exchange:
 def prepare(question: Question) -> Exchange:
     """Choose who answers, and gather passages and history."""
     known = _read(question)
+    give_connections_back()  # what follows may wait for the processor, which is longer than for a row
     earlier = trimmed(known.answered)
     if len(earlier) < len(known.answered):
         known.history_start = earlier[0].pk

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Literal
 
 from chat.plugins.registry import Registry, installed_registry
@@ -40,6 +41,8 @@ _RELUCTANCE: Final = 1.0
 _CONTEXT: Final = 2.0
 # How much better another must fit to take over: a change sends its instructions once more.
 _CLEARLY_BETTER: Final = 1.5
+
+_building: Final = Lock()
 
 Reason = Literal["message", "context", "conversation", "fallback"]
 
@@ -101,8 +104,13 @@ def _leads(scores: Mapping[str, float], best: Specialist, other: Specialist) -> 
     return scores[best.name] - scores[other.name] >= _CLEARLY_BETTER
 
 
-@cache
 def _selector() -> Selector:
+    with _building:  # a burst at the start would otherwise count the same words in every thread
+        return _built_selector()
+
+
+@cache
+def _built_selector() -> Selector:
     return Selector(installed_registry().everyone)
 
 

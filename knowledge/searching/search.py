@@ -18,6 +18,7 @@ from knowledge.searching.live import Snapshot
 from knowledge.searching.postings import Array
 from knowledge.searching.query import Query, analyse
 from knowledge.searching.relevance import FLOOR, Evidence
+from usage.http.metered import give_connections_back
 
 DEFAULT_RESULTS: Final = 5
 MAX_RESULTS: Final = 50
@@ -185,6 +186,7 @@ def _ask_meaning(
     query: Query, snapshot: Snapshot, rows: Array, by_words: Evidence
 ) -> tuple[Array, Evidence]:
     """Return the cosines of candidates and the evidence with them; unknown ones are NaN."""
+    give_connections_back()  # questions stand in line for the model, and a burst of them for nothing else
     vector = engine.encoder.query_vector(query.respelled)
     if vector is None:
         return np.full(len(rows), np.nan, np.float32), by_words
