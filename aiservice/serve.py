@@ -21,6 +21,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from channels.routing import get_default_application
@@ -67,6 +68,7 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         drain_seconds: How long replies under way may take to end after SIGTERM or SIGINT.
         exit_seconds: How long threads may take to end after the replies. Then the stack of each one is
             printed on standard error, and the process leaves with code 1.
+        ready_callable: Called before the first request.
         **options: Those of daphne's server.
     """
 
@@ -76,15 +78,24 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         *,
         drain_seconds: float,
         exit_seconds: float = EXIT_SECONDS,
+        ready_callable: Callable[[], None] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(application, **(OPTIONS | options))
+        super().__init__(application, ready_callable=self.prepare, **(OPTIONS | options))
+        self.begin = ready_callable
         self.drain_seconds = drain_seconds
         self.exit_seconds = exit_seconds
         self.draining = asyncio.Event()
         self.listen_failure: Failure | None = None
         self.ports: list[Any] = []
         self.flushing: list[Any] = []
+
+    def prepare(self) -> None:
+        """Bound what a WebSocket may send, wherever its connection is taken from, and begin."""
+        self.ws_factory.protocol = WebSocket
+        self.ws_factory.setProtocolOptions(failByDrop=False)  # a client learns why it is closed
+        if self.begin is not None:
+            self.begin()
 
     def take(self, listening: socket.socket) -> None:
         """Accept connections on a socket that another process listens on, instead of an address."""
@@ -95,8 +106,6 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         """Keep the port, to stop listening on it before the process ends; bound what it receives."""
         self.ports.append(port)
         port.factory = Factory(self)  # daphne's run() names its own factory and takes no other
-        self.ws_factory.protocol = WebSocket
-        self.ws_factory.setProtocolOptions(failByDrop=False)  # a client learns why it is closed
         super().listen_success(port)
 
     def listen_error(self, failure: Failure) -> None:

@@ -1,5 +1,6 @@
 """Several processes on one port: who serves, who dies, what the numbers say, and how all end."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests import servers
 from tests.integration.conftest import database_url, is_live
@@ -54,6 +57,18 @@ def test_metrics_and_limits_are_those_of_all_processes(start_service, authorizat
     metrics = httpx2.get(f"{service.url}/metrics").text
     assert 'aiservice_dependency_up{dependency="database"} 1.0' in metrics
     assert "pid=" not in metrics
+
+
+def test_a_socket_of_any_process_is_told_why_it_is_closed(start_service, authorization):
+    service = start_service(PROCESSES="2")
+    address = service.url.replace("http", "ws", 1) + "/ws/chat/"
+    with connect(address, additional_headers=authorization) as chat:
+        chat.send(json.dumps({"message": "a" * 300_000}))
+        with pytest.raises(ConnectionClosed):
+            chat.recv(timeout=10)
+
+    assert chat.protocol.close_code == 1009
+    assert "demasiado grande" in (chat.protocol.close_reason or "")
 
 
 def test_a_process_that_dies_is_replaced_and_the_others_serve_on(start_service, authorization):
