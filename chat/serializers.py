@@ -43,7 +43,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     )
 
 
-class QuestionSerializer(SessionSerializer):
+class AskedSerializer(serializers.Serializer[Any]):
     message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
     session_id = serializers.CharField(
         max_length=SESSION_ID_LENGTH,
@@ -55,18 +55,13 @@ class QuestionSerializer(SessionSerializer):
     )
 
 
-class AssistantQuestionSerializer(serializers.Serializer[Any]):
+class QuestionSerializer(AskedSerializer, SessionSerializer):
+    pass
+
+
+class AssistantQuestionSerializer(AskedSerializer):
     """A question as the universal assistant of existing Odoo modules sends it."""
 
-    message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
-    session_id = serializers.CharField(
-        max_length=SESSION_ID_LENGTH,
-        required=False,
-        allow_null=True,
-        allow_blank=True,
-        trim_whitespace=False,
-        help_text="Sin él se abre una sesión nueva.",
-    )
     context = UserContextField(  # type: ignore[assignment]  # shadows Field.context
         required=False,
         allow_null=True,
