@@ -175,22 +175,16 @@ def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
 
 def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
-    set_by_admin = _set_by_admin(every_key=True)
     near = 0
-    # A window is made by its first call: until then a new day has cost nothing, not yesterday's sum.
-    spent = dict.fromkeys(Period.values, Decimal(0))
-    for window in windows.current(moment):
-        limit = _limit(set_by_admin, window.api_key_id, Period(window.period))
+    for window, limit in in_use(moment):
         used = window.spent_usd + window.held_usd
         if window.api_key_id is None:
-            spent[window.period] = used
+            metrics.BUDGET_USED.labels(period=limit.period.value).set(float(used))
             if limit.usd is not None:
-                metrics.BUDGET_LIMIT.labels(period=window.period).set(float(limit.usd))
-        if limit.usd is not None and used * 100 >= limit.usd * limit.soft_percent:
+                metrics.BUDGET_LIMIT.labels(period=limit.period.value).set(float(limit.usd))
+        if limit.usd is not None and used and used * 100 >= limit.usd * limit.soft_percent:
             near += 1
             _warn_once(window, limit, used)
-    for period, amount in spent.items():
-        metrics.BUDGET_USED.labels(period=period).set(float(amount))
     metrics.BUDGETS_NEAR.set(near)
 
 

@@ -7,14 +7,13 @@ from uuid import uuid4
 from django.conf import settings
 from django.utils import timezone
 
-from usage.accounting import budgets
+from usage.accounting import budgets, prices
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.hops import hop
 from usage.llm import counting
 from usage.llm import plan as planning
 from usage.llm.health import is_configured
 from usage.llm.plan import Plan
-from usage.llm.reservation import price_of
 from usage.llm.values import Prompt
 from usage.models import ApiKey, Operation
 
@@ -57,7 +56,7 @@ async def appraise(prompt: Prompt, *, api_key: ApiKey | None, count: bool) -> Ap
 
 
 def _judge(plan: Plan) -> Appraisal:
-    price = price_of(plan)
+    price = prices.current(plan.model)
     if price is None:
         raise ModelUnavailable(code="model_unpriced")
     bound = plan.cost_bound(price)

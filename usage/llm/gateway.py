@@ -79,8 +79,8 @@ async def stream(
 
     Close the generator (`contextlib.aclosing`) to stop the answer; its row is settled then.
 
-    Args and exceptions as for `ask`; what the companion stores is stored with the call. An answer that breaks off raises `ModelUnavailable` with code
-    ``answer_cut`` after what was already yielded.
+    Arguments and exceptions as for `ask`; what the companion stores is stored with the call. An answer
+    that breaks off raises `ModelUnavailable` with code ``answer_cut`` after what was already yielded.
     """
     if not is_configured():
         raise ModelUnavailable(code="not_configured")

@@ -11,11 +11,6 @@ from usage.llm.values import Companion
 from usage.models import ModelPrice
 
 
-def price_of(plan: Plan) -> ModelPrice | None:
-    """Return what the model costs today."""
-    return prices.current(plan.model)
-
-
 class TooCoarse(Exception):  # noqa: N818  # not an error: there is more to be tried
     """The local bound does not fit; the provider's own count might."""
 
@@ -46,7 +41,7 @@ def reserve(plan: Plan, attempt: int, companion: Companion | None = None) -> Ope
 
 
 def _reserve(plan: Plan, attempt: int, companion: Companion | None) -> OpenCall:
-    price = price_of(plan)
+    price = prices.current(plan.model)
     if price is None or plan.api_key_id is None:
         raise ModelUnavailable(code="model_unpriced")
     bound = plan.cost_bound(price)
