@@ -16,7 +16,6 @@ from tests.fake_claude import FakeClaude
 from usage import hops, llm
 from usage.access.limits import limiter
 from usage.accounting import remembered
-from usage.http.metered import give_connections_back
 from usage.models import ApiKey
 
 # The same examples in every run, on a machine that is busy with other things too.
@@ -62,7 +61,7 @@ def keep_the_test_transaction(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Keep database work inside a test's transaction: on its thread, and without ending it."""
-    monkeypatch.setattr("channels.db.close_old_connections", give_connections_back)
+    monkeypatch.setattr("channels.db.close_old_connections", hops.give_connections_back)
     marker = request.node.get_closest_marker("django_db")
     if not (marker and marker.kwargs.get("transaction")):
         monkeypatch.setattr(hops, "executor", None)

@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from channels.db import DatabaseSyncToAsync
+from django.db import connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,3 +53,14 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     _under_way.add(task)  # the loop itself keeps only a weak reference
     task.add_done_callback(_under_way.discard)
     return await asyncio.shield(task)
+
+
+def give_connections_back() -> None:
+    """Return this thread's database connections to the pool, as the end of a request does.
+
+    Not those inside a transaction: `django.db.close_old_connections` would end it, which in a test
+    is the transaction that the whole test runs in.
+    """
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()

@@ -17,7 +17,7 @@ from chat.plugins import Specialist
 from knowledge import questions
 from knowledge.questions import Reason
 from knowledge.searching.search import Hit
-from usage.http.metered import give_connections_back
+from usage.hops import give_connections_back
 from usage.llm import Turn
 from usage.models import ApiKey
 

@@ -18,7 +18,7 @@ from knowledge.searching.live import Snapshot
 from knowledge.searching.postings import Array
 from knowledge.searching.query import Query, analyse
 from knowledge.searching.relevance import FLOOR, Evidence
-from usage.http.metered import give_connections_back
+from usage.hops import give_connections_back
 
 DEFAULT_RESULTS: Final = 5
 MAX_RESULTS: Final = 50

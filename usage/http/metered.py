@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from adrf.views import APIView
 from channels.db import database_sync_to_async
-from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import AuthenticationFailed, NotAcceptable, NotAuthenticated
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -16,21 +15,10 @@ from usage.access.address import client_ip
 from usage.access.keys import prefix_of, secret_of
 from usage.access.limits import Caller, Limited
 from usage.errors import RequestRateExceeded, error_body
-from usage.hops import finish
+from usage.hops import finish, give_connections_back
 from usage.http import idempotency
 from usage.http.idempotency import Claim, conclude, conclude_at_once
 from usage.models import ApiKey
-
-
-def give_connections_back() -> None:
-    """Return this thread's database connections to the pool, as the end of a request does.
-
-    Not those inside a transaction: `django.db.close_old_connections` would end it, which in a test
-    is the transaction that the whole test runs in.
-    """
-    for connection in connections.all(initialized_only=True):
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
 
 
 class JsonAnyway(DefaultContentNegotiation):
