@@ -13,8 +13,9 @@ from dte.crypto import SignatureCheck
 from dte.examining.examination import Case, Examination, Kind, Table
 from dte.examining.given import Given
 from dte.formato.tipos import TYPE_NAMES
-from dte.rules.findings import plain, spell
+from dte.rules.findings import plain, spell, worst_severity
 
+_STATES: Final = {"reject": "no_anotable", "review": "dudosa", "warn": "anotable"}
 _HEADLINES: Final = {
     "anotable": ("En orden", "Nada de lo revisado impide anotar la cesión en el Registro del SII."),
     "dudosa": ("Revisar", "Hay puntos que una persona debe revisar antes de enviar la cesión."),
@@ -46,12 +47,7 @@ def examine(given: Given, case: Case) -> Examination:
     """Examine an AEC."""
     aec = read_aec(given.tree, case.as_of)
     findings = list(check(aec, case))
-    severities = {found.severity for found in findings}
-    state = "anotable"
-    if "reject" in severities:
-        state = "no_anotable"
-    elif "review" in severities:
-        state = "dudosa"
+    state = _STATES[worst_severity(findings)]
     headline, statement = _HEADLINES[state]
     return Examination(
         state=state,

@@ -4,19 +4,21 @@ import re
 from base64 import b64decode
 from binascii import Error
 from collections.abc import Iterator
-from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 from dte.cesion import notices
 from dte.cesion.reading import Aec, Cession
-from dte.crypto import Defect, SignatureCheck
-from dte.documents.document import SANTIAGO, day_in_chile
+from dte.crypto import Defect
+from dte.documents.document import day_in_chile
 from dte.documents.rut import rut_problem
 from dte.examining.examination import Case
+from dte.examining.signatures import SignatureNotices
 from dte.rules.findings import Finding
 
 CEDABLE = frozenset({33, 34, 43, 46})
 """Formato Archivo Electrónico de Cesión v1.1, p. 8, campo 2."""
+_signature: Final = SignatureNotices(notices.SIGNATURE, notices.CERTIFICATE)
 MAX_IMAGE = 4_000_000
 """Characters of ImagenAR (DTECedido_v10.xsd)."""
 
@@ -50,22 +52,6 @@ def check(aec: Aec, case: Case) -> Iterator[Finding]:
         yield from _statement(cession, aec)
     yield from _cover(aec)
     yield from _enclosures(aec)
-
-
-def _signature(
-    found: SignatureCheck, part: str, path: str, moment: datetime | None
-) -> Iterator[Finding]:
-    for reason in found.defects.values():
-        yield notices.SIGNATURE.at(path, parte=part, motivo=reason)
-    certificate = found.certificate
-    if certificate is not None and moment is not None and not certificate.valid_at(moment):
-        yield notices.CERTIFICATE.at(
-            path,
-            parte=part,
-            desde=certificate.not_before.astimezone(SANTIAGO).date(),
-            hasta=certificate.not_after.astimezone(SANTIAGO).date(),
-            firmado=moment.date(),
-        )
 
 
 def _document(aec: Aec, case: Case) -> Iterator[Finding]:

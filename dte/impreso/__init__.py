@@ -16,10 +16,11 @@ from dte.impreso import notices
 from dte.impreso.cotejo import beside_page, check_page, check_xml
 from dte.impreso.hojas import Pages, read_pages
 from dte.impreso.timbre import Ted, check_stamp, read_stamp
-from dte.rules.findings import Finding, plain, spell
+from dte.rules.findings import Finding, plain, spell, worst_severity
 
 _IMAGES: Final = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 _ASK: Final = Ask("document", "XML del documento", "Para comparar la hoja con él.", "file")
+_STATES: Final = {"reject": "falso", "review": "revisar", "warn": "autentico"}
 _HEADLINES: Final = {
     "autentico": (
         "Timbre auténtico",
@@ -56,7 +57,7 @@ def examine(given: Given, case: Case) -> Examination:
     if given.document is not None:
         findings += check_xml(ted, given.document, case)
     findings += _history(ted, case)
-    state = _state(findings)
+    state = _STATES[worst_severity(findings)]
     headline, statement = _HEADLINES[state]
     if given.document is not None and state == "autentico":
         statement += " Coincide con el XML entregado."
@@ -103,13 +104,6 @@ def _history(ted: Ted, case: Case) -> list[Finding]:
     if past is None or past.total is None or ted.total is None or past.total == ted.total:
         return []
     return [notices.HISTORY.at("TED/DD/MNT", total=past.total, timbre=ted.total)]
-
-
-def _state(findings: list[Finding]) -> str:
-    severities = {found.severity for found in findings}
-    if "reject" in severities:
-        return "falso"
-    return "revisar" if "review" in severities else "autentico"
 
 
 def _summary(ted: Ted, pages: Pages) -> dict[str, Any]:

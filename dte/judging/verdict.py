@@ -7,7 +7,7 @@ from typing import Any, Literal
 from dte.documents.document import Dte, Form
 from dte.formato.tipos import TYPE_NAMES
 from dte.rules import REGISTRY
-from dte.rules.findings import Finding, plain
+from dte.rules.findings import Finding, plain, worst_severity
 from dte.rules.recepcion import CLAIMABLE
 from dte.rules.registry import Mode
 
@@ -89,12 +89,8 @@ class Verdict:
 
 def decide(findings: Sequence[Finding], form: Form) -> Verdict:
     """Return reject if any finding rejects, review if any asks for it, else send."""
-    severities = {finding.severity for finding in findings}
-    recommendation: Recommendation = "send"
-    if "reject" in severities:
-        recommendation = "reject"
-    elif "review" in severities:
-        recommendation = "review"
+    severity = worst_severity(findings)
+    recommendation: Recommendation = "send" if severity == "warn" else severity
     return Verdict(
         recommendation=recommendation,
         confidence=_confidence(findings, recommendation, form),

@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from lxml import etree
-
 from dte.crypto import SignatureCheck, count_ids, verify_part
-from dte.documents.document import SANTIAGO, Values
+from dte.documents.document import Values
 from dte.documents.rut import rut_problem
 from dte.examining.examination import Case, Examination, Kind, Table
 from dte.examining.given import Given
+from dte.examining.signatures import SignatureNotices
 from dte.formato.elements import child
 from dte.formato.reading import Problem
 from dte.formato.structure import ONCE, frame, read_part
 from dte.libros import notices
 from dte.libros.sumas import check_folios, check_guides, check_purchases_and_sales
-from dte.rules.findings import Finding, spell
+from dte.rules.findings import Finding, spell, worst_severity
 
 Check = Callable[[Values], Iterator[Finding]]
 
@@ -79,6 +78,8 @@ FOLIOS: Final = Book(
     "Ya no es obligatorio enviarlo cada día (Res. Ex. SII 53 de 2022); el SII lo pide al certificarse.",
     "Caratula/TmstFirmaEnv",
 )
+_signature: Final = SignatureNotices(notices.SIGNATURE, notices.CERTIFICATE)
+_STATES: Final = {"reject": "con_faltas", "review": "revisar", "warn": "en_orden"}
 _HEADLINES: Final = {
     "en_orden": ("En orden", "Su estructura, sus sumas y su firma están bien."),
     "revisar": ("Revisar", "Hay puntos que una persona debe mirar."),
@@ -93,14 +94,12 @@ def _examine(book: Book, given: Given) -> Examination:
     data = read_part(body, book.outline, "", problems) if body is not None else {}
     values = Values(data)
     check = verify_part(body, child(root, "Signature"), count_ids(root))
-    findings = [*_structure(problems), *_signature(check, values, book, root)]
+    findings = [
+        *_structure(problems),
+        *_signature(check, "el libro", "Signature", values.moment(book.moment)),
+    ]
     findings += [*_cover(values), *book.check(values)]
-    severities = {found.severity for found in findings}
-    state = "en_orden"
-    if "reject" in severities:
-        state = "con_faltas"
-    elif "review" in severities:
-        state = "revisar"
+    state = _STATES[worst_severity(findings)]
     headline, statement = _HEADLINES[state]
     return Examination(
         state=state,
@@ -119,21 +118,6 @@ def _examine(book: Book, given: Given) -> Examination:
 def _structure(problems: list[Problem]) -> Iterator[Finding]:
     for one in problems:
         yield notices.STRUCTURE.at(one.path, line=one.line, campo=one.path, problema=one.text)
-
-
-def _signature(
-    check: SignatureCheck, values: Values, book: Book, root: etree._Element
-) -> Iterator[Finding]:
-    for reason in check.defects.values():
-        yield notices.SIGNATURE.at("Signature", motivo=reason)
-    moment, certificate = values.moment(book.moment), check.certificate
-    if moment is not None and certificate is not None and not certificate.valid_at(moment):
-        yield notices.CERTIFICATE.at(
-            "Signature/KeyInfo/X509Data",
-            desde=certificate.not_before.astimezone(SANTIAGO).date(),
-            hasta=certificate.not_after.astimezone(SANTIAGO).date(),
-            firmado=moment.date(),
-        )
 
 
 def _cover(values: Values) -> Iterator[Finding]:

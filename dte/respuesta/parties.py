@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Final
 
-from dte.crypto import SignatureCheck
-from dte.documents.document import SANTIAGO, Dte, Values
+from dte.documents.document import Dte, Values
 from dte.examining.examination import Answered, Case
+from dte.examining.signatures import SignatureNotices
 from dte.formato.reading import Problem
 from dte.formato.tipos import TYPE_NAMES
 from dte.parsing.unreadable import Unreadable
@@ -16,6 +16,8 @@ from dte.respuesta.answer import to_int
 from dte.rules.findings import Finding
 
 MOST_COMPARED = 500
+
+signature: Final = SignatureNotices(avisos.SIGNATURE, avisos.CERTIFICATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,6 @@ def structure(problems: Sequence[Problem]) -> Iterator[Finding]:
     for problem in problems[:50]:
         yield avisos.STRUCTURE.at(
             problem.path, line=problem.line, lugar=problem.path, problema=problem.text
-        )
-
-
-def signature(
-    found: SignatureCheck, part: str, path: str, moment: datetime | None
-) -> Iterator[Finding]:
-    """Say what is wrong with a signature, and with its certificate on the day of signing."""
-    for reason in found.defects.values():
-        yield avisos.SIGNATURE.at(path, parte=part, motivo=reason)
-    certificate = found.certificate
-    if certificate is not None and moment is not None and not certificate.valid_at(moment):
-        yield avisos.CERTIFICATE.at(
-            path,
-            parte=part,
-            desde=certificate.not_before.astimezone(SANTIAGO).date(),
-            hasta=certificate.not_after.astimezone(SANTIAGO).date(),
-            firmado=moment.date(),
         )
 
 

@@ -1,5 +1,6 @@
 """What a rule says (a fault) and what the caller reads (a finding)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -103,3 +104,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain(item) for item in value]
     return _short(value) if isinstance(value, str) else value
+
+
+def worst_severity(findings: Iterable[Finding]) -> Severity:
+    """Return the severity of the worst finding; ``warn`` where there is none."""
+    return min((found.severity for found in findings), key=SEVERITIES.index, default="warn")
