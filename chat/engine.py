@@ -79,7 +79,13 @@ async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
     text, message = await database_sync_to_async(record.answer_offline)()
     for block in offline.pieces(text):
         yield Text(block)
-    yield Done(record.exchange.question.session_id, message, absence=absence)
+    exchange = record.exchange
+    yield Done(
+        exchange.question.session_id,
+        message,
+        absence=absence,
+        choice_reason=exchange.choice_reason,
+    )
 
 
 def _absence(exc: Refusal) -> Absence:
@@ -145,4 +151,5 @@ async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
         record.answer,
         reply,
         history_dropped=record.history_dropped,
+        choice_reason=exchange.choice_reason,
     )

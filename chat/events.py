@@ -81,6 +81,7 @@ class Done:
         reply: What the model gave, None for an answer without it.
         absence: Why it was given without the model.
         history_dropped: Whether what was said before could not go with the question.
+        choice_reason: Why this specialist answers, in Spanish.
     """
 
     session_id: str
@@ -88,6 +89,7 @@ class Done:
     reply: Reply | None = None
     absence: Absence | None = None
     history_dropped: bool = False
+    choice_reason: str = ""
 
     @property
     def truncated(self) -> bool:
@@ -105,6 +107,7 @@ class Done:
             "llm_used": self.message.llm_used,
             "plugin_used": self.message.specialist,
             "plugin_title": plugins.title_of(self.message.specialist),
+            "plugin_reason": self.choice_reason,
             "session_id": self.session_id,
             "message_id": self.message.pk,
             "truncated": self.truncated,

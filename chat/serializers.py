@@ -123,6 +123,7 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
     tokens_used = TokensSerializer()
     plugin_used = serializers.CharField(help_text="Nombre interno del especialista.")
     plugin_title = serializers.CharField(help_text="El especialista, para mostrarlo.")
+    plugin_reason = serializers.CharField(help_text="Por qué responde ese especialista.")
     message_id = serializers.IntegerField(allow_null=True)
     truncated = serializers.BooleanField()
     history_dropped = serializers.BooleanField(

@@ -66,6 +66,7 @@ class Exchange:
     question: Question
     user_context: Mapping[str, Any]
     specialist: Specialist
+    choice_reason: str  # why this one, in Spanish
     opening: Specialist  # whose instructions the conversation began with; see `prompt.handover`
     hits: Sequence[Hit]
     history: Sequence[Turn]
@@ -82,7 +83,8 @@ def prepare(question: Question) -> Exchange:
     if len(earlier) < len(known.answered):
         known.history_start = earlier[0].pk
     user_context = question.user_context or known.user_context
-    specialist = plugins.choose(question.text, user_context, known.specialist).specialist
+    choice = plugins.choose(question.text, user_context, known.specialist)
+    specialist = choice.specialist
     hits = find_passages(
         question.text, specialist, previous=earlier[-1].question if earlier else ""
     )
@@ -96,6 +98,7 @@ def prepare(question: Question) -> Exchange:
         question=question,
         user_context=user_context,
         specialist=specialist,
+        choice_reason=choice.explanation,
         opening=opening,
         hits=hits,
         history=[turn for answered in earlier for turn in answered.turns],

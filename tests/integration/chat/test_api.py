@@ -67,6 +67,7 @@ def test_an_answer_has_the_fields_that_existing_clients_read(
     assert body["session_id"] == "odoo-7"
     assert body["plugin_used"] == "l10n_cl_dte"
     assert body["plugin_title"] == "Facturación electrónica (DTE)"
+    assert body["plugin_reason"] == "por el tema de la pregunta"
     assert body["tokens_used"].keys() == TOKEN_FIELDS
     assert 0 <= body["confidence"] <= 100
     assert all(isinstance(source, str) for source in body["sources"])

@@ -29,6 +29,7 @@ def test_the_universal_assistant_answers_as_json(api_client: APIClient, stream: 
     assert first.status_code == again.status_code == 200
     assert first.json().keys() >= READ_BY_CLIENTS
     assert first.json()["plugin_used"] == "stock"
+    assert first.json()["plugin_reason"] == "por el módulo en que trabaja"
     assert Conversation.objects.get().messages.count() == 4
 
 

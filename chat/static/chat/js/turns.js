@@ -183,6 +183,7 @@ function factsOf(metadata, answer) {
     tokens_used: tokens,
     plugin_used: plugin,
     plugin_title: title,
+    plugin_reason: reason,
     model,
     grounding,
   } = metadata;
@@ -199,7 +200,7 @@ function factsOf(metadata, answer) {
     { class: "turn-facts" },
     copyButton(answer),
     node,
-    facts.length > 0 && el("span", {}, facts.join(" · ")),
+    facts.length > 0 && el("span", { title: reason && `Responde ${reason}.` }, facts.join(" · ")),
     note,
   );
 }
