@@ -32,6 +32,7 @@ _CHART: Final = {
     "maintainAspectRatio": False,
     "interaction": {"mode": "index", "intersect": False},
     "plugins": {"legend": {"position": "bottom", "labels": {"color": "#7b8794", "boxWidth": 12}}},
+    "locale": "es-CL",
     "scales": {
         "x": {
             "stacked": True,
@@ -119,7 +120,8 @@ def _forecast_card(forecast: reports.Forecast | None) -> dict[str, str]:
 
 
 def _saved_card(month: dict[str, Any]) -> dict[str, str]:
-    note = f"acierto de caché {_percent(month['cache_hit_rate'])} de la entrada"
+    rate = month["cache_hit_rate"]
+    note = "" if rate is None else f"{_percent(rate)} de la entrada se leyó de ella"
     return _card("La caché ahorró este mes", month["saved_usd"], note)
 
 

@@ -36,7 +36,7 @@ def test_home_shows_costs_savings_and_budgets(admin_client, acme, settings):
         "title": "Hoy", "value": "US$ 1.234,50", "clp": "$ 1.172.775 CLP", "note": "",
     }  # fmt: skip
     assert context["cards"][3]["value"] == "US$ 2,00"
-    assert context["cards"][3]["note"] == "acierto de caché 75,0 % de la entrada"
+    assert context["cards"][3]["note"] == "75,0 % de la entrada se leyó de ella"
     assert "Acme &amp; Cía" in page
     assert "Todas las claves, por día" in page  # the limit of the settings, though nobody set one
     assert "de 50,00" in page
