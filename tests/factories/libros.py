@@ -86,23 +86,31 @@ def guides(
 
 
 def folios(
-    changes: tuple[tuple[str, str], ...] = (), *, spoil: tuple[str, str] = ("", "")
+    changes: tuple[tuple[str, str], ...] = (),
+    *,
+    spoil: tuple[str, str] = ("", ""),
+    idle: bool = False,
 ) -> bytes:
-    """Return a report of folios."""
+    """Return a report of folios, on request of a day on which none was used."""
     inside = _xml(
         "Caratula", RutEmisor=ISSUER, RutEnvia="9876543-3", FchResol="2014-08-22", NroResol="80",
         FchInicio=DAY, FchFinal=DAY, SecEnvio="1", TmstFirmaEnv=f"{DAY}T23:00:00",
     ).replace("<Caratula>", '<Caratula version="1.0">')  # fmt: skip
-    ranges = _xml("RangoUtilizados", Inicial=1, Final=8) + _xml(
-        "RangoUtilizados", Inicial=11, Final=12
-    )
-    ranges += _xml("RangoAnulados", Inicial=9, Final=10)
-    inside += (
-        "<Resumen><TipoDocumento>39</TipoDocumento><MntNeto>1000</MntNeto><MntIva>190</MntIva>"
-        "<TasaIVA>19</TasaIVA><MntExento>10</MntExento><MntTotal>1200</MntTotal>"
-        "<FoliosEmitidos>10</FoliosEmitidos><FoliosAnulados>2</FoliosAnulados>"
-        f"<FoliosUtilizados>12</FoliosUtilizados>{ranges}</Resumen>"
-    )
+    if idle:
+        inside += _xml(
+            "Resumen", TipoDocumento=39, MntTotal=0, FoliosEmitidos=0, FoliosAnulados=0, FoliosUtilizados=0
+        )  # fmt: skip
+    else:
+        inside += (
+            "<Resumen><TipoDocumento>39</TipoDocumento><MntNeto>1000</MntNeto><MntIva>190</MntIva>"
+            "<TasaIVA>19</TasaIVA><MntExento>10</MntExento><MntTotal>1200</MntTotal>"
+            "<FoliosEmitidos>10</FoliosEmitidos><FoliosAnulados>2</FoliosAnulados>"
+            "<FoliosUtilizados>12</FoliosUtilizados>"
+            + _xml("RangoUtilizados", Inicial=1, Final=8)
+            + _xml("RangoUtilizados", Inicial=11, Final=12)
+            + _xml("RangoAnulados", Inicial=9, Final=10)
+            + "</Resumen>"
+        )
     for old, new in changes:
         inside = inside.replace(old, new, 1)
     return _finish(_signed("ConsumoFolios", "DocumentoConsumoFolios", inside), spoil)

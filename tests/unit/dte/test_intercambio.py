@@ -71,6 +71,12 @@ def test_an_exchange_is_understood(name):
 SENT = {
     "good": (receipts(receipt()), set()),
     "two": (receipts(receipt(), receipt("T52F9", TipoDoc="52", Folio="9")), set()),
+    "of an exempt invoice": (receipts(receipt(TipoDoc="34")), set()),
+    "one of two changed": (
+        receipts(receipt(), receipt("T52F9", TipoDoc="52", Folio="9")).replace(b"<Folio>9<", b"<Folio>8<"),
+        {"RSP-02"},
+    ),
+    "a field nobody knows": (receipts(receipt(Otro="1")), {"RSP-01"}),
     "declaration in other words": (receipts(receipt(Declaracion="Recibido conforme.")), {"RSP-14"}),
     "signed by another": (receipts(receipt(RutFirma="60803000-K")), {"RSP-15"}),
     "of a note": (receipts(receipt(TipoDoc="61")), {"RSP-16"}),

@@ -22,7 +22,38 @@ def examined(raw):
     return recognise(given).examine(given, Case(as_of=datetime(2026, 3, 5, tzinfo=UTC)))
 
 
-VALID = {"sales": iecv, "guías": guides, "folios": folios}
+ANNULLED = (
+    ("<NroDoc>102</NroDoc>", "<NroDoc>102</NroDoc><Anulado>A</Anulado>"),
+    ("<TotDoc>2</TotDoc>", "<TotDoc>2</TotDoc><TotAnulado>1</TotAnulado>"),
+    ("<TotMntNeto>3000<", "<TotMntNeto>1000<"),
+    ("<TotMntIVA>570<", "<TotMntIVA>190<"),
+    ("<TotMntTotal>3570<", "<TotMntTotal>1190<"),
+)
+CORRECTED = (
+    ("MENSUAL", "RECTIFICA"),
+    ("<TipoEnvio>TOTAL</TipoEnvio>", "<TipoEnvio>TOTAL</TipoEnvio><CodAutRec>ABC123</CodAutRec>"),
+)
+CANCELLED = (
+    ("<Anulado>1<", "<Anulado>2<"),
+    ("<TotFolAnulado>1</TotFolAnulado>", "<TotGuiaAnulada>1</TotGuiaAnulada>"),
+)
+EXEMPT = (
+    "<Resumen><TipoDocumento>41</TipoDocumento><MntExento>500</MntExento><MntTotal>500</MntTotal>"
+    "<FoliosEmitidos>1</FoliosEmitidos><FoliosAnulados>0</FoliosAnulados>"
+    "<FoliosUtilizados>1</FoliosUtilizados>"
+    "<RangoUtilizados><Inicial>3</Inicial><Final>3</Final></RangoUtilizados></Resumen>"
+)
+VALID = {
+    "sales": iecv,
+    "purchases": lambda: iecv((("VENTA", "COMPRA"),)),
+    "a corrected book": lambda: iecv(CORRECTED),
+    "an annulled document": lambda: iecv(ANNULLED),
+    "guías": guides,
+    "a guía annulled after it was sent": lambda: guides(CANCELLED),
+    "folios": folios,
+    "folios of a day without sales": lambda: folios(idle=True),
+    "folios of two types": lambda: folios((("</Resumen>", f"</Resumen>{EXEMPT}"),)),
+}
 EXPIRED = {"end": datetime(2026, 1, 1, tzinfo=UTC)}
 FAULTY = {
     "a field nobody knows": (lambda: iecv((("<NroDoc>", "<Otro>1</Otro><NroDoc>"),)), "LIB-01"),
