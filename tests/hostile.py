@@ -30,6 +30,7 @@ def _inside(text: bytes) -> bytes:
 
 OTHER_KINDS = (
     "AUTORIZACION", "RECEPCIONDTE", "RESPUESTA", "RESULTADO_ENVIO", "RespuestaDTE", "EnvioRecibos", "AEC",
+    "LibroCompraVenta", "LibroGuia", "ConsumoFolios",
 )  # fmt: skip
 """Roots of files that are no documents."""
 

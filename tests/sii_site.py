@@ -35,6 +35,7 @@ class Page:
     location: str = ""
     validators: bool = False
     delay: float = 0
+    held: threading.Event | None = None  # answers once it is set
     drip: float = 0
     cut: bool = False
     endless: bool = False
@@ -84,6 +85,8 @@ def serve(certificate: Path | None = None) -> Iterator[Site]:
 
         def _answer(self, page: Page) -> None:
             time.sleep(page.delay)
+            if page.held is not None:
+                page.held.wait(20)
             known = page.validators and self.headers.get("If-None-Match") == page.etag
             self.send_response(304 if known else page.status)
             if page.location:
