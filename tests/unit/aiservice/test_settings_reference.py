@@ -18,7 +18,8 @@ MISSING = object()
 def variables() -> dict[str, object]:
     """Return the variables that the settings read, each with its default where that is a literal."""
     found: dict[str, object] = {}
-    for node in ast.walk(ast.parse((ROOT / "aiservice" / "settings.py").read_text())):
+    modules = [ROOT / "aiservice" / name for name in ("settings.py", "database/configuration.py")]
+    for node in ast.walk(ast.parse("\n".join(module.read_text() for module in modules))):
         if not (isinstance(node, ast.Call) and node.args and reads_environment(node.func)):
             continue
         name = node.args[0]
