@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from chat.plugins.registry import Registry, installed_registry
 from chat.plugins.selection import Selector
 from chat.plugins.specialist import Specialist
+from knowledge.searching.engine import engine
 
 __all__ = [
     "COMMON_INSTRUCTIONS",
@@ -131,13 +132,30 @@ def title_of(name: str) -> str:
 
 
 def status() -> dict[str, Any]:
-    """Describe the registry for ``/health``; degraded when an installed specialist was skipped."""
+    """Describe the registry for ``/health``.
+
+    Degraded when an installed specialist was skipped, or when one prefers a module that no document
+    has: a typo there would silently lose its preference.
+    """
     known = installed_registry()
+    lost = _modules_without_documents(known)
     report: dict[str, Any] = {
-        "status": "degraded" if known.broken else "ok",
+        "status": "degraded" if known.broken or lost else "ok",
         "count": len(known.everyone),
         "plugins": [
             {"name": one.name, "module": one.module, "title": one.title} for one in known.everyone
         ],
     }
-    return report | ({"broken": known.broken} if known.broken else {})
+    if known.broken:
+        report["broken"] = known.broken
+    if lost:
+        report["modules_without_documents"] = lost
+    return report
+
+
+def _modules_without_documents(known: Registry) -> dict[str, list[str]]:
+    documented = engine.index.modules()
+    if documented is None:
+        return {}
+    missing = {one.name: sorted(set(one.knowledge_modules) - documented) for one in known.everyone}
+    return {name: modules for name, modules in missing.items() if modules}

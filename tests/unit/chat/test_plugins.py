@@ -1,5 +1,6 @@
 """How a question finds its specialist."""
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import yaml
 from chat import plugins
 from chat.plugins import Specialist, registry
 from chat.plugins.specialist import InvalidSpecialistError
+from knowledge.loading import folder
+from knowledge.management.commands.load_knowledge import SHIPPED
+from knowledge.searching.engine import engine
 
 pytestmark = pytest.mark.unit
 
@@ -191,6 +195,25 @@ def test_health_says_which_one_is_broken(monkeypatch):
 
     assert report["status"] == "degraded"
     assert "roto" in report["broken"]
+
+
+def test_health_names_a_preferred_module_that_no_document_has(monkeypatch):
+    typo = replace(THEIRS, knowledge_modules=("dte", "odo_facturacion"))
+    loaded = registry.Registry({typo.name: typo}, plugins.by_name("general"))
+    monkeypatch.setattr(plugins, "installed_registry", lambda: loaded)
+    monkeypatch.setattr(engine.index, "modules", lambda: frozenset({"dte"}))
+
+    report = plugins.status()
+
+    assert report["status"] == "degraded"
+    assert report["modules_without_documents"] == {typo.name: ["odo_facturacion"]}
+
+
+def test_shipped_specialists_prefer_modules_of_shipped_documents():
+    shipped = {folder.read(found).module for found in folder.find([SHIPPED])}
+
+    for specialist in plugins.everyone():
+        assert set(specialist.knowledge_modules) <= shipped, specialist.name
 
 
 @pytest.mark.parametrize(
