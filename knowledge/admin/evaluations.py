@@ -1,11 +1,14 @@
 """Results of the evaluation questions, and the button that asks them again."""
 
-from typing import Any
+import json
+from collections.abc import Callable
+from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,8 +24,60 @@ def percent(share: float) -> str:
     return f"{number_format(round(100 * share, 1), 1)} %"
 
 
+CURVE_RUNS: Final = 40
+# Failures, of which a few are many: shares of success would all be flat lines under 100.
+_CURVES: Final[tuple[tuple[str, Callable[[Evaluation], float | None], str], ...]] = (
+    ("Lo esperado no es lo primero", lambda run: 1 - run.hit_1, "#0e7490"),
+    ("Lo esperado no está entre las cinco", lambda run: 1 - run.hit_5, "#d97706"),
+    (
+        "Ajenas respondidas",
+        lambda run: None if run.refused is None else 1 - run.refused,
+        "#7c3aed",
+    ),
+    ("Propias rechazadas", lambda run: run.falsely_refused, "#dc2626"),
+)
+_OPTIONS: Final = {
+    "animation": False,
+    "maintainAspectRatio": False,
+    "interaction": {"mode": "index", "intersect": False},
+    "locale": "es-CL",
+    "plugins": {"legend": {"position": "bottom", "labels": {"color": "#7b8794", "boxWidth": 12}}},
+    "scales": {
+        "x": {"grid": {"display": False}, "ticks": {"color": "#7b8794", "maxRotation": 0}},
+        "y": {"beginAtZero": True, "ticks": {"color": "#7b8794"}},
+    },
+}
+
+
+def curve(semantic: bool) -> str | None:
+    """Return the last runs as Chart.js data, oldest first; None where two points are missing."""
+    last = Evaluation.objects.filter(semantic=semantic).order_by("-created_at")[:CURVE_RUNS]
+    runs = list(reversed(last))
+    if len(runs) < 2:
+        return None
+    return json.dumps(
+        {
+            "labels": [f"{timezone.localtime(run.created_at):%d-%m %H:%M}" for run in runs],
+            "datasets": [
+                {
+                    "label": label,
+                    "data": [
+                        None if (share := failed(run)) is None else round(100 * share, 1)
+                        for run in runs
+                    ],
+                    "borderColor": colour,
+                    "backgroundColor": colour,
+                    "pointRadius": 3,
+                }
+                for label, failed, colour in _CURVES
+            ],
+        }
+    )
+
+
 @admin.register(Evaluation)
 class EvaluationAdmin(ModelAdmin):
+    list_before_template = "admin/knowledge/evaluation/curves.html"
     list_display = (
         "created_at",
         "semantic",
@@ -42,6 +97,18 @@ class EvaluationAdmin(ModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.run))
         return [path("run/", view, name="knowledge_evaluation_run"), *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show what the last changes did, above the runs themselves."""
+        found = (("Por palabras y significado", curve(True)), ("Solo por palabras", curve(False)))
+        curves = {
+            "curves": [(title, data) for title, data in found if data],
+            "curve_options": json.dumps(_OPTIONS),
+        }
+        response: HttpResponse = super().changelist_view(request, (extra_context or {}) | curves)
+        return response
 
     def run(self, request: HttpRequest) -> HttpResponse:
         """Ask the shipped questions again, with the documents as they are now."""

@@ -72,6 +72,11 @@ class LiveIndex:
         if self._snapshot is not None:
             self.reload()
 
+    def modules(self) -> frozenset[str] | None:
+        """Return the modules of the index held, asking no database; None before the first search."""
+        snapshot = self._snapshot
+        return None if snapshot is None or not len(snapshot.ranker) else snapshot.ranker.modules()
+
     def settle(self) -> None:
         """Wait for a reload that is going on in the background."""
         if self._loader:

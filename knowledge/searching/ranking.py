@@ -82,6 +82,11 @@ class Ranker:
         mask: Array = np.isin(self._modules, self._numbers([module]))
         return mask
 
+    def modules(self) -> frozenset[str]:
+        """Return the modules that have passages."""
+        numbers = set(np.unique(self._modules).tolist())
+        return frozenset(n for n, number in self._number_of_name.items() if number in numbers)
+
     def _numbers(self, names: Sequence[str]) -> list[int]:
         return [self._number_of_name.get(name, -1) for name in names]
 

@@ -1,12 +1,17 @@
 """The knowledge base as an editor works with it."""
 
+import html
 import io
+import json
+import re
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from knowledge import scoring
 from knowledge.frontmatter import ParsedDocument
@@ -232,6 +237,31 @@ def test_the_last_evaluation_is_shown_and_can_be_run_again(
     assert "hit@1 1,000" in admin_client.get(BASE).content.decode()
     assert admin_client.get(f"/admin/knowledge/evaluation/{result.pk}/change/").status_code == 200
     assert admin_client.get("/admin/knowledge/evaluation/run/").status_code == 405
+
+
+def test_the_last_evaluations_are_drawn_oldest_first(admin_client: Client):
+    def drawn() -> list[Any]:
+        page = admin_client.get("/admin/knowledge/evaluation/").content.decode()
+        return [json.loads(html.unescape(data)) for data in re.findall(r'data-value="(.+?)"', page)]
+
+    start = timezone.now() - timedelta(days=1)
+    for n, hit_1 in enumerate((0.5, 0.625, 0.75)):
+        assert len(drawn()) == (n > 1)
+        Evaluation.objects.create(
+            questions=8,
+            hit_1=hit_1,
+            hit_3=1,
+            hit_5=1,
+            mrr=1,
+            ndcg=1,
+            falsely_refused=0,
+            created_at=start + timedelta(hours=n),
+        )
+    (runs,) = drawn()
+    lines = {line["label"]: line["data"] for line in runs["datasets"]}
+    assert lines["Lo esperado no es lo primero"] == [50.0, 37.5, 25.0]
+    assert lines["Ajenas respondidas"] == [None] * 3
+    assert len(runs["labels"]) == 3
 
 
 @pytest.mark.parametrize("page", ["try/", "export/", "import/", "preview/", ""])
