@@ -8,9 +8,13 @@ from knowledge.searching.live import Snapshot
 from knowledge.searching.ranking import K1, Ranker
 
 MAX_WORDS: Final = 48
+# How much the word as written counts beside its stem: it orders passages that have the stem in common.
+# Best on our own questions at .5 (words alone: hit@1 .876, at 1 .863), and not worse on SQuAD-es.
+AS_WRITTEN: Final = 0.5
 MEANT: Final = 0.8  # how much a word counts that only the meaning of an expression has
 CORRECTED: Final = 0.8  # how much a corrected word counts against one that was found as typed
 DOUBTFUL: Final = 0.5  # how far a word counts as known that a correction only may have found
+_PARTS: Final = (1.0, AS_WRITTEN)  # of `analysis.terms_of`
 SURE_FROM: Final = 6  # letters; shorter words are one slip away from something by chance
 
 
@@ -73,9 +77,9 @@ def analyse(text: str, snapshot: Snapshot) -> Query:
         words.append(word)
         bests.append(best)
     for text_word in _distinct(rest):
-        word, rows, best = _look_up(text_word, snapshot.ranker) or _correct(text_word, snapshot)
-        weight = CORRECTED if word.corrections else 1.0
-        weights |= {row: max(weights.get(row, 0.0), weight) for row in rows}
+        word, some, best = _look_up(text_word, snapshot.ranker) or _correct(text_word, snapshot)
+        part = CORRECTED if word.corrections else 1.0
+        weights |= {row: max(weights.get(row, 0.0), part * weight) for row, weight in some.items()}
         words.append(word)
         bests.append(best)
     # The embedding model reads letters, and one slip of typing moves its vector a long way.
@@ -107,30 +111,42 @@ def _mean(
     """Read an expression: its own words as far as passages have them, and those of its meaning."""
     own = [found for word in _distinct(expression) if (found := _look_up(word, ranker))]
     other = [found for word in _distinct(meaning) if (found := _look_up(word, ranker))]
-    weights = {row: MEANT for _, rows, _ in other for row in rows}
-    weights |= {row: 1.0 for _, rows, _ in own for row in rows}
+    weights = {row: MEANT * weight for _, some, _ in other for row, weight in some.items()}
+    for _, some, _ in own:
+        weights |= some
     best = max(sum(b for _, _, b in own), MEANT * sum(b for _, _, b in other))
     passages = max((word.passages for word, _, _ in [*own, *other]), default=0)
     known = 1.0 if weights else 0.0
     return (
         QueryWord(expression, passages=passages, known=known, meaning=meaning),
         weights,
-        best or 2 * ranker.idf(0),
+        best or _missing(ranker),
     )
 
 
-_Looked = tuple[QueryWord, list[int], float]  # the word, its terms, and the most it could score
+# The word, its terms with their weights, and the most it could score.
+_Looked = tuple[QueryWord, dict[int, float], float]
 
 
 def _look_up(word: str, ranker: Ranker) -> _Looked | None:
     """Find a word as typed; None when no passage has it in any form."""
-    found = [ranker.row_of(term) for term in analysis.terms_of(word)]
-    rows = [row for row in found if row is not None]
-    if not rows:
+    found = [
+        (ranker.row_of(term), part)
+        for term, part in zip(analysis.terms_of(word), _PARTS, strict=True)
+    ]
+    weights = {row: part for row, part in found if row is not None}
+    if not weights:
         return None
     # A form that nobody wrote counts as a very rare one: it could have been there.
-    best = sum(ranker.idf(0 if row is None else ranker.frequency(row)) for row in found)
-    return QueryWord(word, passages=max(map(ranker.frequency, rows)), known=1.0), rows, best
+    best = sum(
+        part * ranker.idf(0 if row is None else ranker.frequency(row)) for row, part in found
+    )
+    return QueryWord(word, passages=max(map(ranker.frequency, weights)), known=1.0), weights, best
+
+
+def _missing(ranker: Ranker) -> float:
+    """Return the most a word could score that no passage has."""
+    return sum(_PARTS) * ranker.idf(0)
 
 
 def _correct(word: str, snapshot: Snapshot) -> _Looked:
@@ -140,12 +156,11 @@ def _correct(word: str, snapshot: Snapshot) -> _Looked:
     of ours at all. What is two edits away is, for that, also a word that every passage lacks.
     """
     ranker = snapshot.ranker
-    missing = 2 * ranker.idf(0)
     near = snapshot.speller.suggest(word)
     if not near:
-        return QueryWord(word, passages=0, known=0.0), [], missing
+        return QueryWord(word, passages=0, known=0.0), {}, _missing(ranker)
     looked = [found for one in near if (found := _look_up(one.word, ranker))]
-    rows = [row for _, some, _ in looked for row in some]
+    weights = {row: weight for _, some, _ in looked for row, weight in some.items()}
     close = near[0].distance == 1
     return (
         QueryWord(
@@ -154,8 +169,8 @@ def _correct(word: str, snapshot: Snapshot) -> _Looked:
             known=1.0 if close and len(word) >= SURE_FROM else DOUBTFUL,
             corrections=tuple(one.word for one in near),
         ),
-        rows,
-        max(best for _, _, best in looked) if close else missing,
+        weights,
+        max(best for _, _, best in looked) if close else _missing(ranker),
     )
 
 
