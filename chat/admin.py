@@ -5,17 +5,27 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
+from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from chat.models import Conversation, Message
+from chat.plugins.registry import installed_registry
+from chat.words import saying
 from knowledge.render import to_html
 from usage.admin.base import ReadOnlyAdmin, grouped, moment
+from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.large import DaysFilter, known
+from usage.admin.origins import MOST, ORIGINS, Origin
+from usage.models import UsageRecord
 
 MESSAGES_PER_PAGE = 40
+SHOWN_MATCHES = 200
+ANSWERED_BY = {"anthropic": "Claude", "offline": "pasajes, sin modelo"}
 
 
 def usage_link(message: Message) -> SafeString | str:
@@ -26,6 +36,12 @@ def usage_link(message: Message) -> SafeString | str:
     return format_html('<a href="{}">ver registro</a>', url)
 
 
+def answered_by(message: Message) -> str:
+    """Say which specialist answered, and with what."""
+    by = ANSWERED_BY.get(message.llm_used, message.llm_used)
+    return " · ".join(filter(None, [specialist_title(message.specialist), by]))
+
+
 def read(message: Message) -> SafeString:
     """Show a text as its reader saw it: an answer rendered, a question as it was typed."""
     if message.role == Message.Role.ASSISTANT:
@@ -34,23 +50,111 @@ def read(message: Message) -> SafeString:
     return format_html('<div class="as-read"><pre>{}</pre></div>', message.content)
 
 
+def origin_links(request: HttpRequest, record: UsageRecord) -> list[tuple[str, str]]:
+    """Return the conversation, at the answer's page, that a call was made for."""
+    if not request.user.has_perm("chat.view_conversation"):
+        return []
+    answers = Message.objects.filter(usage=record).select_related("conversation")[:5]
+    return [(_at(answer), f"conversación {answer.conversation}") for answer in answers]
+
+
+def _at(message: Message) -> str:
+    url = reverse("admin:chat_conversation_change", args=[message.conversation_id])
+    earlier = Message.objects.filter(conversation=message.conversation_id, pk__lt=message.pk)
+    return f"{url}?pagina={earlier.count() // MESSAGES_PER_PAGE + 1}#mensajes"
+
+
+def calls_of(session_id: str) -> QuerySet[Any]:
+    """Return the calls made for the conversations of a name."""
+    answers = Message.objects.filter(conversation__session_id=session_id, usage__isnull=False)
+    return answers.order_by("-pk").values_list("usage", flat=True)[:MOST]
+
+
+ORIGINS.append(Origin(origin_links, calls_of))
+
+
+def _specialists() -> list[tuple[str, str]]:
+    return [(specialist.name, specialist.title) for specialist in installed_registry().everyone]
+
+
+def specialist_title(name: str) -> str:
+    """Return what a specialist is called, or the name of one that is gone."""
+    found = installed_registry().by_name(name)
+    return found.title if found else name or "–"
+
+
+def found_ids(request: HttpRequest, found: QuerySet[Message], column: str) -> Any:
+    """Return what a search found: on a page the latest, in a file all of it."""
+    latest = found.order_by("-pk").values_list(column, flat=True)
+    match = request.resolver_match
+    if match is not None and str(match.url_name).endswith("_export"):
+        return latest.order_by()
+    return list(latest[:SHOWN_MATCHES])
+
+
+def _sessions(name: str) -> list[int]:
+    return list(Conversation.objects.filter(session_id=name).values_list("pk", flat=True)[:50])
+
+
+class UpdatedFilter(DaysFilter):
+    """By the day of the last message."""
+
+    label = "última actividad"
+
+
+class WrittenFilter(DaysFilter):
+    """By the day on which it was written."""
+
+    label = "fecha"
+
+
 @admin.register(Conversation)
-class ConversationAdmin(ReadOnlyAdmin):
-    list_display = ["session", "key", "specialist", "count", "began", "active"]
-    list_filter = ["specialist", "updated_at", "api_key"]
+class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
+    list_display = ["session", "key", "expert", "count", "began", "active"]
+    position = ("-updated_at", "-id")
+    list_filter = [
+        ("updated_at", UpdatedFilter),
+        ("api_key", RelatedDropdownFilter),
+        known("specialist", "especialista", _specialists),
+    ]
     list_select_related = ["api_key"]
-    search_fields = ["session_id", "api_key__name", "messages__content"]
-    search_help_text = "Busca en la sesión, el nombre de la clave y el texto de los mensajes."
-    date_hierarchy = "updated_at"
-    show_full_result_count = False
-    readonly_fields = ["session_id", "api_key", "specialist", "context", "created_at", "updated_at"]
-    fields = [("session_id", "api_key"), ("created_at", "updated_at"), "specialist", "context"]
+    search_fields = ["session_id"]
+    search_help_text = "Comienzo de la sesión, o palabras de los mensajes"
+    readonly_fields = ["session_id", "api_key", "expert", "context", "created_at", "updated_at"]
+    fields = [("session_id", "api_key"), ("created_at", "updated_at"), "expert", "context"]
     change_form_after_template = "admin/chat/conversation/transcript.html"
+    export_position = ("-pk",)
+    export_columns = [
+        Column("sesion", "session_id"), Column("clave", "api_key__name"),
+        Column("especialista", "specialist"), Column("creada", "created_at", "moment"),
+        Column("ultima_actividad", "updated_at", "moment"), Column("mensajes", "message_count", "number"),
+        Column("costo_usd", "cost_picousd", "usd"),
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         conversations: QuerySet[Any] = super().get_queryset(request)
-        counted: QuerySet[Any] = conversations.annotate(message_count=Count("messages"))
-        return counted
+        # Counted of the rows that are shown; joined, it would be of all.
+        of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
+        counted = of_it.values("conversation").annotate(n=Count("pk")).values("n")
+        return conversations.annotate(message_count=Coalesce(Subquery(counted), 0))
+
+    def export_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """Add what its answers cost."""
+        of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
+        cost = of_it.values("conversation").annotate(
+            n=Cast(Sum("usage__cost_usd"), BigIntegerField())
+        )
+        return rows.annotate(cost_picousd=Coalesce(Subquery(cost.values("n")), 0))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Find conversations by the beginning of their name, or by what their latest messages say."""
+        term = search_term.strip()
+        if not term or "\x00" in term:
+            return queryset, False
+        said = found_ids(request, saying(term), "conversation")
+        return queryset.filter(Q(session_id__startswith=term) | Q(pk__in=said)), False
 
     def change_view(
         self,
@@ -69,7 +173,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             form_url,
             {
                 "transcript": page,
-                "read": [(m, read(m), usage_link(m)) for m in page],
+                "read": [(m, read(m), usage_link(m), answered_by(m)) for m in page],
                 **(extra_context or {}),
             },
         )
@@ -81,6 +185,10 @@ class ConversationAdmin(ReadOnlyAdmin):
     @admin.display(description="clave", ordering="api_key")
     def key(self, conversation: Conversation) -> str:
         return conversation.api_key.name
+
+    @admin.display(description="especialista", ordering="specialist")
+    def expert(self, conversation: Conversation) -> str:
+        return specialist_title(conversation.specialist)
 
     @admin.display(description="mensajes", ordering="message_count")
     def count(self, conversation: Any) -> str:
@@ -101,22 +209,59 @@ class ConversationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
-    list_display = ["created", "role", "excerpt", "conversation", "specialist", "by", "state"]
-    list_filter = ["role", "llm_used", "specialist", "rating", "cut", "created_at"]
+class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
+    list_display = ["created", "role", "excerpt", "session", "expert", "by", "state"]
+    position = ("-created_at", "-id")
+    list_filter = [
+        ("created_at", WrittenFilter),
+        ("role", ChoicesDropdownFilter),
+        known("llm_used", "respondido por", lambda: list(ANSWERED_BY.items())),
+        known("specialist", "especialista", _specialists),
+        ("rating", ChoicesDropdownFilter),
+        "cut",
+    ]
     list_select_related = ["conversation"]
-    search_fields = ["content", "conversation__session_id"]
-    date_hierarchy = "created_at"
-    show_full_result_count = False
+    search_fields = ["content"]
+    search_help_text = "Palabras del mensaje, o la sesión completa"
+    export_columns = [
+        Column("fecha", "created_at", "moment"), Column("sesion", "conversation__session_id"),
+        Column("clave", "conversation__api_key__name"), Column("rol", "role"), Column("texto", "content"),
+        Column("especialista", "specialist"), Column("respondido_por", "llm_used"),
+        Column("confianza", "confidence", "number"), Column("valoracion", "rating"),
+        Column("cortada", "cut", "flag"), usd("costo_usd", "usage__cost_usd"), Column("uso", "usage_id"),
+    ]  # fmt: skip
     readonly_fields = [
-        "conversation", "role", "created_at", "text", "sent", "passages", "specialist", "by", "sure",
-        "grounding",
+        "conversation", "role", "created_at", "text", "sent", "passages", "expert", "by", "sure",
+        "supported",
         "rating", "state", "cost",
     ]  # fmt: skip
     fields = [
         ("conversation", "role"), ("created_at", "state"), "text", "sent", "passages",
-        ("specialist", "by"), ("sure", "grounding"), ("rating", "cost"),
+        ("expert", "by"), ("sure", "supported"), ("rating", "cost"),
     ]  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Find messages by their words, the latest, or by the whole name of their conversation."""
+        term = search_term.strip()
+        if not term or "\x00" in term:
+            return queryset, False
+        said = found_ids(request, saying(term), "pk")
+        return queryset.filter(Q(pk__in=said) | Q(conversation__in=_sessions(term))), False
+
+    @admin.display(description="conversación", ordering="conversation")
+    def session(self, message: Message) -> SafeString:
+        url = reverse("admin:chat_conversation_change", args=[message.conversation_id])
+        return format_html('<a href="{}">{}</a>', url, message.conversation.session_id[:40])
+
+    @admin.display(description="especialista", ordering="specialist")
+    def expert(self, message: Message) -> str:
+        return specialist_title(message.specialist)
+
+    @admin.display(description="respaldo")
+    def supported(self, message: Message) -> str:
+        return "–" if message.grounding is None else f"{grouped(100 * message.grounding)} %"
 
     @admin.display(description="fecha", ordering="created_at")
     def created(self, message: Message) -> str:
@@ -132,7 +277,7 @@ class MessageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="respondido por", ordering="llm_used")
     def by(self, message: Message) -> str:
-        return message.llm_used or "–"
+        return ANSWERED_BY.get(message.llm_used, message.llm_used) or "–"
 
     @admin.display(description="confianza")
     def sure(self, message: Message) -> str:

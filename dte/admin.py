@@ -1,9 +1,11 @@
 """Validations in the admin: the findings beside the document, and how right the rules are."""
 
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -11,77 +13,89 @@ from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
+from dte.documents.rut import tidy
 from dte.formato.tipos import TYPE_NAMES
 from dte.history.statistics import frequent_codes, precision, raised_codes
 from dte.models import KeyPolicy, RaisedCode, Validation
 from usage.admin.base import moment
+from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.large import DaysFilter, KnownFilter, known
+from usage.admin.origins import ORIGINS, Origin
+from usage.models import UsageRecord
 
 _SEVERITIES = {"reject": "rechazo", "review": "revisar", "warn": "aviso"}
 
 
-class CodeFilter(admin.SimpleListFilter):
+def _kinds() -> list[tuple[str, str]]:
+    from dte.kinds import KINDS  # its readers need DRF, which is not loaded when admins are
+
+    names = ["DTE", "EnvioDTE", "EnvioBOLETA", *(kind.name for kind in KINDS)]
+    return [(name, name) for name in names]
+
+
+def _types() -> list[tuple[str, str]]:
+    return [(str(tipo), f"{tipo} {name}") for tipo, name in TYPE_NAMES.items()]
+
+
+class CodeFilter(KnownFilter):
     """By the code of a rule that was raised."""
 
     title = "regla"
     parameter_name = "regla"
+    column = "codes__code"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(code, f"{code} ({times})") for code, times in raised_codes()]
+        from dte.rules import REGISTRY  # as above
 
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Validation]
-    ) -> QuerySet[Validation]:
-        return queryset.filter(codes__code=self.value()) if self.value() else queryset
+        titles = {code: rule.title for code, rule in REGISTRY.items()}
+        return [(code, f"{code} {titles.get(code, '')}"[:60].strip()) for code in raised_codes()]
 
 
-class KindFilter(admin.SimpleListFilter):
-    """By kind of file; they are known, and need not be looked for in a large table."""
-
-    title = "clase"
-    parameter_name = "clase"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        from dte.kinds import KINDS  # its readers need DRF, which is not loaded when admins are
-
-        names = ["DTE", "EnvioDTE", "EnvioBOLETA", *(kind.name for kind in KINDS)]
-        return [(name, name) for name in names]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Validation]
-    ) -> QuerySet[Validation]:
-        return queryset.filter(kind=self.value()) if self.value() else queryset
+def origin_links(request: HttpRequest, record: UsageRecord) -> list[tuple[str, str]]:
+    """Return the validations that a call was made for."""
+    if not request.user.has_perm("dte.view_validation"):
+        return []
+    found = Validation.objects.filter(usage=record).only("pk", "folio", "kind", "summary")[:20]
+    return [
+        (reverse("admin:dte_validation_change", args=[one.pk]), f"validación {one}")
+        for one in found
+    ]
 
 
-class TypeFilter(admin.SimpleListFilter):
-    """By type of document; the types are known, and need not be looked for in a large table."""
+def calls_of(term: str) -> list[UUID | None]:
+    """Return the call of a validation."""
+    try:
+        pk = UUID(term)
+    except ValueError:
+        return []
+    return list(Validation.objects.filter(pk=pk).values_list("usage", flat=True))
 
-    title = "tipo"
-    parameter_name = "tipo"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(tipo), f"{tipo} {name}") for tipo, name in TYPE_NAMES.items()]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Validation]
-    ) -> QuerySet[Validation]:
-        known = str(self.value() or "").isdecimal()
-        return queryset.filter(tipo=self.value()) if known else queryset
+ORIGINS.append(Origin(origin_links, calls_of))
 
 
 @admin.register(Validation)
-class ValidationAdmin(ModelAdmin):
+class ValidationAdmin(ExportAdmin):
+    position = ("-created_at", "-id")
     list_display = [
         "created", "verdict", "document_named", "parties", "amount", "answer", "found", "key",
     ]  # fmt: skip
     list_filter = [
-        KindFilter, "recommendation", "outcome", "mode", TypeFilter, CodeFilter, "api_key", "created_at",
-    ]  # fmt: skip
+        ("created_at", DaysFilter),
+        known("kind", "clase", _kinds),
+        ("recommendation", ChoicesDropdownFilter),
+        ("outcome", ChoicesDropdownFilter),
+        ("mode", ChoicesDropdownFilter),
+        known("tipo", "tipo", _types),
+        CodeFilter,
+        ("api_key", RelatedDropdownFilter),
+    ]
     list_select_related = ["api_key"]
-    show_full_result_count = False
     view_on_site = False  # the API's address needs a key, which a browser does not send
-    search_fields = ["folio", "issuer", "receiver", "id", "track_id"]
-    date_hierarchy = "created_at"
+    search_fields = ["folio"]
+    search_help_text = "Folio, RUT, n° de envío o identificador"
     change_list_template = "admin/dte/validation/change_list.html"
     fieldsets = [
         (None, {"fields": [
@@ -96,8 +110,31 @@ class ValidationAdmin(ModelAdmin):
         ]}),
     ]  # fmt: skip
 
+    export_columns = [
+        Column("fecha", "created_at", "moment"), Column("clave", "api_key__name"), Column("clase", "kind"),
+        Column("modo", "mode"), Column("tipo", "tipo", "number"), Column("folio", "folio"),
+        Column("emisor", "issuer"), Column("receptor", "receiver"), Column("total", "total", "number"),
+        Column("veredicto", "recommendation"), Column("confianza", "confidence", "number"),
+        Column("estado", "state"), Column("envio_sii", "track_id"), Column("respuesta_sii", "outcome"),
+        Column("respondida", "outcome_at", "moment"), usd("costo_usd", "usage__cost_usd"),
+        Column("sha256", "digest"), Column("id", "id"), Column("uso", "usage_id"),
+    ]  # fmt: skip
+
     class Media:
         css = {"all": ["dte/admin.css"]}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Find what a whole folio, RUT, upload or identifier names: each is a look into an index."""
+        term = search_term.strip()
+        if not term or "\x00" in term:
+            return queryset, False
+        rut = tidy(term)
+        named = Q(folio=term) | Q(track_id=term) | Q(issuer=rut) | Q(receiver=rut)
+        with suppress(ValueError):
+            named |= Q(pk=UUID(term))
+        return queryset.filter(named), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

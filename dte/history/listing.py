@@ -5,12 +5,9 @@ from typing import Any, Final
 
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
-from rest_framework.exceptions import NotFound
-from rest_framework.pagination import Cursor, CursorPagination
-from rest_framework.request import Request
 
 from dte.models import RaisedCode, Validation
+from usage.http.pages import CursorPages
 from usage.models import ApiKey
 
 # What a filter of the API is called, and what it asks of the table.
@@ -26,32 +23,10 @@ _EQUAL: Final = {
 }
 
 
-class Pages(CursorPagination):
+class Pages(CursorPages):
     """Pages that stay put while new validations arrive."""
 
-    page_size = 50
-    page_size_query_param = "page_size"
-    max_page_size = 200
     ordering = ("-created_at", "-id")
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        """Read the cursor; one that somebody made up is no page, rather than an error of ours."""
-        cursor: Cursor | None = super().decode_cursor(request)
-        if (
-            cursor is not None
-            and cursor.position is not None
-            and not _is_moment(str(cursor.position))
-        ):
-            raise NotFound(self.invalid_cursor_message)
-        return cursor
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return False
-    return moment is not None and timezone.is_aware(moment) and 1990 < moment.year < 2200
 
 
 def matching(api_key: ApiKey, asked: dict[str, Any]) -> QuerySet[Validation]:

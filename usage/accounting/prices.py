@@ -34,19 +34,24 @@ def cost(usage: TokenUsage, price: ModelPrice, *, inference_geo: str = "") -> De
         price: The model's rates on the day of the call.
         inference_geo: What the answer's usage says; ``us`` costs a tenth more.
     """
-    # All of the input decides, and then every token of the request pays the long rate.
-    long = price.long_from_tokens is not None and usage.prompt > price.long_from_tokens
-    prefix = "long_" if long else ""
     total = sum(
-        (
-            getattr(usage, tokens) * Decimal(getattr(price, prefix + rate))
-            for tokens, rate in zip(TOKEN_CLASSES, _RATES, strict=True)
-        ),
+        (getattr(usage, tokens) * rate for tokens, rate in rates(usage, price)),
         Decimal(0),
     )
     if inference_geo == "us":
         total *= US_ONLY
     return total / MILLION
+
+
+def rates(usage: TokenUsage, price: ModelPrice) -> list[tuple[str, Decimal]]:
+    """Return each class of tokens with its rate for this usage, in USD per million."""
+    # All of the input decides, and then every token of the request pays the long rate.
+    long = price.long_from_tokens is not None and usage.prompt > price.long_from_tokens
+    prefix = "long_" if long else ""
+    return [
+        (tokens, Decimal(getattr(price, prefix + rate)))
+        for tokens, rate in zip(TOKEN_CLASSES, _RATES, strict=True)
+    ]
 
 
 def current(model: str) -> ModelPrice | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from usage.models import DailyUsage, Outcome, UsageRecord
@@ -32,6 +32,17 @@ def total(found: QuerySet[DailyUsage]) -> dict[str, Any]:
     """Return calls, tokens by class, cost, savings, and the share of input that the cache served."""
     sums: dict[str, Any] = found.aggregate(**{name: Sum(name) for name in SUMS})
     return _completed(sums)
+
+
+def total_of(records: QuerySet[UsageRecord]) -> dict[str, Any]:
+    """Return the same of rows of the ledger, few ones, but for the savings."""
+    sums: dict[str, Any] = records.aggregate(
+        calls=Count("pk"),
+        incomplete=Count("pk", filter=Q(usage_complete=False)),
+        cost_usd=Sum("cost_usd"),
+        **{name: Sum(name) for name in TOKEN_CLASSES},
+    )
+    return _completed(sums | {"saved_usd": None})
 
 
 def by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:

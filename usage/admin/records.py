@@ -1,25 +1,43 @@
 """The ledger as finance reads it; only an estimate can be corrected."""
 
-from decimal import Decimal
-from typing import Any, cast
+from contextlib import suppress
+from typing import Any, ClassVar, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from usage.accounting import reports
 from usage.accounting.corrections import correct, is_correctable
+from usage.admin import arithmetic
 from usage.admin.base import ReadOnlyAdmin, ReadOnlyInline, grouped, moment
-from usage.models import Correction, Outcome, UsageRecord
+from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.large import DaysFilter, LargeChangeList, known
+from usage.admin.origins import MOST, ORIGINS
+from usage.models import Correction, DailyUsage, ModelPrice, Outcome, UsageRecord
 from usage.models.record import TOKEN_CLASSES
 from usage.money import dollars
 from usage.tokens import TokenUsage
 
 _GOOD = (Outcome.ANSWERED, Outcome.CACHED)
 _WITHOUT_MODEL = (Outcome.OFFLINE, Outcome.REFUSED, Outcome.CANCELLED)
+# What a filter asks of the ledger, and what the same is in the sums by day.
+_ADDED_UP: dict[str, str] = {
+    "api_key__id__exact": "api_key",
+    "operation__exact": "operation",
+    "model": "model",
+    "outcome__exact": "outcome",
+}
+_DAYS = {"started_at_from", "started_at_to"}
+_SUMMED_AT_MOST = 5_000
 
 
 class CorrectionForm(forms.ModelForm):
@@ -54,44 +72,125 @@ class CorrectionInline(ReadOnlyInline):
         return dollars(correction.cost_after_usd)
 
 
+def _models() -> list[tuple[str, str]]:
+    names = ModelPrice.objects.order_by("model").values_list("model", flat=True).distinct()
+    return [(name, name) for name in names]
+
+
 @admin.register(UsageRecord)
-class UsageRecordAdmin(ReadOnlyAdmin):
+class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
     """The ledger, with the totals of whatever is filtered."""
 
     form = CorrectionForm
     inlines = [CorrectionInline]
     change_list_template = "admin/usage/usagerecord/change_list.html"
-    date_hierarchy = "started_at"
+    position = ("-started_at", "-id")
     list_display = ["started", "key", "what", "model", "ended", "tokens", "cost", "seconds"]
     list_filter = [
-        "state",
-        "outcome",
-        "operation",
-        "model",
+        ("started_at", DaysFilter),
+        ("api_key", RelatedDropdownFilter),
+        ("operation", ChoicesDropdownFilter),
+        known("model", "modelo", _models),
+        ("outcome", ChoicesDropdownFilter),
+        ("state", ChoicesDropdownFilter),
         "usage_complete",
-        ("api_key", admin.RelatedOnlyFieldListFilter),
     ]
     list_select_related = ["api_key"]
-    list_per_page = 50
-    search_fields = ["=id", "=call_id", "=request_id", "=provider_request_id"]
-    show_full_result_count = False
+    search_fields = ["request_id"]
+    search_help_text = "Solicitud, llamada o conversación, completa"
+    change_form_before_template = "admin/usage/usagerecord/origin.html"
+    shown: ClassVar = [
+        (None, {"fields": [
+            ("started_at", "settled_at"), ("api_key", "operation"), ("ended", "model"),
+        ]}),
+        ("Costo", {"fields": ["account"]}),
+        ("Duración", {"fields": [("seconds", "first_text")]}),
+        ("Identificadores", {"fields": [
+            "id", ("call_id", "attempt"), "request_id", "provider_request_id", "provider_message_id",
+            ("error_type", "stop_reason"), "process",
+        ]}),
+    ]  # fmt: skip
+    export_columns = [
+        Column("inicio", "started_at", "moment"), Column("clave", "api_key__name"),
+        Column("prefijo", "api_key__prefix"), Column("operacion", "operation"),
+        Column("modelo", "model"), Column("estado", "state"), Column("resultado", "outcome"),
+        Column("error", "error_type"), Column("termino", "stop_reason"),
+        *(Column(name, name, "number") for name in (*TOKEN_CLASSES, "total_tokens")),
+        Column("uso_completo", "usage_complete", "flag"), Column("region", "inference_geo"),
+        usd("costo_usd", "cost_usd"), usd("reservado_usd", "held_usd"),
+        Column("ms", "latency_ms", "number"), Column("ms_primer_texto", "first_token_ms", "number"),
+        Column("id", "id"), Column("llamada", "call_id"), Column("intento", "attempt", "number"),
+        Column("solicitud", "request_id"), Column("solicitud_proveedor", "provider_request_id"),
+        Column("mensaje_proveedor", "provider_message_id"),
+    ]  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: UsageRecord | None = None) -> bool:
         allowed = request.user.has_perm("usage.change_usagerecord")
         return obj is not None and allowed and is_correctable(obj)
 
-    def get_fields(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
-        shown = [field.name for field in UsageRecord._meta.fields]
-        return [*shown, "reason"] if self.has_change_permission(request, obj) else shown
+    def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+        found = list(self.shown)
+        if self.has_change_permission(request, obj):
+            found.insert(2, ("Corregir", {"fields": [*TOKEN_CLASSES, "reason"]}))
+        return found
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: UsageRecord | None = None
     ) -> list[str]:
-        return [field.name for field in UsageRecord._meta.fields if field.name not in TOKEN_CLASSES]
+        own = ["ended", "account", "seconds", "first_text"]
+        stored = [f.name for f in UsageRecord._meta.fields if f.name not in TOKEN_CLASSES]
+        return stored + own
 
     def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
         usage = TokenUsage(**{name: form.cleaned_data[name] for name in TOKEN_CLASSES})
         correct(obj.pk, usage, reason=form.cleaned_data["reason"], by=cast(User, request.user))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        """Find rows by an identifier, whole: each is one look into an index."""
+        term = search_term.strip()
+        if not term or "\x00" in term:
+            return queryset, False
+        found = Q(request_id=term) | Q(provider_request_id=term) | Q(provider_message_id=term)
+        with suppress(ValueError):
+            found |= Q(pk=UUID(term)) | Q(call_id=UUID(term))
+        rows = set(UsageRecord.objects.filter(found).values_list("pk", flat=True)[:MOST])
+        for origin in ORIGINS:
+            rows.update(pk for pk in origin.search(term) if pk is not None)
+        return queryset.filter(pk__in=rows), False
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Add what the call was for."""
+        record = self.get_object(request, object_id)
+        links = (
+            [link for origin in ORIGINS for link in origin.links(request, record)] if record else []
+        )
+        context = {"origins": links, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None)
+        if context and "cl" in context and (sums := totals(context["cl"])) is not None:
+            rate = sums["cache_hit_rate"]
+            context["totals"] = sums | {"hit_rate": None if rate is None else round(100 * rate, 1)}
+            context["shown_totals"] = {
+                "calls": grouped(sums["calls"]),
+                "cost": dollars(sums["cost_usd"]),
+                "hit_rate": None if rate is None else grouped(100 * rate, 1),
+                "incomplete": grouped(sums["incomplete"]),
+                **{name: grouped(sums[name]) for name in TOKEN_CLASSES},
+            }
+        return response
 
     @admin.display(description="inicio", ordering="started_at")
     def started(self, record: UsageRecord) -> str:
@@ -129,28 +228,30 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     def seconds(self, record: UsageRecord) -> str:
         return "–" if record.latency_ms is None else grouped(record.latency_ms / 1000, 1)
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        response = super().changelist_view(request, extra_context)
-        context = getattr(response, "context_data", None)
-        if context and "cl" in context:
-            context["totals"] = found = totals(context["cl"].queryset)
-            context["shown_totals"] = {
-                "cost": dollars(Decimal(found["cost_usd"])),
-                **{name: grouped(found[name]) for name in TOKEN_CLASSES},
-            }
-        return response
+    @admin.display(description="primer texto (s)")
+    def first_text(self, record: UsageRecord) -> str:
+        return "–" if record.first_token_ms is None else grouped(record.first_token_ms / 1000, 1)
+
+    @admin.display(description="cuenta")
+    def account(self, record: UsageRecord) -> SafeString | str:
+        return arithmetic.shown(record)
 
 
-def totals(records: QuerySet[UsageRecord]) -> dict[str, Any]:
-    """Sum up rows: dollars, tokens by class, and the share of the input that the cache served."""
-    sums: dict[str, Any] = records.order_by().aggregate(
-        cost_usd=Sum("cost_usd"), **{name: Sum(name) for name in TOKEN_CLASSES}
+def totals(changelist: LargeChangeList) -> dict[str, Any] | None:
+    """Add up what is filtered: from the sums by day, or few rows by themselves; None if it would take long."""
+    params = {name: values for name, values in changelist.filter_params.items() if any(values)}
+    if changelist.query or not set(params) <= {*_ADDED_UP, *_DAYS}:
+        few = changelist.queryset.order_by().values_list("pk", flat=True)[: _SUMMED_AT_MOST + 1]
+        found = reports.total_of(UsageRecord.objects.filter(pk__in=list(few)))
+        return found if found["calls"] <= _SUMMED_AT_MOST else None
+    first, last = next(
+        spec.days() for spec in changelist.filter_specs if isinstance(spec, DaysFilter)
     )
-    found = {name: value or 0 for name, value in sums.items()}
-    prompt = sum(found[name] for name in TOKEN_CLASSES if name != "output_tokens")
-    found["hit_rate"] = round(100 * found["cache_read_tokens"] / prompt, 1) if prompt else None
-    found["incomplete"] = records.filter(usage_complete=False).count()
-    found["open"] = records.filter(~Q(outcome__in=Outcome.values)).count()
-    return found
+    rows = DailyUsage.objects.filter(
+        **{f"{_ADDED_UP[name]}__in": values for name, values in params.items() if name in _ADDED_UP}
+    )
+    if first:
+        rows = rows.filter(day__gte=timezone.localdate(first))
+    if last:
+        rows = rows.filter(day__lte=timezone.localdate(last))
+    return reports.total(rows)
