@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any, Final
 
+from django.db.models import Q
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -38,7 +39,13 @@ class UsageSumsSerializer(serializers.Serializer[Any]):
 class UsageGroupSerializer(UsageSumsSerializer):
     """The same, of one value."""
 
-    value = serializers.CharField(help_text="Operación, modelo o día.")
+    value = serializers.CharField(help_text="Operación, modelo, día o prefijo de la clave.")
+
+
+class UsageKeySerializer(UsageGroupSerializer):
+    """The same, of one key."""
+
+    name = serializers.CharField(help_text="Nombre de la clave.")
 
 
 class UsageSummarySerializer(serializers.Serializer[Any]):
@@ -50,6 +57,7 @@ class UsageSummarySerializer(serializers.Serializer[Any]):
     totals = UsageSumsSerializer()
     by_operation = UsageGroupSerializer(many=True)
     by_model = UsageGroupSerializer(many=True)
+    by_key = UsageKeySerializer(many=True)
     by_day = UsageGroupSerializer(many=True)
 
 
@@ -83,8 +91,15 @@ class PeriodSerializer(serializers.Serializer[Any]):
         return period, *days
 
 
+def seen_by(request: Request) -> Q:
+    """Return which rows a caller may see: its own."""
+    if not isinstance(request.auth, ApiKey):
+        raise ModelUnavailable
+    return Q(api_key=request.auth)
+
+
 class SummaryView(MeteredAPIView):
-    """The caller's own spending in a period."""
+    """The caller's own spending in a period; at the address of before as well."""
 
     limited_as = Limited.READS
 
@@ -105,12 +120,11 @@ class SummaryView(MeteredAPIView):
     )
     def get(self, request: Request) -> Response:
         """Add up the period."""
-        if not isinstance(request.auth, ApiKey):
-            raise ModelUnavailable
+        seen = seen_by(request)
         form = PeriodSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         period, first, last = form.validated_data["period"]
-        rows = reports.rows(first, last, request.auth.pk)
+        rows = reports.rows(first, last).filter(seen)
         by_day = sorted(reports.by(rows, "day"), key=lambda group: group["day"])
         return Response(
             {
@@ -120,6 +134,10 @@ class SummaryView(MeteredAPIView):
                 "totals": _sums(reports.total(rows)),
                 "by_operation": [_sums(g, "operation") for g in reports.by(rows, "operation")],
                 "by_model": [_sums(g, "model") for g in reports.by(rows, "model")],
+                "by_key": [
+                    {"name": group["api_key__name"], **_sums(group, "api_key__prefix")}
+                    for group in reports.by(rows, "api_key__prefix", "api_key__name")
+                ],
                 "by_day": [_sums(group, "day") for group in by_day],
             }
         )

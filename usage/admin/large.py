@@ -44,7 +44,7 @@ class LargeChangeList(ChangeList):
         pages = Positions()
         pages.page_size, pages.ordering = self.list_per_page, self.model_admin.position
         try:
-            rows = pages.paginate_queryset(self.queryset, Request(request))
+            rows: list[Any] = pages.paginate_queryset(self.queryset, Request(request)) or []
         except NotFound as exc:
             raise IncorrectLookupParameters from exc
         self.paginator = pages

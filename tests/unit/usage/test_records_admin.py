@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from usage.accounting import prices
 from usage.admin.exports import MOST_IN_WORKBOOK, as_csv
+from usage.admin.records import UsageRecordAdmin
 from usage.models import ApiKey, ModelPrice, UsageRecord
 from usage.tokens import TokenUsage
 
@@ -192,7 +193,7 @@ def test_no_cell_is_a_formula(acme, text):
     acme.name = text
     acme.save()
     records(acme, 1)
-    page = admin.site._registry[UsageRecord]
+    page = UsageRecordAdmin(UsageRecord, admin.site)
     rows = UsageRecord.objects.all()
     file = "".join(as_csv(rows, page.position, page.export_columns))
     cell = next(csv.DictReader(io.StringIO(file, newline="")))["clave"]
