@@ -37,6 +37,11 @@ def spectacular(*, version: str) -> dict[str, Any]:
         "SWAGGER_UI_DIST": "SIDECAR",
         "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
         "COMPONENT_SPLIT_REQUEST": True,
+        # Both of a call and of a validation are called "outcome".
+        "ENUM_NAME_OVERRIDES": {
+            "CallOutcomeEnum": "usage.models.record.Outcome",
+            "OutcomeEnum": "dte.models.Validation.Outcome",
+        },
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
             "usage.http.openapi.document_errors",
