@@ -14,7 +14,7 @@ def rest_framework(*, proxies: int) -> dict[str, Any]:
         "DEFAULT_PERMISSION_CLASSES": ["usage.access.keys.HasApiKey"],
         "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         "DEFAULT_PARSER_CLASSES": ["usage.http.parsers.JSONParser"],
-        "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+        "DEFAULT_SCHEMA_CLASS": "aiservice.documentation.Schema",
         "EXCEPTION_HANDLER": "usage.errors.exception_handler",
         "NUM_PROXIES": proxies,
         "UNAUTHENTICATED_USER": None,
@@ -45,5 +45,6 @@ def spectacular(*, version: str) -> dict[str, Any]:
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
             "usage.http.openapi.document_errors",
+            "aiservice.documentation.complete",
         ],
     }
