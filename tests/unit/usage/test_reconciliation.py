@@ -46,9 +46,9 @@ def reconcile(tmp_path, text, **options):
     path = tmp_path / "export"
     path.write_text(text, encoding="utf-8")
     out, err = io.StringIO(), io.StringIO()
+    code: object = 0
     try:
         call_command("reconcile_usage", path, stdout=out, stderr=err, **options)
-        code = 0
     except SystemExit as exc:
         code = exc.code
     return code, list(csv.DictReader(io.StringIO(out.getvalue()))), err.getvalue()
