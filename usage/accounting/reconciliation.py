@@ -10,13 +10,14 @@ import io
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import TruncDate
 
 from usage.accounting import prices
@@ -163,7 +164,7 @@ def _ledger(first: date, last: date) -> tuple[dict[Place, Counter[str]], Counter
     """Add up the ledger's rows by day of UTC, on which the provider's days begin and end."""
     began = datetime.combine(first, time.min, UTC)
     ended = datetime.combine(last, time.min, UTC) + timedelta(days=1)
-    groups: QuerySet[UsageRecord, dict[str, Any]] = (
+    groups: Iterable[Any] = (
         UsageRecord.objects.filter(state=State.SETTLED, started_at__gte=began, started_at__lt=ended)
         .annotate(day=TruncDate("started_at", tzinfo=UTC))
         .values("day", "model")
