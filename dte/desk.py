@@ -23,6 +23,7 @@ from dte.kinds import recognise
 from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import read_xml
+from dte.rules.registry import Mode
 from usage.accounting.ledger import record_offline
 from usage.hops import apart
 from usage.models import ApiKey
@@ -34,7 +35,7 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Ex
     Raises:
         UnreadableDocument: It is of no kind that can be read.
     """
-    kind = await apart(len(given.content), _recognise, given)
+    kind = await apart(len(given.content), _recognise, given, options.mode)
     if kind is None:
         submission = await apart(len(given.content), submission_of, given)
         return await validate(submission, options, api_key)
@@ -42,18 +43,18 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Ex
     return examined
 
 
-def _recognise(given: Given) -> Kind | None:
+def _recognise(given: Given, mode: Mode) -> Kind | None:
     try:
         return recognise(given)
     except Unreadable as exc:
-        raise UnreadableDocument(exc) from exc
+        raise UnreadableDocument(exc, mode) from exc
 
 
 def _examine(kind: Kind, given: Given, options: Options, api_key: ApiKey) -> Examined:
     try:
         examined = examine(kind, given, options.case(KeyRecords(api_key)))
     except Unreadable as exc:
-        raise UnreadableDocument(exc) from exc
+        raise UnreadableDocument(exc, options.mode) from exc
     about = None
     if options.validation is not None:
         about = get_object_or_404(Validation, pk=options.validation, api_key=api_key)
@@ -99,7 +100,7 @@ def _judge(submission: Submission, options: Options, api_key: ApiKey) -> Report:
             submission.json, context, content=submission.content, odd_text=submission.odd_text
         )
     except Unreadable as exc:
-        raise UnreadableDocument(exc) from exc
+        raise UnreadableDocument(exc, options.mode) from exc
 
 
 def _store(report: Report, options: Options, api_key: ApiKey, usage_id: UUID | None) -> None:

@@ -46,8 +46,8 @@ class UnreadableDocument(Refusal):
 
     status_code: int = status.HTTP_400_BAD_REQUEST
 
-    def __init__(self, reason: Unreadable) -> None:
-        finding = reason.finding if isinstance(reason, Refused) else finding_of(reason)
+    def __init__(self, reason: Unreadable, mode: Mode = "emission") -> None:
+        finding = reason.finding if isinstance(reason, Refused) else finding_of(reason, mode)
         super().__init__(
             finding.message,
             finding.code,

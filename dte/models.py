@@ -143,6 +143,8 @@ class Validation(models.Model):
         return {
             "id": str(self.pk),
             "created_at": self.created_at,
+            "batch": str(self.batch) if self.batch else None,
+            "number": self.number,
             "kind": self.kind,
             "mode": self.mode,
             # A file that is no document has facts and tables for people: a row does without.

@@ -25,6 +25,7 @@ from dte.models import Validation
 from dte.rules import REGISTRY
 from dte.rules.engine import sort
 from dte.rules.findings import Finding, Severity
+from dte.rules.registry import Mode
 from usage import llm
 from usage.errors import Refusal
 from usage.models import ApiKey, Operation
@@ -213,7 +214,7 @@ async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[Any]
     except Refusal as refusal:
         judged.review = {"status": "unavailable", **_absence(refusal)}
         return None
-    doubts = _findings(reply.data, dte)
+    doubts = _findings(reply.data, dte, judged.mode)
     judged.findings = sort([*judged.findings, *doubts])
     judged.review = {
         "status": "done",
@@ -302,20 +303,20 @@ def _short(told: Sequence[Any]) -> list[Any]:
     return kept
 
 
-def _findings(data: Any, dte: Dte) -> list[Finding]:
+def _findings(data: Any, dte: Dte, mode: Mode) -> list[Finding]:
     """Turn the model's doubts into findings; what does not have the agreed shape is dropped."""
     doubts = data.get("doubts") if isinstance(data, dict) else None
     if not isinstance(doubts, list):
         log.warning("dte.review_malformed")
         return []
     return [
-        _finding(doubt, dte)
+        _finding(doubt, dte, mode)
         for doubt in doubts[:MAX_DOUBTS]
         if isinstance(doubt, dict) and doubt.get("message")
     ]
 
 
-def _finding(doubt: dict[str, Any], dte: Dte) -> Finding:
+def _finding(doubt: dict[str, Any], dte: Dte, mode: Mode) -> Finding:
     topic = doubt.get("topic") if doubt.get("topic") in TOPICS else "otro"
     # The model may doubt, never reject: anything but an explicit "review" is a warning.
     severity: Severity = "review" if doubt.get("severity") == "review" else "warn"
@@ -331,4 +332,5 @@ def _finding(doubt: dict[str, Any], dte: Dte) -> Finding:
         fix=str(doubt.get("fix") or "")[:400],
         source="ai",
         values={"topic": topic, "reasoning": str(doubt.get("reasoning") or "")[:800]},
+        responsible="issuer" if mode == "emission" else "receiver",  # whoever reads it has to look
     )

@@ -26,6 +26,11 @@ class FindingSerializer(serializers.Serializer[Any]):
         help_text="De dónde sale la regla; «ai» si es de la IA."
     )
     values = serializers.DictField(help_text="Los valores que prueban la falta.")
+    responsible = serializers.ChoiceField(
+        ["issuer", "receiver"],
+        required=False,
+        help_text="Quién debe actuar: el emisor o quien lo recibió. Falta en respuestas antiguas.",
+    )
     document = serializers.IntegerField(required=False, help_text="N° en el envío.")
 
 
@@ -238,6 +243,7 @@ class ListParameters(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(
         Validation.Outcome.choices, required=False, help_text="Lo que el SII respondió."
     )
+    batch = serializers.UUIDField(required=False, help_text="El envío o lote en que llegó.")
     page_size = serializers.IntegerField(
         min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
     )
@@ -267,6 +273,8 @@ class RowSerializer(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
+    batch = serializers.UUIDField(allow_null=True, help_text="El envío o lote en que llegó.")
+    number = serializers.IntegerField(help_text="Su lugar en él; 0 si es el sobre.")
     kind = serializers.CharField()
     state = serializers.CharField(allow_blank=True)
     mode = serializers.ChoiceField(Validation.Mode.choices)

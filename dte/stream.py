@@ -67,7 +67,7 @@ class Stream:
             try:
                 chunk = await database_sync_to_async(self._pull)()
             except Unreadable as exc:
-                raise UnreadableDocument(exc) from exc
+                raise UnreadableDocument(exc, self._origin.mode) from exc
         summary = self._batch.summary()
         del summary["type"]
         return {
@@ -88,7 +88,7 @@ class Stream:
             try:
                 chunk = await database_sync_to_async(self._pull)()
             except Unreadable as exc:  # a limit that only shows while unpacking
-                yield _line({"type": "error", **UnreadableDocument(exc).body()})
+                yield _line({"type": "error", **UnreadableDocument(exc, self._origin.mode).body()})
                 break
         yield _line(self._batch.summary())
 
@@ -98,7 +98,7 @@ class Stream:
         try:
             chunk = self._judge_some()
         except Unreadable as exc:
-            raise UnreadableDocument(exc) from exc
+            raise UnreadableDocument(exc, self._origin.mode) from exc
         usage = record_offline(self._origin.api_key, OPERATION)  # one row for the whole batch
         self._origin = replace(self._origin, usage_id=usage.pk)
         self._store(chunk)
@@ -132,8 +132,9 @@ class Stream:
     def _describe(self, answer: Answer) -> dict[str, Any]:
         judged = answer.judged
         progress: dict[str, Any] = {}
-        if answer.type != "envelope" and judged.number:
+        if answer.type != "envelope":
             progress = {"done": answer.done, "total": self._batch.total}
+            progress |= {"file_number": answer.position, "file_count": answer.files}
         return {
             "type": answer.type,
             **({"file": answer.file} if answer.file else {}),

@@ -20,6 +20,7 @@ _EQUAL: Final = {
     "emisor": "issuer",
     "receptor": "receiver",
     "outcome": "outcome",
+    "batch": "batch",
 }
 
 

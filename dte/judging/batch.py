@@ -58,6 +58,10 @@ class Entry(NamedTuple):
 
     name: str
     raw: bytes
+    position: int = 1
+    """Its place among the files of the batch, from 1."""
+    files: int = 1
+    """How many those are; known from the start, unlike the documents in them."""
 
 
 class Answer(NamedTuple):
@@ -69,6 +73,9 @@ class Answer(NamedTuple):
     judged: Judged | Examined
     done: int = 0
     """How many documents and files were judged by then."""
+    position: int = 1
+    """Which file of the batch it is from, and of how many."""
+    files: int = 1
 
 
 @dataclass(slots=True)
@@ -81,10 +88,14 @@ class Batch:
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What was said beside the files, as a form would: ``usados``, ``password``, …"""
     counts: Counter[str] = field(default_factory=Counter)
+    """Verdicts of documents and files; an envelope is neither, and has a count of its own."""
+    envelopes: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     documents: int = 0
     files: int = 0
     """Files of other kinds."""
+    unreadable: int = 0
+    """Files that could not be read at all."""
     total: int = 0
     """Documents known to come, as far as the files were opened."""
     _seen: dict[tuple[str, int, str], tuple[int, str]] = field(default_factory=dict)
@@ -93,12 +104,19 @@ class Batch:
     def judge(self, entries: Iterator[Entry]) -> Iterator[Answer]:
         """Judge every document of every file, in order."""
         for entry in entries:
-            try:
-                yield from self._judge_entry(entry)
-            except Unreadable as exc:
-                if not entry.name:  # the whole submission
-                    raise
-                yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
+            for answer in self._judge_or_refuse(entry):
+                yield answer._replace(position=entry.position, files=entry.files)
+
+    def _judge_or_refuse(self, entry: Entry) -> Iterator[Answer]:
+        known = self.total
+        try:
+            yield from self._judge_entry(entry)
+        except Unreadable as exc:
+            if not entry.name:  # the whole submission
+                raise
+            self.unreadable += 1
+            self.total = max(self.total, known + 1)
+            yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
 
     def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
         given = Given(entry.raw, filename=entry.name, fields=self.fields)
@@ -170,19 +188,22 @@ class Batch:
         return to_finding(REGISTRY["FOL-03"], fault)
 
     def _count(self, answer: Answer) -> Answer:
-        self.counts[answer.judged.verdict.recommendation] += 1
+        counts = self.envelopes if answer.type == "envelope" else self.counts
+        counts[answer.judged.verdict.recommendation] += 1
         self.codes.update({found.code for found in answer.judged.findings})
-        return answer._replace(done=self.documents + self.files)
+        return answer._replace(done=self.documents + self.files + self.unreadable)
 
     def summary(self) -> dict[str, Any]:
         """Return the last line: how it went as a whole."""
-        verdicts = [name for name in RECOMMENDATIONS if self.counts[name]]
+        verdicts = [name for name in RECOMMENDATIONS if self.counts[name] or self.envelopes[name]]
         together = self.together()
         verdicts += [one["recommendation"] for one in together]
         return {
             "type": "summary",
             "documents": self.documents,
             "files": self.files,
+            "unreadable": self.unreadable,
+            "envelopes": self.envelopes.total(),
             "recommendation": worst(verdicts),
             "counts": {name: self.counts[name] for name in RECOMMENDATIONS},
             "codes": dict(self.codes.most_common(20)),
@@ -192,7 +213,7 @@ class Batch:
 
 def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
     nothing = {"type": None, "type_name": "", "form": "xml"}
-    finding = reason.finding if isinstance(reason, Refused) else finding_of(reason)
+    finding = reason.finding if isinstance(reason, Refused) else finding_of(reason, ctx.mode)
     return Judged(0, "xml", nothing, [finding], "", ctx.mode)
 
 
@@ -221,14 +242,14 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
             "XML-07", exceso=f"el ZIP trae {len(infos)} archivos y el máximo es {MAX_ENTRIES}"
         )
     unpacked = 0
-    for info in infos:
+    for position, info in enumerate(infos, 1):
         raw = _unpack(archive, info)
         unpacked += len(raw)
         if unpacked > MAX_UNPACKED:
             raise Unreadable(
                 "XML-07", exceso=f"el ZIP descomprimido pesa más de {MAX_UNPACKED} bytes"
             )
-        yield Entry(info.filename[:200], raw)
+        yield Entry(info.filename[:200], raw, position, len(infos))
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

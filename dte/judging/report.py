@@ -230,4 +230,4 @@ def _unreadable(reason: Unreadable, envelope: Envelope, ctx: Context) -> Judged:
     start, end = envelope.fragments[ctx.number - 1]
     digest = hashlib.sha256(envelope.raw[start:end]).hexdigest()
     nothing = {"type": None, "form": "xml"}
-    return Judged(ctx.number, "xml", nothing, [finding_of(reason)], digest, ctx.mode)
+    return Judged(ctx.number, "xml", nothing, [finding_of(reason, ctx.mode)], digest, ctx.mode)

@@ -93,7 +93,7 @@ def _run(
         except Exception:
             log.exception("dte.rule_failed", rule=unit.code)
             metrics.RULE_FAILURES.labels(unit.code).inc()
-            findings.append(_failed(unit))
+            findings.append(_failed(unit, ctx.mode))
     return findings
 
 
@@ -126,18 +126,20 @@ def _as_received(found: Finding, unit: Rule) -> Finding:
     """Weigh a finding on what was received: an envelope's faults are none of its documents'."""
     most = unit.received or ("warn" if unit.level == "envelope" else None)
     if most is None or _RANK[found.severity] >= _RANK[most]:
-        return found
-    return replace(found, severity=most)
+        most = found.severity
+    return replace(found, severity=most, responsible=unit.responsible)
 
 
-def finding_of(reason: Unreadable) -> Finding:
-    """Return what the rule that stopped the reading says of it."""
+def finding_of(reason: Unreadable, mode: Mode = "emission") -> Finding:
+    """Return what the rule that stopped the reading says of it, and who acts on it in that mode."""
     fault = Fault(reason.path, line=reason.line, fix=reason.fix)
     fault.values.update(reason.values)
-    return to_finding(REGISTRY[reason.code], fault)
+    unit = REGISTRY[reason.code]
+    found = to_finding(unit, fault)
+    return found if mode == "emission" else replace(found, responsible=unit.responsible)
 
 
-def _failed(unit: Rule) -> Finding:
+def _failed(unit: Rule, mode: Mode) -> Finding:
     return Finding(
         code=unit.code,
         severity="review",
@@ -149,4 +151,5 @@ def _failed(unit: Rule) -> Finding:
         fix=unit.fix,
         source=unit.source,
         values={},
+        responsible="issuer" if mode == "emission" else "receiver",
     )

@@ -81,6 +81,7 @@ def envelope_follows_the_format(envelope: Envelope, ctx: Context) -> Faults:
     source="XSD26",
     sii="n/a",
     severity="reject",
+    responsible="receiver",
     forms=JSON,
     fields=("$.*",),
 )
@@ -96,6 +97,7 @@ def json_follows_the_format(dte: Dte, ctx: Context) -> Faults:
     source="Regla propia",
     sii="n/a",
     severity="warn",
+    responsible="receiver",
     forms=JSON,
     fields=("$.*",),
 )
@@ -111,6 +113,7 @@ rule(
     source="Regla propia",
     sii="n/a",
     severity="reject",
+    responsible="receiver",
     forms=EVERY_FORM - XML,
     level="file",
     fields=("$",),
@@ -125,6 +128,7 @@ rule(
     source="Regla propia",
     sii="n/a",
     severity="reject",
+    responsible="receiver",
     forms=EVERY_FORM - XML,
     fields=("$.*",),
 )
@@ -140,6 +144,7 @@ rule(
     source="Regla propia",
     sii="n/a",
     severity="reject",
+    responsible="receiver",
     forms=EVERY_FORM - XML,
     level="file",
     fields=("$.*",),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Severity = Literal["reject", "review", "warn"]
 SiiSeverity = Literal["rechazo", "reparo", "aviso", "n/a"]
+Party = Literal["issuer", "receiver"]
 
 # The worst first: the order in which findings are shown and verdicts decided.
 SEVERITIES: tuple[Severity, ...] = ("reject", "review", "warn")
@@ -58,6 +59,8 @@ class Finding:
     source: str
     values: dict[str, Any]
     document: int | None = None
+    responsible: Party = "issuer"
+    """Who has to act on it: the one who issues the document, or the one who received it."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form; ``document`` only where it says something."""

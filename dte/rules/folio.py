@@ -96,6 +96,7 @@ def documents_are_not_repeated(envelope: Envelope, ctx: Context) -> Faults:
     source="LAPP DTE-3-100/101",
     sii="rechazo",
     severity="reject",
+    responsible="receiver",
     sii_code="DTE-3-101",
     confidence="alta",
     forms=EVERY_FORM,

@@ -27,7 +27,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar
 from dte.documents.document import Dte, Form
 from dte.documents.envelope import Envelope
 from dte.formato.tipos import ALL_TYPES
-from dte.rules.findings import Fault, Severity, SiiSeverity
+from dte.rules.findings import Fault, Party, Severity, SiiSeverity
 from dte.rules.sources import spell_out
 
 Level = Literal["file", "document", "envelope", "history"]
@@ -123,6 +123,7 @@ class Rule:
     fields: tuple[str, ...]
     given: frozenset[str]
     received: Severity | None
+    responsible: Party
     note: str
     function: RuleFunction = field(repr=False)
 
@@ -162,6 +163,7 @@ def rule(
     fields: tuple[str, ...] = (),
     given: Collection[str] = (),
     received: Severity | None = None,
+    responsible: Party = "issuer",
     note: str = "",
 ) -> Callable[[F], F]:
     """Register the decorated function as the rule ``code``.
@@ -187,6 +189,8 @@ def rule(
             there, the rule has nothing to say and is not run. Empty: it always runs.
         received: The most it weighs on what was received. The envelope of an exchange never passes
             through the SII: unless a rule says otherwise, its faults are then no more than a warning.
+        responsible: Who acts on the fault in a document that was received. In one to be sent it is its
+            issuer in any case.
         note: What a reader of the catalogue should know.
     """
 
@@ -210,6 +214,7 @@ def rule(
             fields=fields,
             given=frozenset(given),
             received=received,
+            responsible=responsible,
             note=note,
             function=function,
         )

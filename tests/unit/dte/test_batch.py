@@ -13,6 +13,7 @@ from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.rules.registry import Context
 from tests.documents import AS_OF, document, to_xml
+from tests.factories.caf import caf_file
 
 pytestmark = [pytest.mark.unit, pytest.mark.urls("dte.urls")]
 
@@ -56,7 +57,8 @@ def test_an_envelope_is_answered_line_by_line(api_client):
     assert [line["document"]["folio"] for line in lines[1:8]] == [str(n) for n in range(1, 8)]
     assert lines[7]["done"] == lines[7]["total"] == 7
     assert lines[-1]["documents"] == 7
-    assert sum(lines[-1]["counts"].values()) == 8  # the envelope has a verdict of its own
+    assert sum(lines[-1]["counts"].values()) == 7  # an envelope is no document
+    assert lines[-1]["envelopes"] == 1
     assert Validation.objects.filter(batch=lines[0]["id"]).count() == 8
 
 
@@ -98,6 +100,29 @@ def test_a_zip_of_xml_and_json_names_each_file(api_client):
     assert [line.get("file") for line in lines[1:-1]] == ["a.xml", "b.json", "c.txt"]
     assert lines[3]["findings"][0]["code"] == "XML-01"
     assert lines[-1]["recommendation"] == "reject"
+
+
+@pytest.mark.django_db
+def test_the_numbers_of_a_batch_agree_with_each_other(api_client):
+    body = zipped(
+        {
+            "mes.xml": envelope(invoice(1), invoice(2), invoice(3)),
+            "suelta.xml": to_xml(invoice(4)),
+            "folios.xml": caf_file(),
+            "leeme.txt": b"hola",
+            "rota.xml": b"<DTE><Documento>",
+        }
+    )
+    started, *lines, summary = post(api_client, body, "application/zip")
+    rows = [line for line in lines if line["type"] != "envelope"]
+    assert [line["done"] for line in rows] == list(range(1, 8))
+    assert rows[-1]["total"] == sum(summary["counts"].values()) == 7
+    assert [line["file_number"] for line in rows] == [1, 1, 1, 2, 3, 4, 5]
+    assert {line["file_count"] for line in rows} == {5}
+    shown = ("documents", "files", "unreadable", "envelopes")
+    assert [summary[name] for name in shown] == [4, 1, 2, 1]
+    stored = api_client.get("/api/dte/validations", {"batch": started["id"]}).json()["results"]
+    assert sorted(row["number"] for row in stored) == sorted(line["number"] for line in lines)
 
 
 def judged(entries):

@@ -65,6 +65,22 @@ def test_the_fix_of_a_document_received_twice_is_for_its_receiver(api_client):
         assert fix in found["FOL-04"]["fix"]
 
 
+def responsible(answer):
+    return {one["code"]: one["responsible"] for one in answer.json()["findings"]}
+
+
+def test_each_finding_says_who_has_to_act_on_it(api_client):
+    mistaken = document(33, WRONG_VAT)
+    told = responsible(receive(api_client, mistaken, receptor="96790240-3"))
+    assert told["REC-02"] == "receiver"
+    assert {party for code, party in told.items() if code[:3] in {"TOT", "IVA"}} == {"issuer"}
+    assert responsible(receive(api_client, mistaken))["FOL-04"] == "receiver"  # received twice
+    assert set(responsible(receive(api_client, mistaken, mode="emission")).values()) == {"issuer"}
+    unread = receive(api_client, {"Encabezado": 1})
+    assert unread.status_code == 400
+    assert responsible(unread) == {"JSN-01": "receiver"}
+
+
 @pytest.mark.parametrize("wrong", ["x", "76192083-0", "76192083"])
 def test_a_receiver_that_is_no_rut_is_named_instead_of_doubting_the_document(api_client, wrong):
     answer = receive(api_client, document(33), receptor=wrong)
