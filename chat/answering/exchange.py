@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from chat import plugins
 from chat.answering import prompt
@@ -20,6 +20,7 @@ from knowledge.searching.search import Hit
 from usage.hops import give_connections_back
 from usage.llm import Turn
 from usage.models import ApiKey
+from usage.statements import Prepared
 
 # Characters of history sent with a question. When they pass the first number, the oldest exchanges
 # are dropped until the second holds: a window that slid with every turn would change the beginning of
@@ -124,8 +125,21 @@ def _read(question: Question) -> _Known:
     By order of the answers, so that a slow answer to an earlier question comes at the end and what
     was sent before stays a prefix of what is sent now.
     """
-    rows = (
-        Conversation.objects.filter(api_key=question.api_key, session_id=question.session_id)
+    known = _Known()
+    for user_context, specialist, history_start, *answer in _KNOWN.rows(
+        question.api_key.pk, question.session_id
+    ):
+        known.user_context, known.specialist = user_context, specialist
+        known.history_start = history_start
+        # Without a prompt it was withdrawn, or never sent; without an answer it stays so.
+        if answer[0] is not None and answer[2] and answer[3].strip():
+            known.answered.append(Answered(*answer))
+    return known
+
+
+def _known(api_key_id: int, session_id: str) -> QuerySet[Conversation, tuple[Any, ...]]:
+    return (
+        Conversation.objects.filter(api_key=api_key_id, session_id=session_id)
         .annotate(
             answer=FilteredRelation(
                 "messages",
@@ -147,14 +161,9 @@ def _read(question: Question) -> _Known:
             "answer__specialist",
         )
     )
-    known = _Known()
-    for user_context, specialist, history_start, *answer in rows:
-        known.user_context, known.specialist = user_context, specialist
-        known.history_start = history_start
-        # Without a prompt it was withdrawn, or never sent; without an answer it stays so.
-        if answer[0] is not None and answer[2] and answer[3].strip():
-            known.answered.append(Answered(*answer))
-    return known
+
+
+_KNOWN: Final = Prepared(_known, -7, "\N{SPEECH BALLOON}")
 
 
 def trimmed(answered: Sequence[Answered]) -> list[Answered]:

@@ -19,6 +19,7 @@ from chat.answering.exchange import Exchange
 from chat.events import MODEL, OFFLINE
 from chat.models import Conversation, Message
 from knowledge.searching.search import Hit
+from usage import statements
 from usage.accounting import ledger
 from usage.accounting.attachments import Attachment
 from usage.models import Operation, Outcome
@@ -81,11 +82,10 @@ class Record:
             user_context=dict(exchange.user_context),
             history_start=exchange.history_start,
         )
-        Conversation.objects.bulk_create(
-            [conversation],
-            update_conflicts=True,
-            unique_fields=["api_key", "session_id"],
-            update_fields=["user_context", "history_start", "updated_at"],
+        statements.insert(
+            conversation,
+            conflict=["api_key", "session_id"],
+            update=["user_context", "history_start", "updated_at"],
         )
         message = Message(
             conversation_id=conversation.pk,
@@ -94,7 +94,7 @@ class Record:
             prompt=exchange.turn,
             specialist=exchange.specialist.name,
         )
-        message.save(force_insert=True)
+        statements.insert(message)
         self._conversation_id, self._message_id = conversation.pk, message.pk
 
     def begun(self) -> None:
@@ -178,13 +178,13 @@ def store(usage_id: UUID, values: dict[str, Any], again: bool) -> Message:
     if (start := values.get("history_start")) is not None:
         changes["history_start"] = start
     # Holds the row until the commit, so that a deletion waits and then takes the answer with it.
-    alive = Conversation.objects.filter(pk=answer.conversation_id).update(**changes)
+    alive = statements.update(Conversation, {"id": answer.conversation_id}, changes)
     if values.get("withdrawn"):
         Message.objects.filter(pk=values["reply_to_id"]).update(prompt="")
     if again and Message.objects.filter(reply_to=answer.reply_to_id).exists():
         return answer
     if alive and answer.content:
-        answer.save(force_insert=True)
+        statements.insert(answer)
     return answer
 
 

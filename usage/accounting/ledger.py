@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from usage import metrics
+from usage import metrics, statements
 from usage.accounting import budgets, journal, process, unknown
 from usage.accounting.attachments import Attachment
 from usage.models import ApiKey, ModelPrice, Operation, Outcome, State, UsageRecord
@@ -74,7 +74,7 @@ def reserve(reservation: Reservation) -> OpenCall:
     now = timezone.now()
     # No savepoint inside a caller's transaction: a refusal undoes itself, and any error ends it all.
     with transaction.atomic(savepoint=False):
-        record = UsageRecord.objects.create(
+        record = UsageRecord(
             api_key_id=reservation.api_key_id,
             operation=reservation.operation,
             model=reservation.model,
@@ -86,6 +86,7 @@ def reserve(reservation: Reservation) -> OpenCall:
             started_at=now,
             process=process.announce(),
         )
+        statements.insert(record)
         refusal = budgets.hold(reservation.api_key_id, reservation.held_usd, now)
         if refusal is not None:
             record.delete()
@@ -120,8 +121,10 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
         cost = settlement.cost_usd
         if settlement.unknown:
             cost = unknown.likely_cost(call)
-        settled = UsageRecord.objects.filter(pk=call.id, state=State.OPEN).update(
-            state=State.SETTLED, cost_usd=cost, **_columns(settlement)
+        settled = statements.update(
+            UsageRecord,
+            {"id": call.id, "state": State.OPEN},
+            {"state": State.SETTLED, "cost_usd": cost, **_columns(settlement)},
         )
         if attachment is not None:
             stored = attachment.store(call.id, again=not settled)
