@@ -78,7 +78,8 @@ def _maker(compiler: Any) -> Callable[[Sequence[Any]], Model]:
     info = compiler.klass_info
     first, last = info["select_fields"][0], info["select_fields"][-1] + 1
     names = [column[0].target.attname for column in compiler.select[first:last]]
-    related = get_related_populators(info, compiler.select, DEFAULT_DB_ALIAS)
+    # The stubs are of a later Django.
+    related = get_related_populators(info, compiler.select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
 
     def make(row: Sequence[Any]) -> Model:
         instance: Model = info["model"].from_db(DEFAULT_DB_ALIAS, names, row[first:last])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -15,6 +15,7 @@ from dte.judging.examined import Examined
 from dte.judging.report import Judged
 from dte.models import KeyPolicy, RaisedCode, Validation
 from dte.rules.registry import Earlier, Mode, Outcome
+from usage import statements
 from usage.models import ApiKey
 
 _LONGEST = {"folio": 20, "rut": 12, "state": 40, "track_id": 20}
@@ -108,13 +109,22 @@ class Origin:
 
 def record(judged: Sequence[Judged | Examined], origin: Origin) -> None:
     """Store what was said, and give each document the identifier under which it was stored."""
-    keep = KeyPolicy.objects.filter(api_key=origin.api_key, keep_documents=True).exists()
+    keep = bool(_KEEPS.rows(origin.api_key.pk))
     rows = [_row(one, origin, keep) for one in judged]
     codes = [code for row in rows for code in _codes(row)]
     with transaction.atomic(savepoint=False):
-        Validation.objects.bulk_create(rows, batch_size=500)
-        RaisedCode.objects.bulk_create(codes, batch_size=500)
+        if len(rows) == 1:
+            for stored in (*rows, *codes):
+                statements.insert(stored)
+        else:
+            Validation.objects.bulk_create(rows, batch_size=500)
+            RaisedCode.objects.bulk_create(codes, batch_size=500)
     _count(rows, codes)
+
+
+_KEEPS: Final = statements.Prepared(
+    lambda key: KeyPolicy.objects.filter(api_key=key, keep_documents=True).values_list("pk"), -7
+)
 
 
 def _count(rows: Sequence[Validation], codes: Sequence[RaisedCode]) -> None:

@@ -165,7 +165,7 @@ def record_offline(
     """Write the settled row, at no cost, of an answer given without calling the model."""
     now = timezone.now()
     context = structlog.contextvars.get_contextvars()
-    record = UsageRecord.objects.create(
+    record = UsageRecord(
         api_key=api_key,
         operation=operation,
         model=model,
@@ -176,6 +176,7 @@ def record_offline(
         request_id=str(context.get("request_id", "")),
         process=process.PROCESS_ID,
     )
+    statements.insert(record)
     metrics.count_call(operation, model, outcome)
     return record
 
