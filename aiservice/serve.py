@@ -138,9 +138,12 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
             port.stopListening()
         for protocol in self.running():
             self.close_after_reply(protocol)
-        await self.wait_until_idle(self.drain_seconds)
+        from chat.live import asking  # loaded by now, with the applications
+
+        await self.wait_until_idle(self.drain_seconds, asking.is_idle)
         for protocol in self.running():
             hang_up(protocol)
+        await asking.close()
         await self.wait_until_idle(HANG_UP_SECONDS)
         for task in self.running().values():
             task.cancel()
@@ -157,11 +160,19 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
             channel.persistent = False
             self.flushing.append(channel.transport)
 
-    async def wait_until_idle(self, seconds: float) -> None:
-        """Wait until no application runs and no reply sits in a buffer, or until time is up."""
+    async def wait_until_idle(
+        self, seconds: float, is_idle: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Wait until no application runs and no reply sits in a buffer, or until time is up.
+
+        Args:
+            seconds: How long at most.
+            is_idle: Whether what goes on behind the applications has ended, too.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            if not self.running() and not any(transport.connected for transport in self.flushing):
+            flushing = any(transport.connected for transport in self.flushing)
+            if not self.running() and not flushing and is_idle():
                 return
             await asyncio.sleep(0.05)
 

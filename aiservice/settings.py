@@ -294,6 +294,13 @@ PROMPT_CACHE_TTL = env.choice("PROMPT_CACHE_TTL", "5m", "1h", default="5m")
 BREAKER_FAILURES = env.integer("BREAKER_FAILURES", default=5, low=1)
 BREAKER_SECONDS = env.seconds("BREAKER_SECONDS", default=30)
 
+# --- Chat -----------------------------------------------------------------------------------------
+
+# How long an answer goes on that nobody reads any more, so that a reload finds it; 0: not at all.
+CHAT_GRACE_SECONDS = env.seconds("CHAT_GRACE_SECONDS", default=20)
+# Days after which `purge_conversations` erases a conversation in which nothing was said.
+CHAT_RETENTION_DAYS = env.integer("CHAT_RETENTION_DAYS", default=365, low=1)
+
 # --- Money ----------------------------------------------------------------------------------------
 
 # One request may not ask for more than this, whatever its budget.

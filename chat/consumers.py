@@ -1,14 +1,15 @@
 """The chat over a WebSocket: one question at a time, answered with the same events as SSE.
 
-The client sends ``{"message": …, "session_id"?: …, "user_context"?: …}``, or ``{"type": "stop"}`` to
-cut the answer that is being given.
+The client sends a question, as to REST, or ``{"type": "stop"}`` to end the answer that is being given,
+``{"type": "resume", "session_id": …, "last_event_id"?: …}`` to go on reading one, ``{"type": "ping"}`` to
+hear ``pong``. docs/websocket.md says it to integrators.
 """
 
 import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Coroutine, MutableMapping
 from contextlib import aclosing
 from typing import Any, Final
 from urllib.parse import ParseResult
@@ -22,10 +23,11 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
 
-from chat.answering.exchange import Question
-from chat.engine import answer
-from chat.events import Event, Failed, kept_alive
-from chat.views import question_from
+from chat.events import Begun, Failed, Last, Sent, Text
+from chat.live import asking
+from chat.live.asking import Events
+from chat.serializers import ResumeSerializer
+from chat.views.asking import question_from
 from usage.access import limits
 from usage.access.keys import find_key
 from usage.errors import DatabaseUnavailable, RequestRateExceeded
@@ -41,7 +43,7 @@ UNAUTHORIZED: Final = 4401
 TOO_MANY_REQUESTS: Final = 4429
 TRY_AGAIN_LATER: Final = 1013  # in the registry of RFC 6455
 
-STOPPED: Final = Failed({"detail": "Respuesta detenida.", "code": "stopped"}, 499)
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 Scope = MutableMapping[str, Any]
 
@@ -65,6 +67,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     api_key: ApiKey | None = None
     reply: "asyncio.Task[None] | None" = None
+    session_id = ""
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Handle one message in a thread lent for it: a socket that only listens holds none."""
@@ -96,7 +99,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def _refuse(self, exc: Exception) -> None:
         """Say why nothing is answered, and close the socket where asking again would not help."""
         refusal = exc if isinstance(exc, APIException) else DatabaseUnavailable()
-        await self.send_event(Failed.from_refusal(refusal))
+        await self.send(_encode(Failed.from_refusal(refusal).as_dict()))
         if isinstance(exc, AuthenticationFailed):
             await self.close(UNAUTHORIZED)
         elif isinstance(exc, RequestRateExceeded):
@@ -112,40 +115,69 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             await self._refuse(exc)
 
     async def _handle(self, data: dict[str, Any], api_key: ApiKey) -> None:
+        kind = data.get("type", "message")
         busy = self.reply is not None and not self.reply.done()
-        if data.get("type") == "stop":
-            if busy:
-                await self.stop()
-                await self.send_event(STOPPED)
+        if kind == "ping":
+            await self.send('{"type": "pong"}')
             return
+        if kind == "stop":
+            if busy and self.session_id:
+                await asking.stop(api_key, self.session_id)  # its last event says so
+            return
+        if kind not in ("message", "resume"):
+            raise ValidationError("No se conoce ese tipo de mensaje.", code="invalid")
         if busy:
             raise ValidationError("Ya se está respondiendo una pregunta.", code="busy")
         await database_sync_to_async(find_key)(_secret(self.scope))  # revoked or expired since?
         await limits.acheck(api_key, limits.client_ip(self.scope))
-        self.reply = asyncio.create_task(self._answer(question_from(data, api_key)))
+        if kind == "resume":
+            form = ResumeSerializer(data=data)
+            form.is_valid(raise_exception=True)
+            self.session_id = form.validated_data["session_id"]
+            events = self._resume(api_key, form.validated_data.get("last_event_id") or "")
+        else:
+            question = question_from(data, api_key)
+            self.session_id = question.session_id
+            events = asking.ask(question, streaming=True)
+        self.reply = asyncio.create_task(self._answer(events))
 
-    async def _answer(self, question: Question) -> None:
+    async def _resume(self, api_key: ApiKey, last_event_id: str) -> Events:
+        events = await asking.resume(api_key, self.session_id, last_event_id)
+        return events if events is not None else self._idle()
+
+    async def _idle(self) -> Events:
+        yield Last({"type": "idle", "session_id": self.session_id})
+
+    async def _answer(self, asked: Coroutine[Any, Any, Events]) -> None:
         structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)  # this task's own
-        async with (
-            THREADS.lend(),
-            aclosing(kept_alive(answer(question, streaming=True))) as events,
-        ):
+        try:
+            async with THREADS.lend():  # for as long as the database is asked
+                events = await asked
+        except (APIException, OperationalError, InterfaceError) as exc:
+            await self._refuse(exc)
+            return
+        async with aclosing(events):
             async for event in events:
                 await self.send_event(event)
 
-    async def send_event(self, event: Event) -> None:
-        await self.send(json.dumps(event.as_dict(), ensure_ascii=False))
+    async def send_event(self, event: Sent) -> None:
+        match event:
+            case Begun():
+                return  # the first text carries the id
+            case Text():  # what there are many of: a string is encoded faster than an object
+                text = _encode(event.content)
+                await self.send(
+                    f'{{"type": "text", "content": {text}, "id": "{event.id}", "seq": {event.seq}}}'
+                )
+            case _:
+                await self.send(_encode(event.as_dict()))
 
-    async def stop(self) -> None:
-        """Cancel the answer that is being given and wait until its cost is settled."""
+    async def disconnect(self, code: int) -> None:
+        """Leave the answer that is being given; whoever comes back for it may still find it."""
         if self.reply is not None:
             self.reply.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self.reply
-
-    async def disconnect(self, code: int) -> None:
-        """Stop paying for an answer that nobody reads."""
-        await self.stop()
 
 
 def _secret(scope: Scope) -> str:

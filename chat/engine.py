@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError
 from chat.answering import offline, prompt
 from chat.answering.exchange import Question, prepare
 from chat.answering.record import Record
+from chat.answering.turns import TurnTaken
 from chat.events import Absence, Done, Event, Text
 from usage import llm
 from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable, Refusal
@@ -45,6 +46,13 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
     """
     exchange = await database_sync_to_async(prepare)(question)
     record = Record(exchange, streaming=streaming)
+    async with aclosing(give(record, streaming=streaming)) as events:
+        async for event in events:
+            yield event
+
+
+async def give(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
+    """Answer a question that is prepared, as `answer` does; it needs no thread of a request."""
     try:
         async with aclosing(_answer(record, streaming=streaming)) as events:
             async for event in events:
@@ -55,8 +63,12 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
 
 
 def _store_question(record: Record) -> None:
+    if record.exchange.target is not None:
+        return  # it is stored
     try:
         record.store_question()
+    except TurnTaken:
+        return  # by whoever answers it
     except (DatabaseError, InterfaceError) as exc:
         log.error("question_lost", error=type(exc).__name__)
 
@@ -72,11 +84,13 @@ async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
                     yield event
             return
         except (BudgetExceeded, CallTooLarge, ModelUnavailable) as exc:
-            if spoken:
+            if spoken or not record.exchange.may_be_offline:
                 raise
             absence = _absence(exc)
             log.warning("answered_offline", reason=absence.reason)
-    text, message = await database_sync_to_async(record.answer_offline)()
+    if not record.exchange.may_be_offline:
+        raise ModelUnavailable(code=absence.reason)
+    text, message = await hop(record.answer_offline)
     for block in offline.pieces(text):
         yield Text(block)
     exchange = record.exchange
@@ -107,7 +121,8 @@ async def _from_model(record: Record, *, streaming: bool) -> AsyncGenerator[Even
         return
     except (CallTooLarge, ModelUnavailable) as exc:
         history = record.exchange.history
-        if spoken or not history or exc.get_codes() not in _OF_HISTORY:
+        needed = record.exchange.continues
+        if spoken or needed or not history or exc.get_codes() not in _OF_HISTORY:
             raise
         log.warning("history_dropped", turns=len(history), reason=exc.get_codes())
     record.drop_history()

@@ -4,15 +4,16 @@ The same objects go out as SSE (``data: {…}``) and as WebSocket messages::
 
     {"type": "text", "content": "…"}                     any number, concatenated they are the answer
     {"type": "done", "metadata": {…}}                    the last one when the answer is complete
+    {"type": "stopped", "metadata": {…}}                 the last one when it was stopped
     {"type": "error", "code": …, "detail": …, "content": …, "status": …}     the last one otherwise
     {"type": "ping"}                                     nothing yet; a comment in SSE
+
+All but the ping carry ``id`` and ``seq``, by which a client resumes (`chat.live.turns`).
 
 ``sources`` are plain titles, which clients print as they are; ``citations`` say the same passage by
 passage, numbered as the answer cites them.
 """
 
-import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from rest_framework.exceptions import APIException
 
 from chat import plugins
 from chat.models import Message, unique_titles
-from usage.errors import DatabaseUnavailable, error_body
+from usage.errors import DatabaseUnavailable, Refusal, error_body
 from usage.llm import Reply, TokenUsage
 
 log = structlog.get_logger(__name__)
@@ -36,15 +37,23 @@ MODEL: Final = "anthropic"
 PING_SECONDS: Final = 3.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
-    """A piece of the answer."""
+    """A piece of the answer.
+
+    Attributes:
+        id: Where the turn stands after it, for a client that resumes; see `chat.live.turns`.
+        seq: The number in it.
+    """
 
     content: str
+    id: str = ""
+    seq: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the object sent to the client."""
-        return {"type": "text", "content": self.content}
+        numbered = {"id": self.id, "seq": self.seq} if self.id else {}
+        return {"type": "text", "content": self.content, **numbered}
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,8 @@ class Done:
             "plugin_reason": self.choice_reason,
             "session_id": self.session_id,
             "message_id": self.message.pk,
+            "turn_id": self.message.turn_id,
+            "continued": self.message.turn_start > 0,
             "truncated": self.truncated,
             "history_dropped": self.history_dropped,
             **_cost(self.reply),
@@ -170,7 +181,58 @@ class Failed:
         }
 
 
+class AnswerFailed(Refusal):
+    """The event that ended a turn, for callers who get their answer in one piece.
+
+    Args:
+        body: Of the event, from `Failed.as_dict`.
+    """
+
+    def __init__(self, body: dict[str, Any]) -> None:
+        told = ("type", "content", "status", "detail", "code")
+        super().__init__(
+            body["detail"], body["code"], **{k: v for k, v in body.items() if k not in told}
+        )
+        self.status_code = body["status"]
+        self.wait = body.get("retry_after")
+
+
+def stopped(session_id: str, turn_id: str, answer: Message | None) -> dict[str, Any]:
+    """Return the event that ends a turn which somebody stopped, or that nobody read any more."""
+    metadata = Done(session_id, answer).metadata if answer is not None else {}
+    return {
+        "type": "stopped",
+        "metadata": {"session_id": session_id, "message_id": None, "turn_id": turn_id, **metadata},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The turn has begun: nothing to show, but from here on it can be resumed."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The end of a turn as its readers get it: ``done``, ``stopped`` or ``error``, numbered."""
+
+    body: dict[str, Any]
+    id: str = ""
+    seq: int = 0
+
+    @property
+    def kind(self) -> str:
+        """The type of the event."""
+        return str(self.body["type"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object sent to the client."""
+        return {**self.body, "id": self.id, "seq": self.seq}
+
+
 Event = Text | Done | Failed | Ping
+Sent = Begun | Text | Last | Ping
 
 
 async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
@@ -187,47 +249,6 @@ async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, 
     except Exception:
         log.exception("stream_failed")
         yield Failed.from_refusal(APIException(code="internal_error"))
-
-
-async def kept_alive(
-    events: AsyncGenerator[Event, None], *, seconds: float = PING_SECONDS
-) -> AsyncGenerator[Event, None]:
-    """Pass events on, guarded, with a `Ping` whenever nothing came for a while.
-
-    The events are read in one task of their own, so that a ping does not disturb them; closing this
-    generator cancels that task and waits until it has cleaned up. One timer serves a whole stream.
-    """
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Event | None] = asyncio.Queue(maxsize=1)
-    reader = asyncio.create_task(_read(events, queue))
-    due = loop.time() + seconds
-    timer: asyncio.TimerHandle
-
-    def ring() -> None:
-        nonlocal timer, due
-        if loop.time() >= due:
-            if queue.empty():
-                queue.put_nowait(Ping())
-            due = loop.time() + seconds
-        timer = loop.call_at(due, ring)
-
-    timer = loop.call_at(due, ring)
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-            due = loop.time() + seconds
-    finally:
-        timer.cancel()
-        reader.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reader
-
-
-async def _read(events: AsyncGenerator[Event, None], queue: "asyncio.Queue[Event | None]") -> None:
-    async with aclosing(guarded(events)) as guarded_events:
-        async for event in guarded_events:
-            await queue.put(event)
-    await queue.put(None)
 
 
 def tokens_used(tokens: TokenUsage | None) -> dict[str, int]:

@@ -9,10 +9,21 @@ from rest_framework.exceptions import NotFound
 from usage.models import ApiKey, UsageRecord
 
 SESSION_ID_LENGTH = 100
+TITLE_LENGTH = 120
+REASON_LENGTH = 500
+
+
+def owner_of(api_key: ApiKey) -> int:
+    """Return what stands for the owner of a caller's conversations."""
+    return int(api_key.pk)
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Conversations as their owner sees them."""
+
+    def owned_by(self, api_key: ApiKey) -> "ConversationQuerySet":
+        """Return those that a caller may see."""
+        return self.filter(api_key=api_key)
 
     def of(self, api_key: ApiKey, session_id: str) -> "Conversation":
         """Return the caller's conversation.
@@ -23,7 +34,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         # PostgreSQL cannot compare text with a NUL, which a percent-encoded path may hold.
         known = None
         if "\x00" not in session_id:
-            known = self.filter(api_key=api_key, session_id=session_id).first()
+            known = self.owned_by(api_key).filter(session_id=session_id).first()
         if known is None:
             raise NotFound("No existe esa sesión para esta clave de API.")
         return known
@@ -36,6 +47,14 @@ class Conversation(models.Model):
         ApiKey, models.PROTECT, related_name="conversations", verbose_name="clave de API"
     )
     session_id = models.CharField("sesión", max_length=SESSION_ID_LENGTH)
+    title = models.CharField(
+        "título",
+        max_length=TITLE_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Vacío: el comienzo de la primera pregunta.",
+    )
     user_context = models.JSONField("contexto del usuario", default=dict, blank=True)
     specialist = models.CharField("último especialista", max_length=40, blank=True)
     history_start = models.BigIntegerField(
@@ -46,7 +65,7 @@ class Conversation(models.Model):
     created_at = models.DateTimeField("creada", default=timezone.now, editable=False)
     updated_at = models.DateTimeField("última actividad", default=timezone.now, db_index=True)
 
-    objects: ClassVar[models.Manager["Conversation"]] = ConversationQuerySet.as_manager()
+    objects: ClassVar[ConversationQuerySet] = ConversationQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
         verbose_name = "conversación"
@@ -113,8 +132,33 @@ class Message(models.Model):
         related_name="chat_messages",
         verbose_name="registro de uso",
     )
+    turn_id = models.CharField(
+        "turno",
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",  # for the version before, while both are running
+        help_text="Identifica la pregunta con su respuesta al reanudar y al volver a preguntar.",
+    )
+    turn_start = models.PositiveIntegerField(
+        "inicio del turno",
+        default=0,
+        db_default=0,
+        help_text="Bytes de la respuesta que ya estaban antes de continuarla.",
+    )
+    process = models.CharField(
+        "proceso",
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",  # for the version before, while both are running
+        help_text="El que responde, o respondió, la pregunta; vacío si nadie la responde.",
+    )
     rating = models.CharField(
         "valoración", max_length=4, choices=[("up", "útil"), ("down", "no útil")], blank=True
+    )
+    rating_reason = models.CharField(
+        "motivo", max_length=REASON_LENGTH, blank=True, default="", db_default=""
     )
     cut = models.BooleanField(
         "cortada",
@@ -132,7 +176,12 @@ class Message(models.Model):
                 name="chat_message_answers_have_a_question",
                 condition=models.Q(role="user", reply_to=None)
                 | models.Q(role="assistant", reply_to__isnull=False),
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["conversation", "turn_id"],
+                condition=models.Q(role="user") & ~models.Q(turn_id=""),
+                name="chat_message_one_question_per_turn",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat import plugins
-from chat.models import SESSION_ID_LENGTH, Message
+from chat.answering.turns import Action
+from chat.conversations import title_of
+from chat.live.turns import TURN_ID
+from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
 
 MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
 CONTEXT_LENGTH: Final = 8_000
@@ -56,7 +59,53 @@ class AskedSerializer(serializers.Serializer[Any]):
 
 
 class QuestionSerializer(AskedSerializer, SessionSerializer):
-    pass
+    message = serializers.CharField(  # not of an action that takes the last question as it is
+        max_length=MESSAGE_LENGTH, required=False, allow_blank=True, help_text="La pregunta."
+    )
+    action = serializers.ChoiceField(
+        Action.values(),
+        default=Action.SEND.value,
+        help_text="`regenerate`, `edit` y `continue` son de la última pregunta de la sesión.",
+    )
+    turn_id = serializers.RegexField(
+        f"^{TURN_ID}$",
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        help_text="Identifica la pregunta: repetida con él, no se responde ni se cobra dos veces.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require what the action needs."""
+        if attrs["action"] in (Action.SEND, Action.EDIT):
+            if "message" not in attrs:
+                raise _missing("message", "required")
+            if not attrs["message"]:
+                raise _missing("message", "blank")
+        if attrs["action"] != Action.SEND and not attrs.get("session_id"):
+            raise _missing("session_id", "required")
+        return attrs
+
+
+def _missing(name: str, code: str) -> serializers.ValidationError:
+    text = (
+        serializers.CharField.default_error_messages.get(code)
+        or (serializers.Field.default_error_messages[code])
+    )
+    return serializers.ValidationError({name: [serializers.ErrorDetail(str(text), code)]})
+
+
+class ResumeSerializer(serializers.Serializer[Any]):
+    """What a socket sends to go on reading an answer."""
+
+    session_id = serializers.CharField(max_length=SESSION_ID_LENGTH, trim_whitespace=False)
+    last_event_id = serializers.CharField(max_length=80, required=False, allow_null=True)
+
+
+class StoppedSerializer(serializers.Serializer[Any]):
+    """Whether there was an answer to stop."""
+
+    status = serializers.ChoiceField(["stopped", "idle"])
 
 
 class AssistantQuestionSerializer(AskedSerializer):
@@ -125,6 +174,8 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
     plugin_title = serializers.CharField(help_text="El especialista, para mostrarlo.")
     plugin_reason = serializers.CharField(help_text="Por qué responde ese especialista.")
     message_id = serializers.IntegerField(allow_null=True)
+    turn_id = serializers.CharField(help_text="Con él se reanuda y se vuelve a preguntar.")
+    continued = serializers.BooleanField(help_text="Continúa una respuesta que quedó cortada.")
     truncated = serializers.BooleanField()
     history_dropped = serializers.BooleanField(
         help_text="La conversación anterior no pudo acompañar a la pregunta."
@@ -167,7 +218,9 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "plugin_used",
             "plugin_title",
             "rating",
+            "rating_reason",
             "cut",
+            "turn_id",
         ]
 
     def get_plugin_title(self, message: Message) -> str:
@@ -178,7 +231,12 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
 class FeedbackSerializer(serializers.Serializer[Any]):
     """What the user thought of an answer."""
 
-    rating = serializers.ChoiceField(["up", "down"])
+    rating = serializers.ChoiceField(
+        ["up", "down"], allow_null=True, help_text="null retira la valoración."
+    )
+    reason = serializers.CharField(
+        max_length=REASON_LENGTH, required=False, allow_blank=True, help_text="Por qué."
+    )
 
 
 class StatsSerializer(serializers.Serializer[Any]):
@@ -189,14 +247,82 @@ class StatsSerializer(serializers.Serializer[Any]):
     assistant_messages = serializers.IntegerField()
 
 
+class RunningTurnSerializer(serializers.Serializer[Any]):
+    """An answer that is being given."""
+
+    turn_id = serializers.CharField(help_text="Se sigue en /events.")
+
+
 class ConversationSerializer(serializers.Serializer[Any]):
     """A conversation, with its latest messages in order."""
 
     session_id = serializers.CharField()
+    title = serializers.CharField()
     created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    running = RunningTurnSerializer(allow_null=True, help_text="La respuesta en curso.")
     message_count = serializers.IntegerField()
     messages = MessageSerializer(many=True)
     stats = StatsSerializer()
+
+
+class ListedConversationSerializer(serializers.Serializer[Any]):
+    """A conversation in the list."""
+
+    session_id = serializers.CharField()
+    title = serializers.SerializerMethodField(help_text="El suyo, o su primera pregunta.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    message_count = serializers.IntegerField()
+    specialist = serializers.CharField()
+    plugin_title = serializers.SerializerMethodField()
+
+    def get_title(self, conversation: Any) -> str:
+        """Return the title to show."""
+        return title_of(conversation.title, conversation.first_question)
+
+    def get_plugin_title(self, conversation: Any) -> str:
+        """Return what people call the specialist that answered last."""
+        return plugins.title_of(conversation.specialist)
+
+
+class ConversationPageSerializer(serializers.Serializer[Any]):
+    """A page of the list."""
+
+    next = serializers.CharField(allow_null=True, help_text="Dirección de la página siguiente.")
+    previous = serializers.CharField(allow_null=True)
+    results = ListedConversationSerializer(many=True)
+
+
+class ConversationFilterSerializer(serializers.Serializer[Any]):
+    """How the list is narrowed."""
+
+    q = serializers.CharField(
+        required=False, allow_blank=True, max_length=200, help_text="Busca en títulos y mensajes."
+    )
+
+
+class TitleSerializer(serializers.Serializer[Any]):
+    """A conversation's title."""
+
+    session_id = serializers.CharField(read_only=True)
+    title = serializers.CharField(
+        max_length=TITLE_LENGTH, allow_blank=True, help_text="Vacío: el de su primera pregunta."
+    )
+
+
+class AfterSerializer(serializers.Serializer[Any]):
+    """From where on a conversation is read."""
+
+    after = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**62, help_text="Solo los mensajes posteriores."
+    )
+
+
+class ExportFormatSerializer(serializers.Serializer[Any]):
+    """How a conversation is exported."""
+
+    format = serializers.ChoiceField(["json", "markdown"], default="json")
 
 
 class ClearedSerializer(serializers.Serializer[Any]):

@@ -1,13 +1,14 @@
-"""Events as Server-Sent Events, kept alive and always ended."""
+"""Events as Server-Sent Events, numbered for clients that resume (``Last-Event-ID``)."""
 
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
+from urllib.parse import quote
 
 from django.http import StreamingHttpResponse
 
-from chat.events import PING_SECONDS, Event, Ping, Text, kept_alive
+from chat.events import Begun, Last, Ping, Sent, Text
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 _PING: Final = b": \n\n"
@@ -17,26 +18,33 @@ _HEADERS: Final = {
 }
 
 
-def event_stream(events: AsyncGenerator[Event, None]) -> StreamingHttpResponse:
+def event_stream(events: AsyncGenerator[Sent, None], session_id: str) -> StreamingHttpResponse:
     """Return the response that sends events as they come."""
     return StreamingHttpResponse(
-        frames(events), content_type="text/event-stream; charset=utf-8", headers=_HEADERS
+        frames(events),
+        content_type="text/event-stream; charset=utf-8",
+        headers={**_HEADERS, "X-Session-Id": quote(session_id)},
     )
 
 
-async def frames(
-    events: AsyncGenerator[Event, None], *, heartbeat: float = PING_SECONDS
-) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of every event, and a comment whenever nothing came for a while."""
-    async with aclosing(kept_alive(events, seconds=heartbeat)) as living:
-        async for event in living:
+async def frames(events: AsyncGenerator[Sent, None]) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of every event."""
+    async with aclosing(events):
+        async for event in events:
             yield frame(event)
 
 
-def frame(event: Event) -> bytes:
+def frame(event: Sent) -> bytes:
     """Return one event on the wire."""
-    if isinstance(event, Ping):
-        return _PING
-    if isinstance(event, Text):  # what there are many of: a string is encoded faster than an object
-        return f'data: {{"type": "text", "content": {_encode(event.content)}}}\n\n'.encode()
-    return f"data: {_encode(event.as_dict())}\n\n".encode()
+    match event:
+        case Text():  # what there are many of: a string is encoded faster than an object
+            return (
+                f'id: {event.id}\ndata: {{"type": "text", "content": {_encode(event.content)}, '
+                f'"id": "{event.id}", "seq": {event.seq}}}\n\n'
+            ).encode()
+        case Ping():
+            return _PING
+        case Begun():  # no data: clients show nothing, and remember the id
+            return f"id: {event.id}\n\n".encode()
+        case Last():
+            return f"id: {event.id}\ndata: {_encode(event.as_dict())}\n\n".encode()

@@ -81,6 +81,12 @@ def cite(hits: Sequence[Hit], answer: str | None = None) -> list[dict[str, Any]]
     ]
 
 
+def cited_again(citations: list[dict[str, Any]], answer: str) -> list[dict[str, Any]]:
+    """Return the passages of an answer that has gone on, by what it cites now."""
+    cited = _cited(answer)
+    return [{**one, "cited": one["number"] in cited} for one in citations]
+
+
 def _cited(answer: str) -> set[int]:
     runs = (match[2] for match in _CITATIONS.finditer(answer))
     return {int(number) for run in runs for number in _NUMBER.findall(run)}

@@ -4,7 +4,7 @@ Synchronous, and only read; `chat.answering.record` stores the question and its 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
@@ -12,6 +12,8 @@ from django.db.models import F, FilteredRelation, Q, QuerySet
 from chat import plugins
 from chat.answering import prompt
 from chat.answering.retrieval import find_passages
+from chat.answering.turns import Action, NothingToContinue, Target, target_of
+from chat.events import MODEL
 from chat.models import Conversation, Message
 from chat.plugins import Specialist
 from knowledge import questions
@@ -37,6 +39,9 @@ class Question:
     session_id: str
     text: str
     user_context: Mapping[str, Any]
+    action: Action = Action.SEND
+    turn_id: str = ""
+    again: int | None = None  # the question whose turn was lost, which this one takes up
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,11 @@ class Answered:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A question with all that is needed to answer it; nothing of it is stored yet."""
+    """A question with all that is needed to answer it; nothing of it is stored yet.
+
+    Attributes:
+        target: The stored question that is answered anew or further, None for a new one.
+    """
 
     question: Question
     user_context: Mapping[str, Any]
@@ -74,25 +83,63 @@ class Exchange:
     history_start: int
     history_end: int
     turn: str
+    target: Target | None = None
+
+    @property
+    def passages(self) -> int:
+        """How many there are to cite."""
+        return len(self.target.citations) if self.target and self.continues else len(self.hits)
+
+    @property
+    def continues(self) -> bool:
+        """Whether an answer that was cut goes on."""
+        return self.question.action is Action.CONTINUE
+
+    @property
+    def may_be_offline(self) -> bool:
+        """Whether an answer without the model is better than what there is."""
+        if self.question.action not in (Action.CONTINUE, Action.REGENERATE):
+            return True
+        return self.target is not None and self.target.llm_used != MODEL
 
 
 def prepare(question: Question) -> Exchange:
-    """Choose who answers, and gather passages and history."""
+    """Choose who answers, and gather passages and history.
+
+    Raises:
+        NotFound, NothingToDo, NothingToContinue: The action needs a question or an answer that is not there.
+    """
+    target = target_of(question.api_key, question.session_id, question.action, question.again)
     known = _read(question)
     give_connections_back()  # what follows may wait for the processor, which is longer than for a row
+    if target is not None:
+        if question.action is not Action.EDIT:
+            question = replace(question, text=target.text)
+        if question.action is not Action.CONTINUE:
+            known.answered = [one for one in known.answered if one.pk != target.answer_id]
     earlier = trimmed(known.answered)
-    if len(earlier) < len(known.answered):
+    if 0 < len(earlier) < len(known.answered):
         known.history_start = earlier[0].pk
     user_context = question.user_context or known.user_context
-    choice = plugins.choose(question.text, user_context, known.specialist)
-    specialist = choice.specialist
-    hits = find_passages(
-        question.text, specialist, previous=earlier[-1].question if earlier else ""
-    )
-    if not hits:
-        questions.record(question.text, Reason.NOT_FOUND, module=specialist.module)
+    if question.action is Action.CONTINUE:
+        if target is None or not earlier or earlier[-1].pk != target.answer_id:
+            raise NothingToContinue  # it is not sent any more
+        author = plugins.by_name(target.specialist) or plugins.everyone()[-1]
+        choice = plugins.Choice(author, "conversation")
+        specialist, hits = choice.specialist, []
+    else:
+        choice = plugins.choose(question.text, user_context, known.specialist)
+        specialist = choice.specialist
+        hits = find_passages(
+            question.text, specialist, previous=earlier[-1].question if earlier else ""
+        )
+        if not hits:
+            questions.record(question.text, Reason.NOT_FOUND, module=specialist.module)
     opening = (plugins.by_name(earlier[0].specialist) if earlier else None) or specialist
-    turn = prompt.user_turn(question.text, hits, user_context)
+    if question.action is Action.CONTINUE:
+        turn = prompt.CONTINUE
+    else:
+        turn = prompt.user_turn(question.text, hits, user_context)
     if earlier and earlier[-1].specialist != specialist.name:
         turn = f"{prompt.handover(specialist, opening)}\n\n{turn}"
     return Exchange(
@@ -106,6 +153,7 @@ def prepare(question: Question) -> Exchange:
         history_start=known.history_start,
         history_end=earlier[-1].pk if earlier else 0,
         turn=turn,
+        target=target,
     )
 
 

@@ -16,11 +16,18 @@ from usage.llm import Prompt, Turn
 
 MAX_TOKENS: Final = 4096  # of answer, the model's thinking included
 
+CONTINUE: Final = (
+    "<continuar>\nTu respuesta anterior quedó cortada. Sigue exactamente donde quedó, sin repetir nada "
+    "de lo dicho, sin saludo ni preámbulo; los números de pasaje son los mismos.\n</continuar>"
+)
+
 # Who the user is does not help to answer, and is not the provider's business.
 _PERSONAL = frozenset(
     {"user_name", "user_email", "user_id", "user_login", "email", "phone", "company_rut"}
 )
-_OUR_TAGS = re.compile(r"<(?=/?(?:pasajes?|contexto|pregunta|especialidad)\b)", re.IGNORECASE)
+_OUR_TAGS = re.compile(
+    r"<(?=/?(?:pasajes?|contexto|pregunta|especialidad|continuar|adjuntos?)\b)", re.IGNORECASE
+)
 
 
 def build(specialist: Specialist, history: Sequence[Turn], turn: str) -> Prompt:

@@ -10,17 +10,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat.answering import citations, offline
 from chat.answering.confidence import confidence, grounding
 from chat.answering.exchange import Exchange
+from chat.answering.turns import Action, Target, TurnTaken
 from chat.events import MODEL, OFFLINE
 from chat.models import Conversation, Message
 from knowledge.searching.search import Hit
 from usage import statements
-from usage.accounting import ledger
+from usage.accounting import ledger, process
 from usage.accounting.attachments import Attachment
 from usage.models import Operation, Outcome
 
@@ -43,7 +44,7 @@ class Record:
         self.answer: Message | None = None
         self._streaming = streaming
         self._conversation_id = self._message_id = 0
-        self._filter = citations.CitationFilter(len(exchange.hits))
+        self._filter = citations.CitationFilter(exchange.passages)
         self._spoken: list[str] = []
         self.rest = ""  # of the text, what the filter held back until the end
 
@@ -87,19 +88,54 @@ class Record:
             conflict=["api_key", "session_id"],
             update=["user_context", "history_start", "updated_at"],
         )
+        self._conversation_id = conversation.pk
+        if exchange.target is not None:
+            self._message_id = self._take_up(exchange.target)
+            return
         message = Message(
             conversation_id=conversation.pk,
             role=Message.Role.USER,
             content=question.text,
             prompt=exchange.turn,
             specialist=exchange.specialist.name,
+            turn_id=question.turn_id,
+            process=process.announce() if question.turn_id else "",
         )
-        statements.insert(message)
-        self._conversation_id, self._message_id = conversation.pk, message.pk
+        try:
+            statements.insert(message)
+        except IntegrityError as exc:  # its turn began elsewhere at this moment
+            raise TurnTaken from exc
+        self._message_id = message.pk
+
+    def _take_up(self, target: Target) -> int:
+        """Answer a stored question anew or further, unless somebody else has just begun to."""
+        exchange, question = self.exchange, self.exchange.question
+        changes: dict[str, Any] = {"turn_id": question.turn_id, "process": process.announce()}
+        if not exchange.continues:
+            changes |= {"content": question.text, "prompt": exchange.turn}
+        unchanged = Message.objects.filter(
+            pk=target.pk, turn_id=target.turn_id, process=target.process
+        )
+        if not unchanged.update(**changes):
+            raise TurnTaken
+        if question.action is Action.EDIT:  # what was answered to another question
+            Message.objects.filter(reply_to=target.pk).delete()
+        return target.pk
 
     def begun(self) -> None:
         """Take note that the question is committed."""
         self.is_begun = True
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether there is an answer of this turn in the database."""
+        return self.answer is not None and self.answer.pk is not None
+
+    def give_up(self) -> None:
+        """Leave the question to whoever asks again: there is no answer, and nobody is at one."""
+        if self.is_begun:
+            mine = Message.objects.filter(pk=self._message_id, process=process.PROCESS_ID)
+            mine.filter(turn_id=self.exchange.question.turn_id).update(process="")
 
     def end(self, outcome: Outcome, *, complete: bool) -> Attachment | None:
         """Return the answer for its settlement, or what there is of it."""
@@ -120,10 +156,19 @@ class Record:
             self.answer = stored
 
     def _attachment(self, text: str, *, cut: bool, withdrawn: bool = False) -> Attachment:
-        found = citations.cite(self.exchange.hits, text)
+        target = self.exchange.target if self.exchange.continues else None
+        if target is None:
+            found = citations.cite(self.exchange.hits, text)
+        else:
+            text = target.answer + text
+            found = citations.cited_again(target.citations, text)
         values = self._values(text, self.exchange.hits, found, llm_used=MODEL)
         dropped = self.exchange.history_end + 1 if self.history_dropped else None
         values |= {"cut": cut, "withdrawn": withdrawn, "history_start": dropped}
+        values["replaces"] = self.exchange.target is not None
+        if target is not None:
+            del values["grounding"]  # the passages are those of the turn before
+            values |= {"continues": target.answer_id, "turn_start": len(target.answer.encode())}
         self.answer = _message(None, values)
         return Attachment(ATTACHMENT, values)
 
@@ -134,10 +179,13 @@ class Record:
         return {
             "conversation_id": self._conversation_id,
             "reply_to_id": self._message_id,
+            "turn_id": self.exchange.question.turn_id,
             "content": text,
             "citations": found,
             "confidence": confidence(text, found, llm_used=llm_used, plugin_used=specialist),
-            "grounding": grounding(text, hits, found, llm_used=llm_used),
+            "grounding": grounding(text, hits, found, llm_used=llm_used)
+            if len(hits) == len(found)
+            else None,
             "llm_used": llm_used,
             "specialist": specialist,
             "created_at": timezone.now().isoformat(),
@@ -160,6 +208,7 @@ class Record:
                 self.begin()
             usage = ledger.record_offline(self.exchange.question.api_key, Operation.CHAT_REPLY)
             values = self._values(text, hits, citations.cite(hits), llm_used=OFFLINE)
+            values["replaces"] = self.exchange.target is not None
             answer = store(usage.pk, values, False)
         self.begun()
         return text, answer
@@ -181,10 +230,27 @@ def store(usage_id: UUID, values: dict[str, Any], again: bool) -> Message:
     alive = statements.update(Conversation, {"id": answer.conversation_id}, changes)
     if values.get("withdrawn"):
         Message.objects.filter(pk=values["reply_to_id"]).update(prompt="")
-    if again and Message.objects.filter(reply_to=answer.reply_to_id).exists():
+    turn_id = values.get("turn_id", "")
+    if again and Message.objects.filter(reply_to=answer.reply_to_id, turn_id=turn_id).exists():
         return answer
-    if alive and answer.content:
-        statements.insert(answer)
+    if not (alive and answer.content):
+        return answer
+    if (continued := values.get("continues")) is not None:
+        return _go_on(continued, answer)
+    if values.get("replaces"):
+        Message.objects.filter(reply_to=answer.reply_to_id).delete()
+    statements.insert(answer)
+    return answer
+
+
+def _go_on(pk: int, answer: Message) -> Message:
+    """Store what an answer has become that was cut and went on."""
+    known = Message.objects.filter(pk=pk).first()
+    if known is None:
+        return answer
+    answer.pk, answer.grounding, answer.rating = known.pk, known.grounding, known.rating
+    answer.created_at = known.created_at
+    answer.save(force_update=True)
     return answer
 
 
@@ -200,6 +266,8 @@ def _message(usage_id: UUID | None, values: dict[str, Any]) -> Message:
         llm_used=values["llm_used"],
         specialist=values["specialist"],
         cut=values.get("cut", False),
+        turn_id=values.get("turn_id", ""),
+        turn_start=values.get("turn_start", 0),
         created_at=datetime.fromisoformat(values["created_at"]),
         usage_id=usage_id,
     )

@@ -54,6 +54,13 @@ def has_died(process_id: str) -> bool:
     return True
 
 
+def is_here(process_id: str) -> bool:
+    """Tell whether a process of this host is known to live."""
+    if not process_id.isalnum() or not (directory() / process_id).is_file():
+        return False
+    return not has_died(process_id)
+
+
 def dead() -> list[str]:
     """Return the processes of this host that are known to be gone."""
     return [path.name for path in directory().glob("*") if has_died(path.name)]

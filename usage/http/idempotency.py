@@ -53,10 +53,10 @@ class Claim:
     def __init__(self, row_id: int) -> None:
         self._row_id = row_id
 
-    def keep(self, content_type: str, body: bytes) -> None:
-        """Store the answer."""
+    def keep(self, content_type: str, body: bytes, subject: str = "") -> None:
+        """Store the answer, under the name of what it is to be erased with, if anything."""
         IdempotentAnswer.objects.filter(pk=self._row_id).update(
-            finished_at=timezone.now(), content_type=content_type[:100], body=body
+            finished_at=timezone.now(), content_type=content_type[:100], body=body, subject=subject
         )
 
     def give_up(self) -> None:
@@ -130,12 +130,22 @@ def _whole_body(request: HttpRequest) -> bytes:
         return request._body
 
 
-def mark(response: HttpResponseBase, is_complete: Callable[[], bool]) -> None:
+def mark(response: HttpResponseBase, is_complete: Callable[[], bool], *, subject: str = "") -> None:
     """Say how to tell, once a response with status 200 has come to its end, whether to keep it.
 
     A response without this is complete: its status says all.
+
+    Args:
+        response: The response.
+        is_complete: Asked at its end.
+        subject: What the answer is erased with, such as a conversation.
     """
     response.is_complete = is_complete  # type: ignore[attr-defined]
+    response.idempotency_subject = subject  # type: ignore[attr-defined]
+
+
+def _subject(response: HttpResponseBase) -> str:
+    return getattr(response, "idempotency_subject", "")
 
 
 def _is_complete(response: HttpResponseBase) -> bool:
@@ -151,7 +161,7 @@ async def conclude(found: Claim, response: HttpResponseBase) -> HttpResponseBase
         response.streaming_content = recorded
     elif isinstance(response, HttpResponse) and _is_complete(response):
         body = _rendered(response)
-        await finish(hop(found.keep, _content_type(response), body))
+        await finish(hop(found.keep, _content_type(response), body, _subject(response)))
     else:
         await finish(hop(found.give_up))
     return response
@@ -178,7 +188,8 @@ async def _recorded(found: Claim, response: HttpResponseBase, source: Any) -> As
         complete = _is_complete(response)
     finally:
         if complete:
-            await finish(hop(found.keep, _content_type(response), b"".join(chunks)))
+            body = b"".join(chunks)
+            await finish(hop(found.keep, _content_type(response), body, _subject(response)))
         else:
             await finish(hop(found.give_up))
 

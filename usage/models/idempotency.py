@@ -16,6 +16,8 @@ class IdempotentAnswer(models.Model):
     process = models.CharField(max_length=40, default="")  # which process is at work on it
     finished_at = models.DateTimeField(null=True)
     content_type = models.CharField(max_length=100, blank=True)
+    # What the answer is part of, such as a conversation, so that it can be erased with it.
+    subject = models.CharField(max_length=100, blank=True, default="", db_default="")
     body = models.BinaryField(default=b"")
 
     class Meta:

@@ -310,9 +310,9 @@ async def events_of(
     )
     assert response.status_code == 200, response.content
     raw = b"".join([chunk async for chunk in response.streaming_content]).decode()
-    lines = [line for line in raw.split("\n\n") if line]
-    assert all(line.startswith("data: ") for line in lines)
-    return response, [json.loads(line[6:]) for line in lines]
+    lines = [line for line in raw.split("\n") if line]
+    assert all(line.startswith(("data: ", "id: ")) for line in lines)
+    return response, [json.loads(line[6:]) for line in lines if line.startswith("data: ")]
 
 
 # The event loop of an async test has a database thread of its own, which sees what is committed.

@@ -40,6 +40,7 @@ def live(claude: FakeClaude, module_services: StartService) -> RunningService:
         DATABASE_POOL_MIN="1",
         DATABASE_POOL_MAX="2",
         RATE_LIMIT_PER_MINUTE="0",
+        CHAT_GRACE_SECONDS="0",
     )
 
 
@@ -260,7 +261,7 @@ async def test_a_socket_hears_stop_while_it_answers_and_takes_the_next_question(
             kinds.append(event["type"])
         assert event["code"] == "busy"
         await connection.send(json.dumps({"type": "stop"}))
-        while event["code"] != "stopped":
+        while event["type"] != "stopped":
             event = json.loads(await connection.recv())
         await connection.send(json.dumps({"message": "otra"}))
         while event["type"] != "done":

@@ -247,3 +247,43 @@ async def test_idle_sockets_hold_no_threads(service: RunningService, api_key: tu
 
     assert events[-1]["type"] == "done"
     assert counted < 60
+
+
+async def test_the_example_client_of_the_documentation_gets_its_answer(
+    service: RunningService, api_key: tuple[ApiKey, str]
+):
+    command = [sys.executable, "-m", "tests.websocket_client", address(service), api_key[1]]
+    example = await asyncio.create_subprocess_exec(
+        *command, QUESTION["message"], stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await example.communicate()
+
+    stored = await database_sync_to_async(Message.objects.get)(role="assistant")
+    assert example.returncode == 0
+    assert output.decode().startswith(stored.content)
+
+
+async def test_a_socket_answers_pings_and_has_nothing_to_resume(
+    service: RunningService, api_key: tuple[ApiKey, str]
+):
+    async with socket(service, api_key[1]) as connection:
+        await connection.send('{"type": "ping"}')
+        pong = json.loads(await connection.recv())
+        last = (await answer(connection, session_id="s"))[-1]
+        told = []
+        for asked in (
+            {"session_id": "s"},
+            {"session_id": "s", "last_event_id": last["id"]},
+            {"session_id": "otra"},
+            {"session_id": "s", "last_event_id": "turno-9999:1"},
+            {},
+        ):
+            await connection.send(json.dumps({"type": "resume", **asked}))
+            event = json.loads(await connection.recv())
+            told.append(event.get("code", event["type"]))
+        await connection.send('{"type": "otra"}')
+        unknown = json.loads(await connection.recv())
+
+    assert pong == {"type": "pong"}
+    assert told == ["idle", "idle", "not_found", "not_found", "invalid"]
+    assert unknown["code"] == "invalid"

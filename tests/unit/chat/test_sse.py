@@ -1,97 +1,52 @@
 """Events as Server-Sent Events."""
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 
 import pytest
 
-from chat.events import Event, Text
-from chat.sse import event_stream, frame, frames
-from usage.errors import BudgetExceeded
+from chat.events import Begun, Last, Ping, Sent, Text
+from chat.sse import event_stream, frame
 
 pytestmark = pytest.mark.unit
 
 
-def parsed(chunks: list[bytes]) -> list[dict[str, object]]:
-    return [json.loads(chunk[6:]) for chunk in chunks if chunk.startswith(b"data: ")]
+def test_an_event_is_one_data_line_in_utf8_under_its_id():
+    lines = frame(Text("¿Año?\nsí", "turno-01:11", 11)).decode().split("\n")
+
+    assert lines[0] == "id: turno-01:11"
+    assert json.loads(lines[1].removeprefix("data: ")) == {
+        "type": "text",
+        "content": "¿Año?\nsí",
+        "id": "turno-01:11",
+        "seq": 11,
+    }
+    assert lines[2:] == ["", ""]
 
 
-async def test_an_event_is_one_data_line_in_utf8():
-    assert (
-        frame(Text("¿Año?\nsí")) == 'data: {"type": "text", "content": "¿Año?\\nsí"}\n\n'.encode()
-    )
+def test_silence_is_filled_with_comments():
+    assert frame(Ping()).startswith(b":")
 
 
-async def test_silence_is_filled_with_comments():
-    async def slow() -> AsyncGenerator[Event, None]:
-        yield Text("a")
-        await release.wait()
-        yield Text("b")
-
-    release = asyncio.Event()
-    chunks = []
-    async for chunk in frames(slow(), heartbeat=0.01):
-        chunks.append(chunk)
-        if chunk.startswith(b":"):
-            release.set()
-
-    assert chunks[0] == frame(Text("a"))
-    assert b": \n\n" in chunks[1:-1]
-    assert chunks[-1] == frame(Text("b"))
+def test_the_beginning_gives_an_id_and_nothing_to_show():
+    assert frame(Begun("turno-01:0")) == b"id: turno-01:0\n\n"
 
 
-async def test_a_refusal_is_the_last_event_with_its_facts():
-    async def refused() -> AsyncGenerator[Event, None]:
-        yield Text("a")
-        raise BudgetExceeded(limit="1.00")
+def test_the_end_is_numbered_like_what_came_before():
+    text = frame(Last({"type": "done", "metadata": {}}, "turno-01:12", 12)).decode()
 
-    events = parsed([chunk async for chunk in frames(refused())])
-
-    assert events[-1]["type"] == "error"
-    assert events[-1]["code"] == "budget_exceeded"
-    assert events[-1]["status"] == 402
-    assert events[-1]["limit"] == "1.00"
-    assert events[-1]["content"] == events[-1]["detail"]
+    assert text.startswith("id: turno-01:12\ndata: ")
+    assert json.loads(text.split("data: ")[1])["seq"] == 12
 
 
-async def test_an_unexpected_failure_ends_the_stream_without_its_text():
-    async def broken() -> AsyncGenerator[Event, None]:
-        yield Text("a")
-        raise RuntimeError("secreto")
-
-    chunks = [chunk async for chunk in frames(broken())]
-
-    assert parsed(chunks)[-1]["code"] == "internal_error"
-    assert b"secreto" not in b"".join(chunks)
-
-
-async def test_closing_the_stream_cancels_the_answer_and_waits_for_its_end():
-    cleaned = []
-
-    async def endless() -> AsyncGenerator[Event, None]:
-        try:
-            while True:
-                yield Text("x")
-                await asyncio.sleep(0)
-        finally:
-            await asyncio.sleep(0)
-            cleaned.append(True)
-
-    stream = frames(endless())
-    await anext(stream)
-    await stream.aclose()
-
-    assert cleaned == [True]
-
-
-async def test_proxies_are_told_to_leave_the_stream_alone():
-    async def nothing() -> AsyncGenerator[Event, None]:
+def test_proxies_are_told_to_leave_the_stream_alone():
+    async def nothing() -> AsyncGenerator[Sent, None]:
         return
         yield
 
-    response = event_stream(nothing())
+    response = event_stream(nothing(), "sesión/1")
 
     assert response.headers["X-Accel-Buffering"] == "no"
     assert "no-transform" in response.headers["Cache-Control"]
     assert response.headers["Content-Type"].startswith("text/event-stream")
+    assert response.headers["X-Session-Id"] == "sesi%C3%B3n/1"

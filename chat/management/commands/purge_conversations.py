@@ -1,0 +1,20 @@
+"""Erase conversations that are past their retention."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from chat.conversations import purge
+
+
+class Command(BaseCommand):
+    help = "Erase conversations in which nothing was said for CHAT_RETENTION_DAYS (run it daily)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--days", type=int, help="another number of days, for this run")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        days = settings.CHAT_RETENTION_DAYS if options["days"] is None else options["days"]
+        self.stdout.write(f"{purge(max(0, days))} conversations erased")
