@@ -164,14 +164,13 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server and wait until it accepts connections."""
-        # Durability is of no use to a cluster that lives for minutes. max_connections: tests of
-        # concurrency open one for each thread.
+        # A cluster that lives for minutes need not survive a loss of power; that it is killed it must,
+        # with all that was committed. max_connections: tests of concurrency open one for each thread.
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.data),
             "max_connections": "300",
             "fsync": "off",
-            "synchronous_commit": "off",
             "full_page_writes": "off",
         }
         (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a server that was killed

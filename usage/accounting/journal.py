@@ -61,6 +61,11 @@ class Journal:
         with self._lock:
             self._living.pop(call_id, None)
 
+    def is_under_way(self, call_id: UUID) -> bool:
+        """Tell whether a call was noted and not forgotten."""
+        with self._lock:
+            return call_id in self._living
+
     def close(self) -> None:
         """Let go of the file; notes fail from now on."""
         os.close(self._file)
@@ -122,10 +127,15 @@ def forget(call_id: UUID) -> None:
         _own.forget(call_id)
 
 
+def is_under_way(call_id: UUID) -> bool:
+    """Tell whether this process has noted something of a call that is not settled yet."""
+    return _own is not None and _own.is_under_way(call_id)
+
+
 def last_notes(process_id: str) -> dict[UUID, Note]:
     """Return the last note of each call of a process that is gone; what is damaged is left out."""
     try:
-        lines = (directory() / process_id).read_bytes().splitlines()
+        lines = (directory() / process_id).read_bytes().splitlines() if process_id else []
     except OSError:
         return {}
     return {call_id: found for call_id, found in map(_read, lines) if found is not None}

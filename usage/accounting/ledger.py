@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from usage import metrics, statements
-from usage.accounting import budgets, journal, process, unknown
+from usage.accounting import budgets, journal, process
 from usage.accounting.attachments import Attachment
 from usage.models import ApiKey, ModelPrice, Operation, Outcome, State, UsageRecord
 from usage.tokens import TokenUsage
@@ -28,6 +28,7 @@ class Reservation:
     model: str
     price: ModelPrice
     held_usd: Decimal
+    likely_usd: Decimal  # what it is booked at if nothing more becomes known of it
     call_id: uuid.UUID
     attempt: int = 1
     request_id: str = ""
@@ -43,6 +44,7 @@ class OpenCall:
     model: str
     price: ModelPrice
     held_usd: Decimal
+    likely_usd: Decimal
     started_at: datetime
 
 
@@ -54,7 +56,6 @@ class Settlement:
     usage: TokenUsage = field(default_factory=TokenUsage)
     cost_usd: Decimal = Decimal(0)
     usage_complete: bool = True
-    unknown: bool = False  # sent, and nothing is known of what it cost: see `unknown.likely_cost`
     error_type: str = ""
     stop_reason: str = ""
     inference_geo: str = ""
@@ -80,6 +81,7 @@ def reserve(reservation: Reservation) -> OpenCall:
             model=reservation.model,
             price=reservation.price,
             held_usd=reservation.held_usd,
+            likely_usd=reservation.likely_usd,
             call_id=reservation.call_id,
             attempt=reservation.attempt,
             request_id=reservation.request_id,
@@ -99,6 +101,7 @@ def reserve(reservation: Reservation) -> OpenCall:
         reservation.model,
         reservation.price,
         reservation.held_usd,
+        reservation.likely_usd,
         now,
     )
 
@@ -118,22 +121,19 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
     """
     stored = None
     with transaction.atomic():
-        cost = settlement.cost_usd
-        if settlement.unknown:
-            cost = unknown.likely_cost(call)
         settled = statements.update(
             UsageRecord,
             {"id": call.id, "state": State.OPEN},
-            {"state": State.SETTLED, "cost_usd": cost, **_columns(settlement)},
+            {"state": State.SETTLED, **_columns(settlement)},
         )
         if attachment is not None:
             stored = attachment.store(call.id, again=not settled)
         if settled:
-            budgets.settle(call.api_key_id, call.held_usd, cost, call.started_at)
+            budgets.settle(call.api_key_id, call.held_usd, settlement.cost_usd, call.started_at)
     journal.forget(call.id)
     if settled:
         metrics.count_call(call.operation, call.model, settlement.outcome)
-        metrics.count_cost(call.operation, call.model, settlement.usage, cost)
+        metrics.count_cost(call.operation, call.model, settlement.usage, settlement.cost_usd)
     return Settled(bool(settled), stored)
 
 
@@ -141,13 +141,14 @@ def _columns(settlement: Settlement) -> dict[str, object]:
     usage = settlement.usage
     return {
         "outcome": settlement.outcome,
+        "cost_usd": settlement.cost_usd,
         "input_tokens": usage.input_tokens,
         "cache_write_5m_tokens": usage.cache_write_5m_tokens,
         "cache_write_1h_tokens": usage.cache_write_1h_tokens,
         "cache_read_tokens": usage.cache_read_tokens,
         "output_tokens": usage.output_tokens,
         "total_tokens": usage.total,
-        "usage_complete": settlement.usage_complete and not settlement.unknown,
+        "usage_complete": settlement.usage_complete,
         "error_type": settlement.error_type[:60],
         "stop_reason": settlement.stop_reason[:40],
         "inference_geo": settlement.inference_geo[:20],
@@ -198,5 +199,6 @@ def as_open_call(record: UsageRecord) -> OpenCall:
         record.model,
         record.price,
         record.held_usd,
+        record.held_usd if record.likely_usd is None else record.likely_usd,
         record.started_at,
     )

@@ -2,8 +2,8 @@
 
 The ledger writes the identity on every row it opens, and a claim on an Idempotency-Key carries it. Beside it the process holds a lock on a file in
 ``STATE_DIR/processes`` that the kernel releases however the process ends, ``kill -9`` included: whoever
-can take the lock knows that the rows are orphans. A process of another host has no file here; its rows
-are judged by their age alone.
+can take the lock knows that the rows are orphans. A process of another host has no file here; `beats`
+judges it.
 """
 
 import fcntl

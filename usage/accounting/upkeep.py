@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from usage import metrics
-from usage.accounting import budgets, rollup, spool
+from usage.accounting import beats, budgets, rollup, spool
 from usage.accounting.sweep import sweep
 from usage.http import idempotency
 
@@ -29,6 +29,7 @@ class Upkeep:
         self._last_beat: datetime | None = None
         self._failing: dict[str, str] = {}
         self._steps: dict[str, Callable[[], Any]] = {
+            "beat": beats.beat,
             "sweep": lambda: metrics.OPEN_CALLS.set(sweep().open),
             "budgets": lambda: budgets.watch(timezone.now()),
             "idempotency": idempotency.forget_old,

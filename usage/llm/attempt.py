@@ -77,7 +77,7 @@ class Attempt:
         self._failure: Failure | None = None
         self._left = False
         self._first_text_ms: int | None = None
-        self._noted_bytes = -1
+        self._noted = (False, -1)
 
     async def texts(self) -> AsyncGenerator[TextDelta, None]:
         """Send the request and yield its text; afterwards `account` and `reading` are complete.
@@ -117,8 +117,9 @@ class Attempt:
                 self._runtime.clients.get(),
                 self.plan.arguments,
                 self.reading,
-                on_event=lambda: self._note(call),
+                on_event=lambda: self._on_event(call),
             )
+            self._note(call)  # before it leaves: from now on it may cost something
             self._connection.send(
                 first_event_seconds=max(LEAST_SECONDS, self._first_event_by - loop.time())
             )
@@ -149,13 +150,17 @@ class Attempt:
                 self._first_text_ms / 1000
             )
 
-    def _note(self, call: OpenCall) -> None:
+    def _on_event(self, call: OpenCall) -> None:
         """Tell the breaker that the answer begins, and the journal how far it has come."""
-        reading = self.reading
-        if self._admission is not None and reading.began:
+        if self._admission is not None and self.reading.began:
             self._admission.began()
-        if self._noted_bytes < 0 or reading.received_bytes - self._noted_bytes >= NOTED_BYTES:
-            self._noted_bytes = reading.received_bytes
+        self._note(call)
+
+    def _note(self, call: OpenCall) -> None:
+        reading = self.reading
+        known = (reading.knows_input, reading.received_bytes // NOTED_BYTES)
+        if known != self._noted:
+            self._noted = known
             journal.note(
                 call.id,
                 billing.usage_so_far(self.plan, reading, self._runtime.density, NOTED_BYTES),

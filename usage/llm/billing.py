@@ -2,12 +2,15 @@
 
 One rule for all that is not known: at least what the provider may have billed, and the row is marked as
 incomplete. Input that was never reported is estimated from its size, at the dearest it can be; output
-from what arrived.
+from what arrived; where not even that is known, because the process and its journal are gone, it is as
+long as the longest of the latest answers (`if_lost`).
 """
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+
+from django.conf import settings
 
 from usage.accounting import prices
 from usage.llm.estimate import Density
@@ -66,10 +69,18 @@ def usage_so_far(
     return replace(usage, output_tokens=max(usage.output_tokens, received))
 
 
+def if_lost(plan: Plan, density: Density, price: ModelPrice) -> Decimal:
+    """Return what a call is booked at of which nothing is ever heard again, not even by the journal."""
+    length = density.length(plan.model, plan.operation, plan.max_tokens)
+    usage = TokenUsage(output_tokens=length, **_unknown_input(plan, density))
+    return prices.cost(usage, price, inference_geo=settings.ANTHROPIC_INFERENCE_GEO)
+
+
 def learn(plan: Plan, reading: Reading, density: Density) -> None:
     """Take note of an answer whose usage is known to the end."""
     if reading.finished and reading.knows_input and reading.knows_output:
         usage = reading.usage
+        density.learn_length(plan.model, plan.operation, usage.output_tokens)
         density.learn(plan.model, reading.received_bytes, usage.output_tokens)
         density.learn_input(plan.model, plan.input_bytes, usage.prompt)
 
@@ -79,12 +90,10 @@ def _usage(
 ) -> tuple[TokenUsage, bool]:
     if reading.finished and reading.knows_input and reading.knows_output:
         return reading.usage, True
-    if reading.began:
+    unheard = ending.sent and (ending.failure is None or ending.failure.billed)
+    if reading.began or unheard:
         return usage_so_far(plan, reading, density, ending.underway_bytes), False
-    unknown = ending.sent and (ending.failure is None or ending.failure.billed)
-    if not unknown:
-        return TokenUsage(), True
-    return TokenUsage(output_tokens=1, **_unknown_input(plan, density)), False
+    return TokenUsage(), True
 
 
 def _unknown_input(plan: Plan, density: Density) -> dict[str, int]:

@@ -34,11 +34,14 @@ def input_bound(arguments: dict[str, Any]) -> int:
 
 
 class Density:
-    """Tokens per byte of a model's answers and requests, learnt from those whose usage is known."""
+    """Tokens per byte of a model's answers and requests, and how long answers are, learnt from those
+    whose usage is known.
+    """
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}
         self._inputs: dict[str, deque[float]] = {}
+        self._lengths: dict[tuple[str, str], deque[int]] = {}
 
     def learn(self, model: str, received_bytes: int, output_tokens: int) -> None:
         """Take note of a complete answer; short ones say too little."""
@@ -51,6 +54,16 @@ class Density:
         if sent_bytes >= _TELLING_BYTES:
             samples = self._inputs.setdefault(model, deque(maxlen=_SAMPLES))
             samples.append(input_tokens / sent_bytes)
+
+    def learn_length(self, model: str, operation: str, output_tokens: int) -> None:
+        """Take note of how long a complete answer was."""
+        samples = self._lengths.setdefault((model, operation), deque(maxlen=_SAMPLES))
+        samples.append(output_tokens)
+
+    def length(self, model: str, operation: str, limit: int) -> int:
+        """Return the tokens of an answer of which nothing is known: the longest of the latest."""
+        samples = self._lengths.get((model, operation), ())
+        return min(limit, max(samples)) if len(samples) >= _ENOUGH else limit
 
     def input_tokens(self, model: str, sent_bytes: int) -> int:
         """Return what a request of some size is billed for, on the safe side."""

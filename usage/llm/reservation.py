@@ -6,6 +6,7 @@ from django.utils import timezone
 from usage.accounting import budgets, ledger, prices, remembered
 from usage.accounting.ledger import OpenCall, Reservation
 from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
+from usage.llm import billing, runtime
 from usage.llm.plan import Plan
 from usage.llm.values import Companion
 from usage.models import ModelPrice
@@ -51,6 +52,7 @@ def _reserve(plan: Plan, attempt: int, companion: Companion | None) -> OpenCall:
         model=plan.model,
         price=price,
         held_usd=bound,
+        likely_usd=min(bound, billing.if_lost(plan, runtime.current().density, price)),
         call_id=plan.call_id,
         attempt=attempt,
         request_id=plan.request_id,

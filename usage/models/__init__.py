@@ -6,6 +6,7 @@ from usage.models.correction import Correction
 from usage.models.daily import DailyUsage
 from usage.models.idempotency import IdempotentAnswer
 from usage.models.price import ModelPrice
+from usage.models.process import ServingProcess
 from usage.models.record import Operation, Outcome, State, UsageRecord
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Operation",
     "Outcome",
     "Period",
+    "ServingProcess",
     "State",
     "UsageRecord",
 ]

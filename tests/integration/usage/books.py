@@ -9,15 +9,17 @@ from usage.accounting.ledger import Reservation
 from usage.models import BudgetWindow, ModelPrice, Operation
 
 CENT = Decimal("0.01")
+LIKELY = CENT / 4  # what is booked for a call that is never heard of again
 
 
-def reservation(key, held=CENT):
+def reservation(key, held=CENT, likely=LIKELY):
     return Reservation(
         api_key_id=key.pk,
         operation=Operation.CHAT_REPLY,
         model="claude-sonnet-5-5",
         price=ModelPrice.objects.current("claude-sonnet-5-5", timezone.localdate()),
         held_usd=held,
+        likely_usd=min(held, likely),
         call_id=uuid4(),
     )
 

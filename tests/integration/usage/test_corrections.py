@@ -25,7 +25,7 @@ def key():
 def swept(key, settings, tmp_path):
     settings.STATE_DIR = tmp_path
     call = ledger.reserve(reservation(key))
-    ledger.settle(call, Settlement(Outcome.SWEPT, unknown=True))
+    ledger.settle(call, Settlement(Outcome.SWEPT, cost_usd=call.held_usd, usage_complete=False))
     return UsageRecord.objects.get(pk=call.id)
 
 
