@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -49,6 +50,11 @@ class Installation:
     def stop(self) -> int:
         """Stop the service as an orchestrator does."""
         return servers.stop(self.process, signal.SIGTERM, 40)
+
+    def warm_up(self) -> None:
+        """Let the first calls load what a new process has not read yet."""
+        with self.traffic():
+            time.sleep(4)
 
     def ledger(self, query: str) -> Any:
         """Return the first value of a query."""

@@ -11,7 +11,7 @@ that they were settled at.
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from django.utils import timezone
@@ -20,7 +20,9 @@ from usage.accounting import process
 from usage.models import ServingProcess
 
 SILENT_SECONDS: Final = 150.0  # five rounds of the upkeep
-PAUSE_SECONDS: Final = 75.0  # between two looks; after a longer one nothing is known of the time between
+PAUSE_SECONDS: Final = (
+    75.0  # between two looks; after a longer one nothing is known of the time between
+)
 
 
 def beat() -> None:

@@ -34,9 +34,7 @@ def input_bound(arguments: dict[str, Any]) -> int:
 
 
 class Density:
-    """Tokens per byte of a model's answers and requests, and how long answers are, learnt from those
-    whose usage is known.
-    """
+    """Tokens per byte and lengths, learnt from the answers whose usage is known."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[float]] = {}

@@ -90,7 +90,7 @@ class UsageRecord(models.Model):
     held_usd = UsdField("reservado (USD)", db_column="held_picousd", default=Decimal(0))
     cost_usd = UsdField("costo (USD)", db_column="cost_picousd", default=Decimal(0))
     # What it is booked at if nothing more becomes known of it; the hold where it is null.
-    likely_usd = UsdField("probable (USD)", db_column="likely_picousd", null=True)
+    likely_usd = UsdField("probable (USD)", db_column="likely_picousd", null=True)  # type: ignore[misc]
 
     request_id = models.CharField("solicitud", max_length=64, blank=True)
     provider_request_id = models.CharField("solicitud del proveedor", max_length=80, blank=True)

@@ -122,6 +122,8 @@ def test_no_time_passes_while_nobody_looks(key, settings, tmp_path):
         now += 30
         found = watch.silent()
     assert found == ["0" * 32]
-    ServingProcess.objects.update(beat_at=timezone.now() + timedelta(days=1))  # whatever its clock says
+    ServingProcess.objects.update(
+        beat_at=timezone.now() + timedelta(days=1)
+    )  # whatever its clock says
     now += 30
     assert watch.silent() == []

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from usage.llm import Prompt, Turn, failures
-from usage.llm.billing import Bill, Ending, bill, learn
+from usage.llm.billing import Bill, Ending, bill, if_lost, learn, usage_so_far
 from usage.llm.estimate import Density
 from usage.llm.failures import Failure
 from usage.llm.plan import Plan, plan
@@ -117,3 +117,22 @@ def test_input_that_is_not_reported_is_estimated_however_the_answer_ended(planne
 def test_an_answer_without_text_has_an_outcome_of_its_own(planned: Plan, stop: str, outcome: str):
     read = reading(" \n", stop=stop, output_tokens=3)
     assert booked(planned, read, Ending(sent=True)).outcome == outcome
+
+
+def test_what_nobody_has_a_note_of_is_booked_as_long_as_the_longest_of_the_latest(planned: Plan):
+    density = Density()
+    most = if_lost(planned, density, PRICE)
+    for output in (40, 90, 60, 10, 30):
+        learn(planned, reading("Sí.", stop="end_turn", output_tokens=output), density)
+    lost = if_lost(planned, density, PRICE)
+    # The one rule: the estimated input, and 90 tokens of output where nothing says how many.
+    unheard = booked(planned, reading(began=False), Ending(sent=True), density)
+    assert lost == unheard.cost_usd + 89 * PRICE.output / 1_000_000
+    assert lost < most <= planned.cost_bound(PRICE)
+
+
+def test_a_note_before_it_leaves_is_what_a_call_without_an_answer_is_booked_at(planned: Plan):
+    silent = reading(began=False)
+    noted = usage_so_far(planned, silent, Density())
+    assert noted == booked(planned, silent, Ending(sent=True)).usage
+    assert noted.cache_write_5m_tokens > 0

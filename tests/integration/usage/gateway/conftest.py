@@ -3,6 +3,7 @@
 import pytest
 from channels.db import database_sync_to_async as on_database
 
+import usage.llm.sdk  # noqa: F401  # seconds on a busy machine, which would count as the provider's
 from usage.models import ApiKey
 
 

@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from tests.fake_claude import Script
 from tests.integration.usage.gateway.ledger_rows import QUESTION, SYSTEM, row, rows, spent, until
-from usage.accounting import ledger
+from usage.accounting import journal, ledger, prices, process
 from usage.accounting.sweep import sweep
 from usage.errors import ModelUnavailable
 from usage.llm import Prompt, ask, breaker_states, status, stream
@@ -168,6 +168,23 @@ async def test_a_settlement_that_finds_no_database_is_spooled_and_the_answer_sti
     record = await row()
     assert (record.state, record.cost_usd) == (State.SETTLED, reply.cost_usd)
     assert await spent() == (fake_claude.billed_usd, 0)
+
+
+async def test_a_call_is_noted_before_it_leaves_and_its_row_says_what_it_is_likely_to_cost(
+    fake_claude, key
+):
+    """A process that is killed while the provider is silent leaves enough to settle its rows by."""
+    fake_claude.then(Script(hang=True))
+    asking = asyncio.create_task(ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY))
+    await until(lambda: fake_claude.requests)
+    record = await row()
+    note = journal.last_notes(process.PROCESS_ID)[record.id]
+    assert (note.usage.cache_write_5m_tokens > 0, note.received_bytes) == (True, 0)
+    noted = prices.cost(note.usage, record.price)
+    assert 0 < noted < record.likely_usd <= record.held_usd
+    asking.cancel()
+    await asyncio.wait([asking])
+    assert (await row()).state == State.SETTLED
 
 
 async def test_a_caller_who_leaves_before_the_first_event_is_charged_what_the_provider_bills(
