@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import httpx2
 import pytest
 import redis
 from django.core.cache import cache
@@ -21,6 +23,7 @@ from usage.models import ApiKey
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
+SOON = 1.0
 OUTAGE_SECONDS = 30  # how long a test waits; measured: about three
 
 
@@ -115,3 +118,51 @@ def test_failover_and_return_of_the_lost_node(topology, settings):
     topology.start_one(lost)
     servers.wait_until(lambda: topology.follows_another(lost), topology.processes[lost])
     assert topology.primary_port() != lost
+
+
+def test_all_of_it_gone_costs_no_call_and_is_said(
+    topology, start_service, api_key, transactional_db
+):
+    """And back: six processes are started again, and nobody has to start the service."""
+    service = start_service(
+        REDIS_SENTINEL_HOSTS=",".join(f"{HOST}:{port}" for port in topology.sentinel_ports),
+        REDIS_MASTER_NAME=NAME,
+        REDIS_USERNAME="aiservice",
+        REDIS_PASSWORD=PASSWORDS["redis_password"],
+        REDIS_SENTINEL_PASSWORD=PASSWORDS["redis_sentinel_password"],
+        RATE_LIMIT_PER_MINUTE="0",
+    )
+    headers = {"Authorization": f"Bearer {api_key[1]}"}
+
+    def is_up() -> bool:
+        metrics = httpx2.get(f"{service.url}/metrics").text
+        return 'aiservice_dependency_up{dependency="redis"} 1.0' in metrics
+
+    def burst() -> float:
+        """Return how long the slowest of thirty calls took, none of which may fail."""
+        with httpx2.Client(base_url=service.url, headers=headers, timeout=20) as client:
+
+            def call(_: int) -> float:
+                began = time.monotonic()
+                assert client.get("/api/chat/knowledge/search?query=CAF").status_code == 200
+                return time.monotonic() - began
+
+            with ThreadPoolExecutor(10) as pool:
+                return max(pool.map(call, range(30)))
+
+    servers.wait_until(is_up, service.process)
+    burst()
+    for port in [*topology.redis_ports, *topology.sentinel_ports]:
+        topology.kill(port)
+    burst()  # the first ones find out
+    assert burst() < SOON
+    for probe in ("/health", "/metrics"):
+        began = time.monotonic()
+        response = httpx2.get(f"{service.url}{probe}", timeout=20)
+        assert (response.status_code, time.monotonic() - began < SOON) == (200, True), probe
+    # What the alert RedisDown waits a minute for.
+    assert 'aiservice_dependency_up{dependency="redis"} 0.0' in response.text
+    for port in [*topology.redis_ports, *topology.sentinel_ports]:
+        topology.start_one(port)
+    servers.wait_until(is_up, service.process)
+    burst()

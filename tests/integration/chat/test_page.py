@@ -97,7 +97,7 @@ def test_answer_without_a_model_is_marked_and_the_conversation_survives_a_reload
     answer = page.locator(".turn-answer")
     expect(answer.locator(".source").first).to_be_visible()
     expect(answer.locator(".prose")).to_contain_text("nota de crédito", ignore_case=True)
-    expect(answer.locator(".badge-offline")).to_be_visible()
+    expect(answer.locator(".badge-offline")).to_contain_text("no hay un modelo configurado")
     expect(answer.locator(".turn-facts")).to_contain_text("Facturación electrónica (DTE)")
     expect(answer).not_to_have_attribute("aria-busy", "true")
 

@@ -58,7 +58,7 @@ export class AnswerTurn {
   finish(metadata) {
     this.settle(this.text);
     const offline = metadata.llm_used === "offline";
-    if (offline) this.prose.before(offlineNotice());
+    if (offline) this.prose.before(offlineNotice(metadata));
     if (metadata.truncated)
       this.foot.append(
         el("p", { class: "turn-note" }, "La respuesta llegó a su largo máximo y quedó cortada."),
@@ -124,8 +124,28 @@ function holdBack(button, seconds) {
   tick();
 }
 
-const offlineNotice = () =>
-  el("p", { class: "badge badge-offline" }, icon("offline"), "Respuesta sin IA: pasajes textuales");
+const silent = "el proveedor no responde";
+const speechless = "el modelo no llegó a responder";
+/** In words, the reasons of docs/gateway.md. */
+const reasons = {
+  not_configured: "no hay un modelo configurado",
+  budget_exceeded: "el presupuesto del período está usado",
+  call_too_large: "la conversación es demasiado grande para el modelo",
+  breaker_open: silent,
+  timeout: silent,
+  unreachable: silent,
+  provider_failed: "falló el proveedor",
+  model_refused: "el modelo no quiso responder",
+  refusal: "el modelo no quiso responder",
+  thinking_only: speechless,
+  empty_answer: speechless,
+};
+
+function offlineNotice({ reason, window_ends: ends }) {
+  const why = reasons[reason] ?? "pasajes textuales";
+  const until = ends ? ` hasta el ${new Date(ends).toLocaleString("es-CL", { dateStyle: "short", timeStyle: "short" })}` : "";
+  return el("p", { class: "badge badge-offline" }, icon("offline"), `Respuesta sin IA: ${why}${until}`);
+}
 
 /** The passages the answer cites; all it had when it cites none, as one without the model does. */
 function sourcesOf({ citations = [] }) {
