@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import httpx2
 import pytest
@@ -25,13 +26,14 @@ def test_ten_identical_validations_at_once_are_paid_once(start_service, fake_cla
     headers = {"Authorization": f"Bearer {api_key[1]}", "Content-Type": "text/xml"}
     document = signed(33)
 
-    async def ask() -> dict:
+    async def ask() -> dict[str, Any]:
         async with httpx2.AsyncClient(timeout=60) as client:  # each over a connection of its own
             answer = await client.post(f"{service.url}{PATH}", content=document, headers=headers)
         assert answer.status_code == 200
-        return answer.json()
+        body: dict[str, Any] = answer.json()
+        return body
 
-    async def ten() -> list[dict]:
+    async def ten() -> list[dict[str, Any]]:
         return await asyncio.gather(*(ask() for _ in range(10)))
 
     answers = asyncio.run(ten())

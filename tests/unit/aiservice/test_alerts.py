@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from usage.llm.breaker import WELL, Breaker, Suspended, Verdict
+from usage.llm.breaker import WELL, Admission, Breaker, Suspended, Verdict
 
 pytestmark = [
     pytest.mark.unit,
@@ -42,7 +42,8 @@ def breaker_as_scraped(away: range, seconds: int) -> list[int]:
     """Return what the metric of a real breaker says at each scrape while a provider is away."""
     now = 0.0
     breaker = Breaker("claude-sonnet-5-5", lambda: now)
-    waiting, scraped = [], []
+    waiting: list[tuple[int, Admission]] = []
+    scraped: list[int] = []
     for second in range(seconds):
         now = float(second)
         while waiting and waiting[0][0] <= second:
