@@ -55,7 +55,7 @@ class Validation(models.Model):
         EMISSION = "emission", "emisión"
         RECEPTION = "reception", "recepción"
 
-    class Outcome(models.TextChoices):
+    class SiiOutcome(models.TextChoices):
         """What the SII answered, as the caller reported it."""
 
         ACCEPTED = "accepted", "aceptado"
@@ -102,7 +102,7 @@ class Validation(models.Model):
     findings = models.JSONField("hallazgos", default=list)
     review = models.JSONField("revisión de IA", default=dict, blank=True)
     document = models.BinaryField("documento", null=True)
-    outcome = models.CharField("respuesta del SII", max_length=8, choices=Outcome, blank=True)
+    outcome = models.CharField("respuesta del SII", max_length=8, choices=SiiOutcome, blank=True)
     outcome_codes = models.JSONField("códigos del SII", default=list, blank=True)
     outcome_detail = models.TextField("detalle del SII", blank=True)
     outcome_at = models.DateTimeField("informada", null=True)

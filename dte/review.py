@@ -278,7 +278,7 @@ def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, Any]]:
     since = timezone.now() - timedelta(days=HISTORY_DAYS)
     recent = Validation.objects.filter(api_key=api_key, issuer=dte.issuer, created_at__gte=since)
     rows = recent.filter(receiver=dte.receiver).exclude(tipo=dte.tipo, folio=dte.folio)[:10]
-    rejected = recent.filter(outcome=Validation.Outcome.REJECTED)[:5]
+    rejected = recent.filter(outcome=Validation.SiiOutcome.REJECTED)[:5]
     seen = {row.pk: row for row in (*rows, *rejected)}
     return [
         {

@@ -136,7 +136,7 @@ class LinkSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     type = serializers.IntegerField(allow_null=True)
     folio = serializers.CharField()
-    outcome = serializers.ChoiceField(Validation.Outcome.choices, allow_null=True)
+    outcome = serializers.ChoiceField(Validation.SiiOutcome.choices, allow_null=True)
     url = serializers.CharField()
 
 
@@ -190,7 +190,7 @@ class LegacyRequestSerializer(serializers.Serializer[Any]):
 class OutcomeSerializer(serializers.Serializer[Any]):
     """What the SII answered to a document."""
 
-    outcome = serializers.ChoiceField(Validation.Outcome.choices)
+    outcome = serializers.ChoiceField(Validation.SiiOutcome.choices)
     codes = serializers.ListField(
         child=serializers.CharField(max_length=20), max_length=50, default=list
     )
@@ -241,7 +241,7 @@ class ListParameters(serializers.Serializer[Any]):
         required=False, validators=_DAYS, help_text="Validados hasta este día, inclusive."
     )
     outcome = serializers.ChoiceField(
-        Validation.Outcome.choices, required=False, help_text="Lo que el SII respondió."
+        Validation.SiiOutcome.choices, required=False, help_text="Lo que el SII respondió."
     )
     batch = serializers.UUIDField(required=False, help_text="El envío o lote en que llegó.")
     page_size = serializers.IntegerField(
@@ -284,7 +284,7 @@ class RowSerializer(serializers.Serializer[Any]):
         child=serializers.CharField(), help_text="Códigos de los hallazgos, el peor primero."
     )
     outcome = serializers.ChoiceField(
-        Validation.Outcome.choices,
+        Validation.SiiOutcome.choices,
         allow_null=True,
         help_text="Lo que el SII respondió, si se sabe.",
     )

@@ -41,7 +41,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Scored:
     """What search made of a case."""
 
     case: Case
@@ -105,12 +105,12 @@ def unknown(cases: Iterable[Case]) -> set[str]:
     return {name for case in cases for name in case.expected} - sections - documents
 
 
-def run(cases: Iterable[Case]) -> list[Outcome]:
+def run(cases: Iterable[Case]) -> list[Scored]:
     """Ask every question."""
     return [_ask(case) for case in cases]
 
 
-def summarise(outcomes: Sequence[Outcome]) -> Summary:
+def summarise(outcomes: Sequence[Scored]) -> Summary:
     """Compute the figures."""
     ours = [outcome for outcome in outcomes if not outcome.case.off_topic]
     others = [outcome for outcome in outcomes if outcome.case.off_topic]
@@ -126,13 +126,13 @@ def summarise(outcomes: Sequence[Outcome]) -> Summary:
     )
 
 
-def worst(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def worst(outcomes: Sequence[Scored]) -> list[Scored]:
     """Return what went wrong, the worst first: answers missed, then off-topic answered, then low."""
     wrong = [o for o in outcomes if (not o.refused if o.case.off_topic else o.rank != 1)]
     return sorted(wrong, key=lambda o: -(o.rank or (50 if o.case.off_topic else 100)))
 
 
-def save(outcomes: Sequence[Outcome]) -> Evaluation:
+def save(outcomes: Sequence[Scored]) -> Evaluation:
     """Keep a result for the admin."""
     summary = summarise(outcomes)
     return Evaluation.objects.create(
@@ -152,7 +152,7 @@ def save(outcomes: Sequence[Outcome]) -> Evaluation:
     )
 
 
-def _ask(case: Case) -> Outcome:
+def _ask(case: Case) -> Scored:
     hits = search.search(case.question, top_k=search.MAX_RESULTS)
     documents = tuple(dict.fromkeys(hit.document_id for hit in hits))[:DEPTH]
     sections = tuple(dict.fromkeys(f"{hit.document_id}#{_heading(hit.anchor)}" for hit in hits))
@@ -163,7 +163,7 @@ def _ask(case: Case) -> Outcome:
         if name in ranked
     )
     ideal = sum(1 / math.log2(at + 1) for at in range(1, len(case.expected) + 1))
-    return Outcome(
+    return Scored(
         case=case,
         found=documents,
         rank=ranks[0] if ranks else None,
@@ -186,7 +186,7 @@ def _case(entry: Any, where: str) -> Case:
     return Case(entry["question"], str(entry.get("kind", "")), tuple(expected))
 
 
-def _share(outcomes: Sequence[Outcome], holds: Any) -> float:
+def _share(outcomes: Sequence[Scored], holds: Any) -> float:
     return _mean([1.0 if holds(outcome) else 0.0 for outcome in outcomes])
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from dte.examining.given import Given
 from dte.rules.findings import Finding
-from dte.rules.registry import Environment, Mode, Outcome
+from dte.rules.registry import Environment, Mode, SiiOutcome
 
 
 class Past(NamedTuple):
@@ -25,7 +25,7 @@ class Past(NamedTuple):
     receiver: str
     total: Decimal | None
     recommendation: str
-    outcome: Outcome
+    outcome: SiiOutcome
 
 
 class Records(Protocol):
@@ -72,7 +72,7 @@ class Case:
 class Answered:
     """What the SII answered about a document; the history keeps it as that document's outcome."""
 
-    outcome: Outcome
+    outcome: SiiOutcome
     codes: tuple[str, ...] = ()
     detail: str = ""
     issuer: str = ""

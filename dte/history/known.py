@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from dte.examining.examination import Answered, Past
 from dte.history.record import report_outcome
 from dte.models import Validation
-from dte.rules.registry import Outcome
+from dte.rules.registry import SiiOutcome
 from usage.models import ApiKey
 
 # A folio that the SII refused can be used again; what we advised not to send was probably not sent.
@@ -126,5 +126,5 @@ def _past(row: Validation) -> Past:
         receiver=row.receiver,
         total=row.total,
         recommendation=row.recommendation,
-        outcome=cast(Outcome, row.outcome),
+        outcome=cast(SiiOutcome, row.outcome),
     )

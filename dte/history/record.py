@@ -14,7 +14,7 @@ from dte.documents.document import Dte
 from dte.judging.examined import Examined
 from dte.judging.report import Judged
 from dte.models import KeyPolicy, RaisedCode, Validation
-from dte.rules.registry import Earlier, Mode, Outcome
+from dte.rules.registry import Earlier, Mode, SiiOutcome
 from usage import statements
 from usage.models import ApiKey
 
@@ -29,7 +29,7 @@ class _Known:
     """What the rows of one folio say, whatever is being judged."""
 
     digest: str
-    outcome: Outcome
+    outcome: SiiOutcome
     total: Decimal | None
     received: str | None = None
     """The digest of what was last received; None if nothing was."""
@@ -70,7 +70,7 @@ class KeyHistory:
         wanted = {folio for folio in asked if len(folio) <= _LONGEST["folio"]}
         for issuer, tipo, folio, digest, outcome, total, mode in self._rows(wanted):
             key = (issuer, tipo or 0, folio)
-            known = self._known.setdefault(key, _Known(digest, cast(Outcome, outcome), total))
+            known = self._known.setdefault(key, _Known(digest, cast(SiiOutcome, outcome), total))
             if mode == Validation.Mode.RECEPTION and known.received is None:
                 known.received = digest
 

@@ -7,8 +7,8 @@ from django.db.models import Count, Q
 
 from dte.models import RaisedCode, Validation
 
-_REFUSED = Q(validation__outcome=Validation.Outcome.REJECTED)
-_TAKEN = Q(validation__outcome__in=[Validation.Outcome.ACCEPTED, Validation.Outcome.OBJECTED])
+_REFUSED = Q(validation__outcome=Validation.SiiOutcome.REJECTED)
+_TAKEN = Q(validation__outcome__in=[Validation.SiiOutcome.ACCEPTED, Validation.SiiOutcome.OBJECTED])
 
 
 def frequent_codes(limit: int = 50) -> list[dict[str, Any]]:
@@ -43,7 +43,7 @@ def raised_codes() -> list[str]:
 
 def precision() -> list[dict[str, Any]]:
     """Return, for each verdict given, how many documents the SII then accepted, objected or refused."""
-    outcome = Validation.Outcome
+    outcome = Validation.SiiOutcome
     rows = (
         Validation.objects.exclude(outcome="")
         .values("recommendation")

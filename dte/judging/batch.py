@@ -53,7 +53,7 @@ _ZIP_ERRORS: Final = (
 ZIP_MAGIC: Final = b"PK\x03\x04"
 
 
-class Entry(NamedTuple):
+class BatchFile(NamedTuple):
     """One file of the batch."""
 
     name: str
@@ -101,13 +101,13 @@ class Batch:
     _seen: dict[tuple[str, int, str], tuple[int, str]] = field(default_factory=dict)
     _alike: dict[str, list[Examined]] = field(default_factory=dict)
 
-    def judge(self, entries: Iterator[Entry]) -> Iterator[Answer]:
+    def judge(self, entries: Iterator[BatchFile]) -> Iterator[Answer]:
         """Judge every document of every file, in order."""
         for entry in entries:
             for answer in self._judge_or_refuse(entry):
                 yield answer._replace(position=entry.position, files=entry.files)
 
-    def _judge_or_refuse(self, entry: Entry) -> Iterator[Answer]:
+    def _judge_or_refuse(self, entry: BatchFile) -> Iterator[Answer]:
         known = self.total
         try:
             yield from self._judge_entry(entry)
@@ -118,7 +118,7 @@ class Batch:
             self.total = max(self.total, known + 1)
             yield self._count(Answer("document", entry.name, _unreadable(exc, self.context)))
 
-    def _judge_entry(self, entry: Entry) -> Iterator[Answer]:
+    def _judge_entry(self, entry: BatchFile) -> Iterator[Answer]:
         given = Given(entry.raw, filename=entry.name, fields=self.fields)
         if (kind := recognise(given)) is not None:
             self.total += 1
@@ -138,7 +138,7 @@ class Batch:
         if (envelope := close(file, self.context)) is not None:
             yield self._count(Answer("envelope", entry.name, envelope))
 
-    def _file(self, entry: Entry, kind: Kind, given: Given) -> Answer:
+    def _file(self, entry: BatchFile, kind: Kind, given: Given) -> Answer:
         ctx = self.context
         case = self.case or Case(ctx.as_of, ctx.mode, ctx.environment, ctx.receiver)
         examined = examine(kind, given, case)
@@ -217,14 +217,14 @@ def _unreadable(reason: Unreadable, ctx: Context) -> Judged:
     return Judged(0, "xml", nothing, [finding], "", ctx.mode)
 
 
-def open_batch(raw: bytes) -> Iterator[Entry]:
+def open_batch(raw: bytes) -> Iterator[BatchFile]:
     """Return the files of a batch, which is a ZIP or a single file.
 
     Raises:
         Unreadable: XML-07 when a limit is exceeded, XML-01 when the ZIP is broken; while iterating too.
     """
     if not raw.startswith(ZIP_MAGIC):
-        yield Entry("", raw)
+        yield BatchFile("", raw)
         return
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
@@ -235,7 +235,7 @@ def open_batch(raw: bytes) -> Iterator[Entry]:
         ) from exc
 
 
-def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
+def _entries(archive: zipfile.ZipFile) -> Iterator[BatchFile]:
     infos = [info for info in archive.infolist() if not info.is_dir()]
     if len(infos) > MAX_ENTRIES:
         raise Unreadable(
@@ -249,7 +249,7 @@ def _entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
             raise Unreadable(
                 "XML-07", exceso=f"el ZIP descomprimido pesa más de {MAX_UNPACKED} bytes"
             )
-        yield Entry(info.filename[:200], raw, position, len(infos))
+        yield BatchFile(info.filename[:200], raw, position, len(infos))
 
 
 def _unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple
 
 from dte.rules.findings import Severity
-from dte.rules.registry import Outcome
+from dte.rules.registry import SiiOutcome
 
 Scope = Literal["envelope", "document", "service", "book"]
 
@@ -22,7 +22,7 @@ class Estado(NamedTuple):
     todo: str
     severity: Severity | None
     """What we advise; None when there is nothing to do."""
-    outcome: Outcome
+    outcome: SiiOutcome
     """What became of the documents; empty while that is open."""
     scope: Scope
 
@@ -214,7 +214,7 @@ UPLOADS: Final[Mapping[str, tuple[str, str]]] = {
 """STATUS of the answer to an upload, but for 0: Instructivo técnico, «Envío automático de DTE»."""
 
 
-def outcome_of(state: str) -> Outcome:
+def outcome_of(state: str) -> SiiOutcome:
     """Return what became of a document in that state."""
     known = ESTADOS.get(state)
     return known.outcome if known else ""

@@ -13,7 +13,7 @@ from dte.respuesta.answer import DocumentState, SiiAnswer, Totals, rule_codes, t
 from dte.respuesta.estados import ESTADOS, outcome_of
 from dte.rules import REGISTRY
 from dte.rules.findings import Finding, spell
-from dte.rules.registry import Outcome
+from dte.rules.registry import SiiOutcome
 
 MOST_SHOWN: Final = 200
 _BY_CODE: Final = {unit.sii_code: unit for unit in REGISTRY.values() if unit.sii_code}
@@ -77,7 +77,7 @@ def read(given: Given) -> SiiAnswer:
     return texto.read(words or given.text)
 
 
-def overall(answer: SiiAnswer) -> Outcome:
+def overall(answer: SiiAnswer) -> SiiOutcome:
     """Return what became of the documents as a whole; the worst of them, empty while open."""
     found = {outcome_of(one.state) for one in answer.documents}
     for totals in answer.totals:
@@ -86,7 +86,7 @@ def overall(answer: SiiAnswer) -> Outcome:
         found |= {"accepted"} if totals.accepted else set()
     own = outcome_of(answer.state)
     found |= {own} if own else set()
-    order: tuple[Outcome, ...] = ("rejected", "annulled", "objected", "accepted")
+    order: tuple[SiiOutcome, ...] = ("rejected", "annulled", "objected", "accepted")
     return next((outcome for outcome in order if outcome in found), "")
 
 
@@ -177,7 +177,7 @@ def _answered(answer: SiiAnswer) -> Iterator[Answered]:
         )  # fmt: skip
 
 
-def _of_the_rest(answer: SiiAnswer) -> Outcome:
+def _of_the_rest(answer: SiiAnswer) -> SiiOutcome:
     """Return what became of the documents that an answer does not name, where that is certain."""
     if answer.state != "EPR":
         return outcome_of(answer.state)
@@ -211,7 +211,7 @@ def name_of(one: DocumentState) -> str:
     return f"{kind} N° {one.folio}" if one.folio else kind
 
 
-def _headline(answer: SiiAnswer, outcome: Outcome) -> str:
+def _headline(answer: SiiAnswer, outcome: SiiOutcome) -> str:
     if answer.upload not in {"", "0"}:
         return "El SII no recibió el archivo"
     totals = _sum(answer.totals)
@@ -262,7 +262,7 @@ def _counted(totals: Totals) -> str:
     return f"El SII revisó {spell(totals.informed)} {many}: {said}."
 
 
-def _summary(answer: SiiAnswer, outcome: Outcome) -> dict[str, Any]:
+def _summary(answer: SiiAnswer, outcome: SiiOutcome) -> dict[str, Any]:
     one = answer.documents[0] if len(answer.documents) == 1 else None
     totals = _sum(answer.totals)
     return {

@@ -58,7 +58,7 @@ REJECTED: Treatment = {"sii": "rechazo", "severity": "reject"}
 OBJECTED: Treatment = {"sii": "reparo", "severity": "review"}
 WARNED: Treatment = {"sii": "aviso", "severity": "warn"}
 
-Outcome = Literal["", "accepted", "objected", "rejected", "annulled"]
+SiiOutcome = Literal["", "accepted", "objected", "rejected", "annulled"]
 
 
 class Earlier(NamedTuple):
@@ -66,7 +66,7 @@ class Earlier(NamedTuple):
 
     same_content: bool
     """It was this very document, byte for byte: a retry, not another document."""
-    outcome: Outcome
+    outcome: SiiOutcome
     """What the SII answered, as the caller reported it; empty when it has not said."""
     total: Decimal | None
     """Its MntTotal."""

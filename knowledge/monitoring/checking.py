@@ -33,7 +33,7 @@ class LostLockError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckResult:
     """What became of one look; `result` is one of a closed set of words."""
 
     result: str
@@ -46,7 +46,7 @@ class Outcome:
         return self.result not in GOOD
 
 
-def check(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool = False) -> Outcome:
+def check(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool = False) -> CheckResult:
     """Look at a page, store what changed, and say what became of it.
 
     Args:
@@ -62,19 +62,19 @@ def check(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool = Fal
         outcome = _look(source, run, fetcher, force=force)
     except (FetchError, UnreadableError) as exc:
         result = exc.result if isinstance(exc, FetchError) else "unreadable"
-        outcome = Outcome(result, str(exc))
+        outcome = CheckResult(result, str(exc))
     _note(source, run, outcome)
     log.info("sii.checked", source=source.slug, result=outcome.result)
     return outcome
 
 
-def _look(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool) -> Outcome:
+def _look(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool) -> CheckResult:
     known = source.snapshots.first()
     if known is not None and known.template != source.url:
         known = None  # somebody changed the address: another page, a new beginning
     fetched = _fetch(source, fetcher, conditional=known is not None and not force)
     if fetched.status == 304:
-        return Outcome("not_modified")
+        return CheckResult("not_modified")
     text = extract(fetched.body, fetched.content_type, fetched.url)
     if comparing.is_apology(text):
         raise FetchError("apology", "El sitio respondió con un aviso en lugar de la página.")
@@ -83,17 +83,17 @@ def _look(source: SiiSource, run: SiiRun, fetcher: Fetcher, *, force: bool) -> O
     moved = "" if _is_own(source, fetched.url) else f"La página está ahora en {fetched.url}"
     if known is None:
         _store(source, run, _snapshot(source, fetched, text))
-        return Outcome("baseline", moved[:300])
+        return CheckResult("baseline", moved[:300])
     another_page = known.url != fetched.url and "{year}" in source.url
     change = comparing.compare(known.text, text, another_page=another_page)
     if change is None:
         source.held_hash, source.held_count = "", 0
         if another_page:
             _store(source, run, _snapshot(source, fetched, text))
-        return Outcome("unchanged", moved[:300])
+        return CheckResult("unchanged", moved[:300])
     if _is_doubtful(source, fetcher, known, text):
         source.etag = source.last_modified = ""
-        return Outcome("held", "El cambio se confirma en la próxima revisión.")
+        return CheckResult("held", "El cambio se confirma en la próxima revisión.")
     return _report(source, run, known, _snapshot(source, fetched, text), change)
 
 
@@ -146,19 +146,19 @@ def _is_doubtful(source: SiiSource, fetcher: Fetcher, known: SiiSnapshot, text: 
 
 def _report(
     source: SiiSource, run: SiiRun, known: SiiSnapshot, snapshot: SiiSnapshot, change: Change
-) -> Outcome:
+) -> CheckResult:
     since = timezone.now() - timedelta(days=RETOLD_DAYS)
     told = source.notices.filter(fingerprint=change.fingerprint, created_at__gte=since)
     source.held_hash, source.held_count = "", 0
     if told.exists():
         _store(source, run, snapshot)
-        return Outcome("unchanged", "El mismo cambio ya fue avisado.")
+        return CheckResult("unchanged", "El mismo cambio ya fue avisado.")
     ground = by_rules(change, source.kind, source.name)
     # Asked before the transaction: a run that dies here finds the same change again next time.
     classified = asking.improve(change, source, ground)
     notice = _notice(source, known, snapshot, change, classified)
     _store(source, run, snapshot, notice)
-    return Outcome("changed", notice=notice)
+    return CheckResult("changed", notice=notice)
 
 
 def _notice(
@@ -207,7 +207,7 @@ def _store(
             source.last_changed_at = timezone.now()
 
 
-def _note(source: SiiSource, run: SiiRun, outcome: Outcome) -> None:
+def _note(source: SiiSource, run: SiiRun, outcome: CheckResult) -> None:
     now = timezone.now()
     written: dict[str, Any] = {
         "last_checked_at": now,

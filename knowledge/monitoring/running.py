@@ -10,13 +10,13 @@ from django.utils import timezone
 from knowledge.models import SiiRun, SiiSource
 from knowledge.models.sii import LOCK
 from knowledge.monitoring import status
-from knowledge.monitoring.checking import LostLockError, Outcome, check
+from knowledge.monitoring.checking import CheckResult, LostLockError, check
 from knowledge.monitoring.fetching import Fetcher
 from knowledge.monitoring.notifying import Courier
 
 log = structlog.get_logger(__name__)
 
-Listener = Callable[[SiiSource, Outcome], None]
+Listener = Callable[[SiiSource, CheckResult], None]
 
 
 class BusyError(Exception):
@@ -84,14 +84,14 @@ def run(
         courier.finish()
 
 
-def _check(source: SiiSource, run: SiiRun, fetcher: Fetcher) -> Outcome:
+def _check(source: SiiSource, run: SiiRun, fetcher: Fetcher) -> CheckResult:
     try:
         return check(source, run, fetcher, force=run.forced)
     except LostLockError:
         raise
     except Exception:  # one page must not keep the others from being looked at
         log.exception("sii.check_failed", source=source.slug)
-        outcome = Outcome("failed", "La revisión falló; el registro del servicio dice por qué.")
+        outcome = CheckResult("failed", "La revisión falló; el registro del servicio dice por qué.")
         SiiSource.objects.filter(pk=source.pk).update(
             last_result=outcome.result, last_detail=outcome.detail, last_checked_at=timezone.now()
         )

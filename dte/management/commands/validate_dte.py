@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from dte.documents.document import to_moment
 from dte.examining.refused import Refused
-from dte.judging.batch import Answer, Batch, Entry, open_batch
+from dte.judging.batch import Answer, Batch, BatchFile, open_batch
 from dte.judging.examined import Examined
 from dte.judging.report import Judged
 from dte.parsing.unreadable import Unreadable
@@ -50,7 +50,9 @@ class Command(BaseCommand):
         worst: set[str] = set()
         for name in options["files"]:
             batch = Batch(Context(as_of=as_of, mode=options["mode"]), fields=fields)
-            entries = (Entry(entry.name or name, entry.raw) for entry in open_batch(_read(name)))
+            entries = (
+                BatchFile(entry.name or name, entry.raw) for entry in open_batch(_read(name))
+            )
             try:
                 for answer in batch.judge(entries):
                     worst.add(answer.judged.verdict.recommendation)

@@ -48,12 +48,12 @@ class Command(BaseCommand):
             scoring.save(outcomes)
         self._hold(scoring.summarise(outcomes).figures(), options["min"])
 
-    def _report(self, outcomes: list[scoring.Outcome], shown: int) -> None:
+    def _report(self, outcomes: list[scoring.Scored], shown: int) -> None:
         how = "BM25 + vectors" if engine.encoder.available() else "BM25"
         self.stdout.write(f"questions: {len(outcomes)}, engine: {how}")
         for name, value in scoring.summarise(outcomes).figures().items():
             self.stdout.write(f"{name:>9}  {value:.3f}")
-        by_kind: dict[str, list[scoring.Outcome]] = defaultdict(list)
+        by_kind: dict[str, list[scoring.Scored]] = defaultdict(list)
         for outcome in outcomes:
             by_kind[outcome.case.kind or "-"].append(outcome)
         for kind, some in sorted(by_kind.items()):

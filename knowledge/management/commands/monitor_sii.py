@@ -9,7 +9,7 @@ from django.db import close_old_connections
 
 from knowledge.models import SiiSource
 from knowledge.monitoring import notifying, running
-from knowledge.monitoring.checking import Outcome
+from knowledge.monitoring.checking import CheckResult
 
 
 class Command(BaseCommand):
@@ -49,7 +49,7 @@ class Command(BaseCommand):
         )
         return True
 
-    def _tell(self, source: SiiSource, outcome: Outcome) -> None:
+    def _tell(self, source: SiiSource, outcome: CheckResult) -> None:
         told = outcome.notice.summary if outcome.notice else outcome.detail
         self.stdout.write(f"  {source.slug}: {outcome.result} {told}".rstrip())
 

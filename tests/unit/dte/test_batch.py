@@ -8,7 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 
 from dte.judging import batch
-from dte.judging.batch import Batch, Entry, open_batch
+from dte.judging.batch import Batch, BatchFile, open_batch
 from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.rules.registry import Context
@@ -185,14 +185,14 @@ def test_what_cannot_be_opened_is_a_plain_4xx(api_client, body):
 
 def test_one_broken_document_does_not_hide_the_others():
     raw = envelope(invoice(1), invoice(2)).replace(b"<Folio>1<", b"<Folio>1</Fol", 1)
-    first, second, _ = judged([Entry("", raw)])
+    first, second, _ = judged([BatchFile("", raw)])
     assert "XML-01" in codes(first)
     assert second.summary["folio"] == "2"
 
 
 def test_the_same_folio_in_two_files_is_found_and_a_plain_copy_is_not_rejected_for_it():
     first, copy, other = judged(
-        Entry(name, to_xml(doc))
+        BatchFile(name, to_xml(doc))
         for name, doc in [
             ("a.xml", invoice(1)),
             ("b.xml", invoice(1)),
