@@ -1,9 +1,7 @@
 """How REST and its description are set up: what no environment changes."""
 
-from typing import Any
 
-
-def rest_framework(*, proxies: int) -> dict[str, Any]:
+def rest_framework(*, proxies: int) -> dict[str, object]:
     """Return ``REST_FRAMEWORK``.
 
     Args:
@@ -21,7 +19,7 @@ def rest_framework(*, proxies: int) -> dict[str, Any]:
     }
 
 
-def spectacular(*, version: str) -> dict[str, Any]:
+def spectacular(*, version: str) -> dict[str, object]:
     """Return ``SPECTACULAR_SETTINGS``.
 
     Args:

@@ -1,12 +1,10 @@
 """Deployment checks in place of Django's, which knows its middleware by name and not by class."""
 
-from typing import Any
-
 from django.conf import settings
 from django.core.checks import CheckMessage, Warning
 
 
-def check_transport(**kwargs: Any) -> list[CheckMessage]:
+def check_transport(**kwargs: object) -> list[CheckMessage]:
     """Warn of what may be turned off only where a proxy does it instead."""
     found: list[CheckMessage] = []
     if not settings.SECURE_HSTS_SECONDS:

@@ -90,7 +90,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         self.timeOut = IDLE_SECONDS
         super().allContentReceived()
 
-    def requestDone(self, request: Any) -> None:  # noqa: N802
+    def requestDone(self, request: object) -> None:  # noqa: N802
         """Go on to the next request, or wait until the client has read its answer, but not for good."""
         super().requestDone(request)
         if not self.persistent:
@@ -152,7 +152,7 @@ class Factory(HTTPFactory):  # type: ignore[misc]  # daphne ships no types
 
     protocol = Channel
 
-    def buildProtocol(self, addr: Any) -> Any:  # noqa: N802
+    def buildProtocol(self, addr: object) -> object:  # noqa: N802
         """Build the protocol of one connection."""
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = BoundedRequest

@@ -44,7 +44,7 @@ _CHART: Final = {
 }
 
 
-def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     """Add what the home page shows to those who may see costs."""
     if not request.user.has_perm("usage.view_usagerecord"):
         return context
@@ -167,7 +167,7 @@ def _ills() -> list[str]:
     return found
 
 
-def _span(first: date, last: date) -> dict[str, Any]:
+def _span(first: date, last: date) -> dict[str, object]:
     """Return the charts and tables of a span of days."""
     rows = reports.rows(first, last)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -244,7 +244,7 @@ def _latency() -> dict[str, str] | None:
     }
 
 
-def _validations(now: datetime) -> list[dict[str, Any]]:
+def _validations(now: datetime) -> list[dict[str, object]]:
     """Count the verdicts of thirty days, as of the last minute."""
 
     def count() -> dict[str, int]:

@@ -196,10 +196,10 @@ class Environment:
             refuse(name, f"an address that begins with {begins}, and its port is a number")
         return value
 
-    def mail(self, name: str) -> dict[str, Any]:
+    def mail(self, name: str) -> dict[str, object]:
         """Read the URL of a mail server into Django's settings; without one, mail is printed."""
         url = self.url(name, "smtp", "smtp+tls", "smtp+ssl")
-        config: dict[str, Any] = environ.Env.email_url_config(url or "consolemail://")
+        config: dict[str, object] = environ.Env.email_url_config(url or "consolemail://")
         named = {key: value for key, value in config.items() if value is not None}
         return {**named, "EMAIL_TIMEOUT": MAIL_SECONDS}
 

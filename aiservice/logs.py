@@ -4,7 +4,6 @@ Log calls carry facts (ids, counts, milliseconds), never message text, documents
 """
 
 import logging.config
-from typing import Any
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -23,7 +22,7 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
-def logging_config(level: str) -> dict[str, Any]:
+def logging_config(level: str) -> dict[str, object]:
     """Return Django's ``LOGGING`` dictionary.
 
     Args:
@@ -57,7 +56,7 @@ def logging_config(level: str) -> dict[str, Any]:
     }
 
 
-def configure(config: dict[str, Any]) -> None:
+def configure(config: dict[str, object]) -> None:
     """Apply ``LOGGING`` and route structlog through it; named by ``LOGGING_CONFIG``."""
     logging.config.dictConfig(config)
     structlog.configure(

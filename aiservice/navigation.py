@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse_lazy
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, Any]:
+def _page(title: str, icon: str, model: str) -> dict[str, object]:
     """Return the entry of a model's list, for those who may see it."""
     application, _, name = model.partition(".")
     return {

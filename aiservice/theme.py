@@ -1,12 +1,12 @@
 """How the admin looks: its templates, and what django-unfold is told."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.templatetags.static import static
 
 
-def templates(directory: Path) -> list[dict[str, Any]]:
+def templates(directory: Path) -> list[dict[str, object]]:
     """Return ``TEMPLATES``: those of a directory come before every application's."""
     return [
         {
@@ -32,7 +32,7 @@ def shades(*, hue: int, chroma: float) -> dict[str, str]:
     return {str(name): f"oklch({light}% {chroma} {hue})" for name, light in lightness.items()}
 
 
-UNFOLD: Final[dict[str, Any]] = {
+UNFOLD: Final[dict[str, object]] = {
     "SITE_TITLE": "Servicio de IA para facturación electrónica",
     "SITE_HEADER": "IA para facturación",
     "SITE_SUBHEADER": "Administración",

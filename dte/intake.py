@@ -55,7 +55,7 @@ class UnreadableDocument(Refusal):
             findings=[finding.as_dict()],
         )
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, object]:
         """Return the body, for a refusal inside a stream that has begun."""
         return error_body(self)
 
@@ -112,15 +112,15 @@ class Submission:
     """A document still unread: XML as bytes, JSON already parsed."""
 
     xml: bytes | None = None
-    json: Any = None
+    json: object = None
     content: bytes | None = None
     """The bytes of the JSON, where they are the document and nothing else."""
-    history: tuple[Any, ...] = ()
+    history: tuple[object, ...] = ()
     """What the caller told of the sender's earlier rejections, for the review."""
     odd_text: bool = True
 
 
-def read_options(given: Mapping[str, Any]) -> Options:
+def read_options(given: Mapping[str, object]) -> Options:
     """Check the parameters that say how to judge: ``mode``, ``ai``, ``as_of``, ``receptor``, ….
 
     Raises:
@@ -168,7 +168,7 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _moment(value: Any) -> datetime | None:
+def _moment(value: object) -> datetime | None:
     text = str(value or "").strip()
     # In a query string '+' is a blank, and clients forget to escape the one of the offset.
     moment = to_moment(text) or to_moment("+".join(text.rsplit(" ", 1)))

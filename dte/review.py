@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -55,7 +55,7 @@ TOPICS: Final = {
     "otro": "Otro punto que conviene mirar",
 }
 
-_SCHEMA: Final[dict[str, Any]] = {
+_SCHEMA: Final[dict[str, object]] = {
     "type": "object",
     "properties": {
         "doubts": {
@@ -117,7 +117,7 @@ _WHY: Final = {
 }
 _NOT_CONFIGURED: Final = "not_configured"
 _TOO_LARGE: Final = "call_too_large"
-_FREE: Final[dict[str, Any]] = {"cost_usd": "0", "cached": False, "cache_read_share": 0.0}
+_FREE: Final[dict[str, object]] = {"cost_usd": "0", "cached": False, "cache_read_share": 0.0}
 
 
 def possible(ai: UseOfAI) -> bool:
@@ -137,7 +137,7 @@ def note_absence(report: Report, ai: UseOfAI) -> None:
         }
 
 
-def account(report: Report) -> dict[str, Any]:
+def account(report: Report) -> dict[str, object]:
     """Return what the answer says of its cost: the reviews of all its documents together."""
     done = [judged.review for judged in report.documents if judged.review.get("status") == "done"]
     if not done:
@@ -158,7 +158,7 @@ def is_whole(report: Report) -> bool:
     )
 
 
-def for_old_clients(report: Report) -> dict[str, Any]:
+def for_old_clients(report: Report) -> dict[str, object]:
     """Return the answer for clients that know nothing of ``review``: its absence is a warning.
 
     A document too large for a review is one that they are told of as ever: confidence 0.0, and a warning
@@ -177,7 +177,7 @@ def for_old_clients(report: Report) -> dict[str, Any]:
 
 
 async def add_to(
-    report: Report, ai: UseOfAI, api_key: ApiKey, told: Sequence[Any] = ()
+    report: Report, ai: UseOfAI, api_key: ApiKey, told: Sequence[object] = ()
 ) -> UUID | None:
     """Review the documents worth it.
 
@@ -204,7 +204,7 @@ async def add_to(
     return usage_id
 
 
-async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[Any]) -> UUID | None:
+async def _review(judged: Judged, dte: Dte, api_key: ApiKey, told: Sequence[object]) -> UUID | None:
     history = await database_sync_to_async(_past)(api_key, dte)
     prompt = _prompt(dte, judged.findings, [*history, *_short(told)])
     try:
@@ -234,7 +234,7 @@ def _absence(refusal: Refusal) -> dict[str, str]:
     return {"reason": code, "detail": f"Falta la revisión de IA: {detail}"}
 
 
-def _prompt(dte: Dte, findings: Sequence[Finding], history: list[Any]) -> llm.Prompt:
+def _prompt(dte: Dte, findings: Sequence[Finding], history: list[object]) -> llm.Prompt:
     facts = {
         "tipo": TYPE_NAMES.get(dte.tipo, dte.tipo),
         "documento": _content(dte),
@@ -263,7 +263,7 @@ def _digest() -> str:
     return "El motor de reglas ya comprueba lo siguiente; no lo repitas.\n" + "\n".join(lines)
 
 
-def _content(dte: Dte) -> dict[str, Any]:
+def _content(dte: Dte) -> dict[str, object]:
     """The document without what only signatures need, and without endless lines."""
     content = {zone: value for zone, value in dte.data.items() if zone not in {"TED", "TmstFirma"}}
     lines = content.get("Detalle")
@@ -273,7 +273,7 @@ def _content(dte: Dte) -> dict[str, Any]:
     return content
 
 
-def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, Any]]:
+def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, object]]:
     """The sender's latest documents to this receiver, and its rejections by the SII."""
     since = timezone.now() - timedelta(days=HISTORY_DAYS)
     recent = Validation.objects.filter(api_key=api_key, issuer=dte.issuer, created_at__gte=since)
@@ -293,9 +293,9 @@ def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, Any]]:
     ]
 
 
-def _short(told: Sequence[Any]) -> list[Any]:
+def _short(told: Sequence[object]) -> list[object]:
     """What the caller told, unless it is so much that it would drown the document."""
-    kept: list[Any] = []
+    kept: list[object] = []
     for item in told[:MAX_TOLD]:
         if len(json.dumps([*kept, item], ensure_ascii=False)) > MAX_TOLD_CHARS:
             break
@@ -303,7 +303,7 @@ def _short(told: Sequence[Any]) -> list[Any]:
     return kept
 
 
-def _findings(data: Any, dte: Dte, mode: Mode) -> list[Finding]:
+def _findings(data: object, dte: Dte, mode: Mode) -> list[Finding]:
     """Turn the model's doubts into findings; what does not have the agreed shape is dropped."""
     doubts = data.get("doubts") if isinstance(data, dict) else None
     if not isinstance(doubts, list):
@@ -316,7 +316,7 @@ def _findings(data: Any, dte: Dte, mode: Mode) -> list[Finding]:
     ]
 
 
-def _finding(doubt: dict[str, Any], dte: Dte, mode: Mode) -> Finding:
+def _finding(doubt: dict[str, object], dte: Dte, mode: Mode) -> Finding:
     topic = doubt.get("topic") if doubt.get("topic") in TOPICS else "otro"
     # The model may doubt, never reject: anything but an explicit "review" is a warning.
     severity: Severity = "review" if doubt.get("severity") == "review" else "warn"

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from channels.db import database_sync_to_async
@@ -52,14 +52,14 @@ class Stream:
         first = await database_sync_to_async(self._open)()
         return self._follow(first)
 
-    async def whole(self) -> dict[str, Any]:
+    async def whole(self) -> dict[str, object]:
         """Return the answer to a small ZIP at once.
 
         Raises:
             UnreadableDocument: It cannot be opened, or holds more than ``MAX_AT_ONCE``.
         """
         chunk = await database_sync_to_async(self._open)()
-        documents: list[dict[str, Any]] = []
+        documents: list[dict[str, object]] = []
         while chunk:
             documents += map(self._describe, chunk)
             if len(documents) > MAX_AT_ONCE:
@@ -129,9 +129,9 @@ class Stream:
     def _answer_line(self, answer: Answer) -> bytes:
         return _line(self._describe(answer))
 
-    def _describe(self, answer: Answer) -> dict[str, Any]:
+    def _describe(self, answer: Answer) -> dict[str, object]:
         judged = answer.judged
-        progress: dict[str, Any] = {}
+        progress: dict[str, object] = {}
         if answer.type != "envelope":
             progress = {"done": answer.done, "total": self._batch.total}
             progress |= {"file_number": answer.position, "file_count": answer.files}
@@ -144,5 +144,5 @@ class Stream:
         }
 
 
-def _line(data: dict[str, Any]) -> bytes:
+def _line(data: dict[str, object]) -> bytes:
     return json.dumps(data, ensure_ascii=False, cls=DjangoJSONEncoder).encode() + b"\n"

@@ -64,7 +64,7 @@ class LegacyValidateView(MeteredAPIView):
         return _respond(report, review.for_old_clients(report))
 
 
-def _respond(found: Report | Examined, data: dict[str, Any] | None = None) -> Response:
+def _respond(found: Report | Examined, data: dict[str, object] | None = None) -> Response:
     """Return the answer; where a review is missing, its Idempotency-Key may be used for another try."""
     response = Response(found.as_dict() if data is None else data)
     if isinstance(found, Report):
@@ -148,7 +148,7 @@ class OutcomeView(MeteredAPIView):
         """Keep the SII's answer, by which the rules' precision is measured."""
         given = serializers.OutcomeSerializer(data=(await parsed(request._request)).json)
         given.is_valid(raise_exception=True)
-        outcome: dict[str, Any] = given.validated_data
+        outcome: dict[str, object] = given.validated_data
         return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))
 
 
@@ -161,13 +161,13 @@ def _own(api_key: ApiKey, pk: UUID) -> Validation:
     return get_object_or_404(Validation, pk=pk, api_key=api_key)
 
 
-def _page(request: Request, asked: dict[str, Any]) -> Response:
+def _page(request: Request, asked: dict[str, object]) -> Response:
     pages = Pages()
     rows = pages.paginate_queryset(matching(_caller(request), asked), request) or []
     return pages.get_paginated_response([row.as_row() for row in rows])
 
 
-def _stored(api_key: ApiKey, pk: UUID) -> dict[str, Any]:
+def _stored(api_key: ApiKey, pk: UUID) -> dict[str, object]:
     return _own(api_key, pk).as_dict()
 
 

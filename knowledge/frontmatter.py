@@ -71,7 +71,7 @@ class ParsedDocument:
         )
 
 
-def content_hash(**fields: Any) -> str:
+def content_hash(**fields: object) -> str:
     """Return the SHA-256 of a document's fields in a canonical form."""
     canonical = json.dumps(fields, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -188,7 +188,7 @@ def dump(document: ParsedDocument) -> str:
     return f"---\n{head}---\n\n{document.body}\n"
 
 
-def _front_matter(text: str) -> dict[str, Any]:
+def _front_matter(text: str) -> dict[str, object]:
     if len(text) > MAX_FRONT_MATTER_CHARS:
         raise InvalidFileError("el encabezado es demasiado largo")
     try:
@@ -205,7 +205,7 @@ def _front_matter(text: str) -> dict[str, Any]:
     return values
 
 
-def _text(values: dict[str, Any], key: str, *, required: bool = False) -> str:
+def _text(values: dict[str, object], key: str, *, required: bool = False) -> str:
     value = values.get(key, "")
     if not isinstance(value, str):
         raise InvalidFileError(f"'{key}' debe ser un texto")
@@ -219,7 +219,7 @@ def _text(values: dict[str, Any], key: str, *, required: bool = False) -> str:
     return value
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def _tags(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.split(",")
     if not isinstance(value, list) or not all(isinstance(tag, str) for tag in value):

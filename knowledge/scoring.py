@@ -177,7 +177,7 @@ def _heading(anchor: str) -> str:
     return anchor.partition("~")[0]
 
 
-def _case(entry: Any, where: str) -> Case:
+def _case(entry: object, where: str) -> Case:
     if not isinstance(entry, dict) or not isinstance(entry.get("question"), str):
         raise InvalidQuestionsError(f"{where}: falta 'question'")
     expected = entry.get("expect")

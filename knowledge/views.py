@@ -101,7 +101,7 @@ class DocumentSerializer(DocumentSummarySerializer):
         fields = [*DocumentSummarySerializer.Meta.fields, "sections"]
 
     @extend_schema_field(SectionSerializer(many=True))
-    def get_sections(self, document: Document) -> Any:
+    def get_sections(self, document: Document) -> object:
         """Return the sections of the current version."""
         return SectionSerializer(_sections(document), many=True).data
 
@@ -109,7 +109,7 @@ class DocumentSerializer(DocumentSummarySerializer):
 class ReadingView(MeteredAPIView):
     """A view that reads the knowledge base: with a key, at the rate of reads, with an ETag."""
 
-    async def answer(self, request: Request, read: Callable[[], Any]) -> Response:
+    async def answer(self, request: Request, read: Callable[[], object]) -> Response:
         """Answer with what ``read`` returns, or 304 when the caller has it already.
 
         Args:
@@ -149,7 +149,7 @@ class SearchView(ReadingView):
         parameters.is_valid(raise_exception=True)
         asked = parameters.validated_data
 
-        def read() -> dict[str, Any]:
+        def read() -> dict[str, object]:
             hits = search.search(
                 asked["query"],
                 top_k=asked["top_k"],
@@ -179,7 +179,7 @@ class DocumentsView(ReadingView):
     async def get(self, request: Request) -> Response:
         """Return every document without its text."""
 
-        def read() -> dict[str, Any]:
+        def read() -> dict[str, object]:
             documents = Document.objects.active().defer("body")
             return {"documents": DocumentSummarySerializer(documents, many=True).data}
 
@@ -191,7 +191,7 @@ class DocumentView(ReadingView):
     async def get(self, request: Request, slug: str) -> Response:
         """Return a document and its sections."""
 
-        def read() -> Any:
+        def read() -> object:
             document = _document(slug)
             return DocumentSerializer(document).data
 
@@ -215,7 +215,7 @@ class SectionView(ReadingView):
     async def get(self, request: Request, slug: str, anchor: str) -> Response:
         """Return a section of the current version of a document."""
 
-        def read() -> dict[str, Any]:
+        def read() -> dict[str, object]:
             document = _document(slug)
             passage = get_object_or_404(_sections(document), anchor=_storable(anchor))
             summary = DocumentSummarySerializer(document).data
@@ -244,7 +244,7 @@ class ModulesView(ReadingView):
     async def get(self, request: Request) -> Response:
         """Return every module and how many documents it has."""
 
-        def read() -> dict[str, Any]:
+        def read() -> dict[str, object]:
             counted = (
                 Document.objects.active()
                 .order_by("module")

@@ -1,11 +1,9 @@
 """Values that tests of the chat share."""
 
-from typing import Any
-
 from knowledge.searching.search import Hit
 
 
-def hit(**fields: Any) -> Hit:
+def hit(**fields: object) -> Hit:
     """A passage found."""
     return Hit(
         **{

@@ -52,7 +52,7 @@ _FOREIGNER = {
 }
 
 
-def _line(**fields: str) -> dict[str, Any]:
+def _line(**fields: str) -> dict[str, object]:
     return {"NroLinDet": "1", "NmbItem": "Harina 25 kg", **fields}
 
 
@@ -73,7 +73,7 @@ _IN_PESOS = {
 
 
 def _header(
-    tipo: int, totals: dict[str, Any], *, receiver: dict[str, Any], **iddoc: str
+    tipo: int, totals: dict[str, object], *, receiver: dict[str, object], **iddoc: str
 ) -> Document:
     return {
         "IdDoc": {"TipoDTE": str(tipo), "Folio": "123", "FchEmis": DAY, **iddoc},
@@ -164,7 +164,7 @@ VALID = _valid()
 TYPES = tuple(VALID)
 
 
-def document(tipo: int = 33, changes: dict[str, Any] | None = None, **zones: Any) -> Document:
+def document(tipo: int = 33, changes: dict[str, object] | None = None, **zones: object) -> Document:
     """Return a valid document with some paths set (``Detalle[1]/QtyItem``) or deleted (``DELETE``)."""
     result = copy.deepcopy(VALID[tipo])
     for path, value in {**(changes or {}), **zones}.items():
@@ -225,7 +225,7 @@ def file_of(raw: bytes) -> XmlFile:
     return read_xml(raw)
 
 
-def from_json(doc: Any) -> Dte:
+def from_json(doc: object) -> Dte:
     """Read a document from its JSON text, as a request brings it."""
     return read_json(parse_json(json.dumps(doc).encode()))
 
@@ -239,12 +239,14 @@ def read(doc: Document, form: Literal["xml", "json"]) -> Dte:
 UNSIGNED = frozenset({"TED-01", "SIG-01"})
 
 
-def findings(doc: Document, form: Literal["xml", "json"] = "json", **context: Any) -> list[Finding]:
+def findings(
+    doc: Document, form: Literal["xml", "json"] = "json", **context: object
+) -> list[Finding]:
     """Judge a document on its day."""
     return judge(read(doc, form), Context(**{"as_of": AS_OF, **context}))
 
 
-def codes(doc: Document, form: Literal["xml", "json"] = "json", **context: Any) -> set[str]:
+def codes(doc: Document, form: Literal["xml", "json"] = "json", **context: object) -> set[str]:
     """Return the codes of a document's findings, without those of every unsigned document.
 
     The format's own code is left out too where the XML was built without stamp and signature.

@@ -3,11 +3,11 @@
 import json
 import random
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from tests.fake_claude import Script
 
-Event = dict[str, Any]
+Event = dict[str, object]
 
 MODEL: Final = "claude-sonnet-5-5"
 ODD_TEXTS: Final[tuple[str, ...]] = (
@@ -26,7 +26,7 @@ ODD_TEXTS: Final[tuple[str, ...]] = (
     "x" * 3000,
     '{"a": "\\ud800"}',
 )
-ODD_VALUES: Final[tuple[Any, ...]] = (None, "", "7", -1, 3.5, True, [], {}, 10**30, "\x00")
+ODD_VALUES: Final[tuple[object, ...]] = (None, "", "7", -1, 3.5, True, [], {}, 10**30, "\x00")
 STOP_REASONS: Final = (
     "end_turn",
     "end_turn",
@@ -160,7 +160,7 @@ _BENDS: Final[tuple[Callable[[random.Random, list[Event]], None], ...]] = (
 )
 
 
-def _places(value: Any) -> Iterator[tuple[Event, str]]:
+def _places(value: object) -> Iterator[tuple[Event, str]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield value, name

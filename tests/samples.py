@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from tests.documents import Document
 from tests.factories import signed
@@ -58,7 +58,7 @@ CORRECT: Document = {
 
 # What goes wrong most: a mistyped RUT, two digits swapped in the tax, a field left out, a line
 # changed after its amount was computed, a date of the month before.
-FAULTS: dict[str, Any] = {
+FAULTS: dict[str, object] = {
     "Folio": "1043",
     "FchVenc": "2026-10-20",
     "RUTRecep": "77821456-7",
@@ -68,7 +68,7 @@ FAULTS: dict[str, Any] = {
 }
 
 
-def _spoiled(node: Any) -> Any:
+def _spoiled(node: object) -> object:
     if isinstance(node, list):
         return [_spoiled(node[0]), *node[1:]]
     if not isinstance(node, dict):

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import pytest
 import redis
@@ -215,7 +215,7 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def start_postgres(data: Path, add_cleanup: Callable[[Callable[[], Any]], None]) -> str:
+def start_postgres(data: Path, add_cleanup: Callable[[Callable[[], object]], None]) -> str:
     """Start a PostgreSQL that ``add_cleanup`` will stop, and return its ``DATABASE_URL``."""
     postgres = Postgres(data)
     add_cleanup(postgres.stop)
@@ -263,7 +263,7 @@ def redis_version(binary: str | Path) -> tuple[int, ...]:
     return tuple(map(int, match.groups())) if match else (0,)
 
 
-def start_redis(data: Path, add_cleanup: Callable[[Callable[[], Any]], None]) -> str:
+def start_redis(data: Path, add_cleanup: Callable[[Callable[[], object]], None]) -> str:
     """Start Redis on a free port of the loopback interface.
 
     Args:

@@ -1,7 +1,7 @@
 """Examining one CAF file."""
 
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from dte.caf import notices
 from dte.caf.firma import check_signature
@@ -194,7 +194,7 @@ def _statement(file: CafFile, state: str, expires: date | None, folios: Folios |
 
 def _summary(
     file: CafFile, signature: Status, key: str, expires: date | None, folios: Folios | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "type": file.tipo or None,
         "type_name": TYPE_NAMES.get(file.tipo, ""),

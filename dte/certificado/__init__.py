@@ -1,7 +1,7 @@
 """The certificate with which an issuer signs: .pfx or .p12 with its password, .pem, .cer. Nothing is kept."""
 
 from datetime import UTC, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cryptography import x509
 
@@ -198,7 +198,7 @@ def _statement(state: str, certificate: Certificate, case: Case) -> str:
     return said.get(state, f"Sirve para firmar hasta el {until}: quedan {spell(days)} días.")
 
 
-def _summary(certificate: Certificate, opened: Opened) -> dict[str, Any]:
+def _summary(certificate: Certificate, opened: Opened) -> dict[str, object]:
     return {
         "rut": certificate.rut,
         "holder": certificate.holder,

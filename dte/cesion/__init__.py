@@ -5,7 +5,7 @@ checks    what the Registro checks, and what it leaves to the parties
 notices   the catalogue of what can be wrong
 """
 
-from typing import Any, Final
+from typing import Final
 
 from dte.cesion.checks import check
 from dte.cesion.reading import Aec, read_aec
@@ -63,9 +63,9 @@ def examine(given: Given, case: Case) -> Examination:
     )
 
 
-def _summary(aec: Aec) -> dict[str, Any]:
+def _summary(aec: Aec) -> dict[str, object]:
     document, last = aec.document, aec.cessions[-1] if aec.cessions else None
-    summary: dict[str, Any] = {
+    summary: dict[str, object] = {
         "type": document.tipo if document else None,
         "folio": document.folio if document else "",
         "issuer": {"rut": document.issuer, "name": document.text("Encabezado/Emisor/RznSoc")}

@@ -4,7 +4,6 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from lxml import etree
 
@@ -153,7 +152,7 @@ def _cession(
     parts = {"DocumentoCesion": ONCE, "Signature": Times(1, 3)}
     problems += frame(element, path, parts, ("version",))
     body = child(element, "DocumentoCesion")
-    data: dict[str, Any] = {}
+    data: dict[str, object] = {}
     if body is not None:
         data = read_part(body, "cesion", f"{path}/DocumentoCesion", problems)
     checks = [verify_part(body, mark, ids) for mark in signatures_of(element)[:3]]

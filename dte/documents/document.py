@@ -32,7 +32,7 @@ ZERO = Decimal(0)
 # Groups of lines, by IndExe.
 TAXED, EXEMPT, NOT_BILLABLE = "", "1", "2"
 # What has not been looked up yet; None is an answer.
-_UNREAD: Any = object()
+_UNREAD: object = object()
 _NUMBER = re.compile(r"[+-]?(?:\d{1,40}\.?\d{0,20}|\.\d{1,20})", re.ASCII)
 # No path of the format is longer; those made of a hostile document's names are not worth remembering.
 MAX_PATH = 200
@@ -83,7 +83,7 @@ def _steps(path: str) -> tuple[tuple[str, int], ...]:
     return tuple((step[1], int(step[2] or 0)) for step in steps if step is not None)
 
 
-def _flatten(group: Node, prefix: str, into: dict[str, Any]) -> dict[str, Any]:
+def _flatten(group: Node, prefix: str, into: dict[str, object]) -> dict[str, object]:
     """Put everything outside repeated zones by its path: fields, groups, and the zones whole."""
     for name, value in group.items():
         path = prefix + name
@@ -102,14 +102,14 @@ class Values:
         self.data = data
         self._amounts: dict[str, Any] = {}
 
-    def find(self, path: str) -> Any:
+    def find(self, path: str) -> object:
         """Return what stands at ``path`` (a text, a dict, a list), or None."""
         # Rules ask for a few hundred fields of each document, most of them rows' own.
         found = self.data.get(path)
         return found if found is not None or not ("/" in path or "[" in path) else self._walk(path)
 
-    def _walk(self, path: str) -> Any:
-        node: Any = self.data
+    def _walk(self, path: str) -> object:
+        node: object = self.data
         for name, number in _steps(path):
             if node.__class__ is not dict:
                 return None
@@ -243,7 +243,7 @@ class Dte(Values):
         totals = self._flat.get("Encabezado/Totales")
         self._totals = Values(totals if totals.__class__ is dict else {})
 
-    def find(self, path: str) -> Any:
+    def find(self, path: str) -> object:
         """Return what stands at ``path`` (a text, a dict, a list), or None."""
         found = self._flat.get(path)
         return found if found is not None or "[" not in path else self._walk(path)

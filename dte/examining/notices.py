@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from dte.rules.findings import Finding, Severity, SiiSeverity, plain, spell
 from dte.rules.sources import spell_out as cite
 
 
-def spell_out(value: Any) -> str:
+def spell_out(value: object) -> str:
     """Write a value as a Chilean reads it; a day as 31-12-2026."""
     return value.strftime("%d-%m-%Y") if isinstance(value, date) else spell(value)
 
@@ -41,7 +40,7 @@ class Notice:
         fix: str | None = None,
         sii_code: str = "",
         document: int | None = None,
-        **values: Any,
+        **values: object,
     ) -> Finding:
         """Return the finding at a place, with the values that prove it."""
         spelled = {name: spell_out(value) for name, value in values.items()}

@@ -124,7 +124,7 @@ class XmlReader:
         if len(rows) == spec.most + 1:
             self._report(position, f"se repite más de {spec.most} veces", child)
 
-    def _value(self, child: etree._Element, spec: Field, path: str) -> Any:
+    def _value(self, child: etree._Element, spec: Field, path: str) -> object:
         if spec.children:
             return self.read(child, spec, path)
         if len(child):
@@ -161,7 +161,7 @@ class JsonReader:
         if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(Problem(path[:MAX_PATH], text, None, code))
 
-    def read(self, obj: dict[str, Any], field: Field, path: str = "") -> Node:
+    def read(self, obj: dict[str, object], field: Field, path: str = "") -> Node:
         """Return the group's fields."""
         node: Node = {}
         prefix = f"{path}/" if path else ""
@@ -195,7 +195,7 @@ class JsonReader:
                 self._report(prefix + name, REQUIRED)
         return node
 
-    def _unknown(self, node: Node, name: str, value: Any, prefix: str) -> None:
+    def _unknown(self, node: Node, name: str, value: object, prefix: str) -> None:
         """A field of another type is kept, so that the rules can say it does not belong there."""
         if name.startswith(("@", "#")):
             return  # attributes and blanks, as converters from XML write them
@@ -203,7 +203,7 @@ class JsonReader:
         if isinstance(value, str) and name in every_name():
             node[name] = value.plain() if isinstance(value, JsonNumber) else value
 
-    def _value(self, value: Any, spec: Field, path: str) -> Any:
+    def _value(self, value: object, spec: Field, path: str) -> object:
         if spec.children:
             if isinstance(value, dict):
                 return self.read(value, spec, path)

@@ -1,7 +1,7 @@
 """What the history of a key tells the kinds of file that are about documents, and what they tell it."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -69,7 +69,7 @@ def newest(api_key: ApiKey, said: Answered) -> list[Validation]:
 
 def follow(
     api_key: ApiKey, answered: Iterable[Answered], about: Validation | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """Keep what the SII answered as the outcome of the documents it names, and link to them.
 
     Args:
@@ -78,7 +78,7 @@ def follow(
         about: The validation that the answer belongs to, where the caller said it and the answer does
             not name a document itself.
     """
-    links: dict[UUID, dict[str, Any]] = {}
+    links: dict[UUID, dict[str, object]] = {}
     for said in answered:
         found = newest(api_key, said)
         if not found and about is not None and not said.folio:
@@ -92,7 +92,7 @@ def follow(
     return list(links.values())
 
 
-def remember_upload(about: Validation, track_id: str) -> list[dict[str, Any]]:
+def remember_upload(about: Validation, track_id: str) -> list[dict[str, object]]:
     """Give a validated envelope, and every document in it, the number of its upload."""
     rows = [about, *members(about)]
     Validation.objects.filter(pk__in=[row.pk for row in rows]).update(track_id=track_id)
@@ -106,7 +106,7 @@ def members(about: Validation) -> list[Validation]:
     return list(sent(about.api_key).filter(batch=about.batch)) if about.batch else []
 
 
-def _link(row: Validation) -> dict[str, Any]:
+def _link(row: Validation) -> dict[str, object]:
     return {
         "id": str(row.pk),
         "kind": row.kind,

@@ -179,7 +179,7 @@ def _rut(judged: Judged | Examined, party: str) -> str:
     return rut[: _LONGEST["rut"]]
 
 
-def _total(value: Any) -> Decimal | None:
+def _total(value: object) -> Decimal | None:
     """Return a total that fits the column; an absurd one is in the summary all the same."""
     if value is None:
         return None

@@ -41,7 +41,7 @@ def raised_codes() -> list[str]:
     return cache.get_or_set("dte.raised_codes", read, 300) or []
 
 
-def precision() -> list[dict[str, Any]]:
+def precision() -> list[dict[str, object]]:
     """Return, for each verdict given, how many documents the SII then accepted, objected or refused."""
     outcome = Validation.SiiOutcome
     rows = (

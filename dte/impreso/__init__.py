@@ -7,7 +7,7 @@ cotejo   the stamp beside the text of the page, and beside the XML
 notices  the catalogue of what can be wrong
 """
 
-from typing import Any, Final
+from typing import Final
 
 from dte.examining.examination import Ask, Case, Examination, Kind, Table
 from dte.examining.given import Given
@@ -106,7 +106,7 @@ def _history(ted: Ted, case: Case) -> list[Finding]:
     return [notices.HISTORY.at("TED/DD/MNT", total=past.total, timbre=ted.total)]
 
 
-def _summary(ted: Ted, pages: Pages) -> dict[str, Any]:
+def _summary(ted: Ted, pages: Pages) -> dict[str, object]:
     return {
         "type": ted.tipo or None,
         "folio": ted.text("F"),

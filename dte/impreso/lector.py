@@ -75,7 +75,7 @@ def limit() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
 
 
-def read(content: bytes) -> dict[str, Any]:
+def read(content: bytes) -> dict[str, object]:
     """Return the stamps, the text and how many pages were looked at."""
     if b"%PDF" in content[:1024]:
         return _read_pdf(content)
@@ -84,11 +84,11 @@ def read(content: bytes) -> dict[str, Any]:
     return {"pages": 1, "looked": 1, "text": "", "stamps": [_stamp(1, one) for one in stamps]}
 
 
-def _stamp(number: int, content: bytes) -> dict[str, Any]:
+def _stamp(number: int, content: bytes) -> dict[str, object]:
     return {"page": number, "content": base64.b64encode(content).decode()}
 
 
-def _read_pdf(content: bytes) -> dict[str, Any]:
+def _read_pdf(content: bytes) -> dict[str, object]:
     try:
         document = pdfium.PdfDocument(content)
         count = len(document)
@@ -98,7 +98,7 @@ def _read_pdf(content: bytes) -> dict[str, Any]:
         raise RefusedError("empty")
     looked = 0
     texts: list[tuple[int, str]] = []
-    stamps: list[dict[str, Any]] = []
+    stamps: list[dict[str, object]] = []
     for number in _order(min(count, MAX_PAGES)):
         try:
             page = document[number]

@@ -193,7 +193,7 @@ class Batch:
         self.codes.update({found.code for found in answer.judged.findings})
         return answer._replace(done=self.documents + self.files + self.unreadable)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """Return the last line: how it went as a whole."""
         verdicts = [name for name in RECOMMENDATIONS if self.counts[name] or self.envelopes[name]]
         together = self.together()

@@ -41,9 +41,9 @@ class Examined:
     """The file, for a key that asked us to keep it; empty where nothing of it may be kept."""
     number: int = 1
     id: str = ""
-    links: list[dict[str, Any]] = field(default_factory=list)
+    links: list[dict[str, object]] = field(default_factory=list)
     """The validations that this file is about, once the history was asked."""
-    review: dict[str, Any] = field(default_factory=dict)
+    review: dict[str, object] = field(default_factory=dict)
 
     @property
     def kind_name(self) -> str:
@@ -84,14 +84,14 @@ class Examined:
         }
 
     @property
-    def stored_findings(self) -> list[dict[str, Any]]:
+    def stored_findings(self) -> list[dict[str, object]]:
         """The findings as the history keeps them."""
         shown = [found.as_dict() for found in self.findings]
         if self.kind.keeps_answer:
             return shown
         return [{**one, "message": "", "path": "", "line": None, "values": {}} for one in shown]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the answer."""
         found, verdict = self.examination, self.verdict
         return {
@@ -120,7 +120,7 @@ def _pairs(facts: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"label": label, "value": value} for label, value in facts if value]
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table) -> dict[str, object]:
     return {
         "title": table.title,
         "columns": list(table.columns),

@@ -1,6 +1,6 @@
 """Judging JSON that may have been written for somebody else's API."""
 
-from typing import Any, Final
+from typing import Final
 
 from dte.examining.notices import Notice
 from dte.judging.report import Report, judge_json
@@ -18,7 +18,7 @@ PASSWORD: Final = Notice(
 
 
 def judge_any_json(
-    value: Any, ctx: Context, *, content: bytes | None = None, odd_text: bool = True
+    value: object, ctx: Context, *, content: bytes | None = None, odd_text: bool = True
 ) -> Report:
     """Judge a parsed JSON document, in the SII's structure or in that of OpenFactura or SimpleAPI.
 

@@ -58,11 +58,11 @@ class Judged:
         return self.summary
 
     @property
-    def stored_findings(self) -> list[dict[str, Any]]:
+    def stored_findings(self) -> list[dict[str, object]]:
         """The findings as the history keeps them."""
         return [found.as_dict() for found in self.findings]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return its part of the answer."""
         verdict = self.verdict
         scope = statement(
@@ -92,7 +92,7 @@ class Report:
     documents: list[Judged]
     envelope: Judged | None = None
     """What is said of the envelope itself, as of one more document (number 0)."""
-    account: dict[str, Any] = field(default_factory=dict)
+    account: dict[str, object] = field(default_factory=dict)
     """What the answer says of its cost."""
 
     @property
@@ -142,7 +142,7 @@ class Report:
 
 
 def judge_json(
-    value: Any, ctx: Context, *, content: bytes | None = None, odd_text: bool = True
+    value: object, ctx: Context, *, content: bytes | None = None, odd_text: bool = True
 ) -> Report:
     """Judge a parsed JSON document.
 

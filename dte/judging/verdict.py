@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dte.documents.document import Dte, Form
 from dte.formato.tipos import TYPE_NAMES
@@ -77,7 +77,7 @@ class Verdict:
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the four fields that older clients read."""
         return {
             "recommendation": self.recommendation,
@@ -127,7 +127,7 @@ def statement(
     types: Iterable[int | None] = (),
     *,
     of_envelope: bool = False,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return ``valid_for_sii``: an answer in words, with what it rests on and what it cannot know.
 
     Args:
@@ -151,7 +151,7 @@ def statement(
     }
 
 
-def summary(dte: Dte) -> dict[str, Any]:
+def summary(dte: Dte) -> dict[str, object]:
     """Return what identifies a document, for the answer and the history."""
     return {
         "type": dte.tipo or None,

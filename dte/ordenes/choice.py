@@ -6,7 +6,7 @@ not given; what it adds never makes an answer sure.
 
 import asyncio
 import json
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -101,7 +101,7 @@ def _prompt(bill: Bill, letters: dict[str, Evidence]) -> llm.Prompt:
     )
 
 
-def _chosen(match: Match, letters: dict[str, Evidence], data: Any) -> Match:
+def _chosen(match: Match, letters: dict[str, Evidence], data: object) -> Match:
     answer = data if isinstance(data, dict) else {}
     letter, reason = str(answer.get("orden")), str(answer.get("motivo") or "")[:600].strip()
     if letter == _NONE or letter not in letters:
@@ -117,7 +117,7 @@ def _chosen(match: Match, letters: dict[str, Evidence], data: Any) -> Match:
     return Match(found, confidence, words, match.close)
 
 
-def _described(line: Line) -> dict[str, Any]:
+def _described(line: Line) -> dict[str, object]:
     return {
         "descripcion": line.name,
         "cantidad": str(line.quantity) if line.quantity is not None else None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from dte.ordenes.evidence import Evidence, Sum, weigh
 from dte.ordenes.reading import Bill, Order
@@ -30,7 +30,7 @@ class Match:
     close: list[Evidence] = field(default_factory=list)
     """The candidates, best first, where more than one is left; Claude may choose among them."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the answer as clients read it."""
         found = self.chosen
         return {

@@ -98,7 +98,7 @@ class Order:
     lines: tuple[Line, ...]
 
 
-def read_request(body: Any) -> tuple[Bill, tuple[Order, ...]]:
+def read_request(body: object) -> tuple[Bill, tuple[Order, ...]]:
     """Return the document and the orders of a request.
 
     Raises:
@@ -120,7 +120,7 @@ def read_request(body: Any) -> tuple[Bill, tuple[Order, ...]]:
     return bill, orders
 
 
-def _bill(data: Mapping[str, Any]) -> Bill:
+def _bill(data: Mapping[str, object]) -> Bill:
     return Bill(
         rut=_rut(data),
         partner_id=_partner_id(data),
@@ -133,7 +133,7 @@ def _bill(data: Mapping[str, Any]) -> Bill:
     )
 
 
-def _order(one: Any, place: int) -> Order:
+def _order(one: object, place: int) -> Order:
     where = f"pending_pos[{place}]"
     if not isinstance(one, Mapping):
         raise ValidationError({where: ["Debe ser un objeto con la orden de compra."]})
@@ -154,8 +154,8 @@ def _order(one: Any, place: int) -> Order:
     )
 
 
-def _lines(data: Mapping[str, Any], where: str) -> tuple[Line, ...]:
-    given: Any = next(
+def _lines(data: Mapping[str, object], where: str) -> tuple[Line, ...]:
+    given: object = next(
         (data[name] for name in ("lines", "order_line", "items") if data.get(name)), []
     )
     if not isinstance(given, list):
@@ -165,7 +165,7 @@ def _lines(data: Mapping[str, Any], where: str) -> tuple[Line, ...]:
     return tuple(_line(one, place) for place, one in enumerate(given) if isinstance(one, Mapping))
 
 
-def _line(one: Mapping[str, Any], place: int) -> Line:
+def _line(one: Mapping[str, object], place: int) -> Line:
     name = _text(one, (*_NAMES, "product_id"))
     code = _text(one, _CODES)
     if bracketed := _IN_BRACKETS.match(name):  # Odoo writes «[CODE] Name»
@@ -190,7 +190,7 @@ def _line(one: Mapping[str, Any], place: int) -> Line:
     )
 
 
-def _id(value: Any) -> Id | None:
+def _id(value: object) -> Id | None:
     """Return an identifier as it came: a number read from JSON stays a number."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return None
@@ -203,12 +203,12 @@ def _id(value: Any) -> Id | None:
     return value
 
 
-def _partner_id(data: Mapping[str, Any]) -> Id | None:
+def _partner_id(data: Mapping[str, object]) -> Id | None:
     value = data.get("partner_id")
     return _id(value[0] if isinstance(value, list) and value else value)
 
 
-def _text(data: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _text(data: Mapping[str, object], names: tuple[str, ...]) -> str:
     """Return the first text under these names; of ``[7, "Name"]``, as Odoo writes relations, the name."""
     for name in names:
         value = data.get(name)
@@ -237,7 +237,7 @@ def _all_texts(values: Any, depth: int = 0) -> Iterator[str]:
             yield from _all_texts(value[:40], depth + 1)
 
 
-def _number(data: Mapping[str, Any], names: tuple[str, ...]) -> Decimal | None:
+def _number(data: Mapping[str, object], names: tuple[str, ...]) -> Decimal | None:
     for name in names:
         value = data.get(name)
         if value is None or isinstance(value, bool):
@@ -251,12 +251,12 @@ def _number(data: Mapping[str, Any], names: tuple[str, ...]) -> Decimal | None:
     return None
 
 
-def _day(data: Mapping[str, Any]) -> date | None:
+def _day(data: Mapping[str, object]) -> date | None:
     text = _text(data, _DATES)
     return to_date(text) if text else None
 
 
-def _rut(data: Mapping[str, Any]) -> str:
+def _rut(data: Mapping[str, object]) -> str:
     """Return the RUT; Odoo keeps some with the country's prefix."""
     return tidy(_text(data, _RUTS)).removeprefix("CL").replace(" ", "")
 

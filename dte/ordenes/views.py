@@ -85,6 +85,6 @@ class MatchOrderView(MeteredAPIView):
         return Response(found.as_dict())
 
 
-def _compared(body: Any) -> tuple[Bill, Match]:
+def _compared(body: object) -> tuple[Bill, Match]:
     bill, orders = read_request(body)
     return bill, match(bill, orders)

@@ -3,8 +3,6 @@
 Keys outside the table are ignored, as the service that the form comes from did: clients add their own.
 """
 
-from typing import Any
-
 from dte.documents.document import to_amount, to_date
 from dte.documents.rut import tidy
 from dte.formato.reading import JsonNumber, Node, Problem
@@ -46,12 +44,12 @@ _DATES = frozenset({"fecha_emision", "fecha_vencimiento"})
 _NAMES = frozenset(_HEADER) | {"items"}
 
 
-def is_flat(document: dict[str, Any]) -> bool:
+def is_flat(document: dict[str, object]) -> bool:
     """Tell whether an object has any field of the flat form."""
     return not _NAMES.isdisjoint(document)
 
 
-def to_sii_structure(flat: dict[str, Any]) -> tuple[Node, list[Problem]]:
+def to_sii_structure(flat: dict[str, object]) -> tuple[Node, list[Problem]]:
     """Return the document and what is wrong with the flat form itself (rule LEG-01)."""
     problems: list[Problem] = []
     header: dict[str, Node] = {"IdDoc": {}, "Emisor": {}, "Receptor": {}, "Totales": {}}
@@ -77,7 +75,7 @@ def to_sii_structure(flat: dict[str, Any]) -> tuple[Node, list[Problem]]:
     return {"Encabezado": header, "Detalle": lines}, problems
 
 
-def _line(item: Any, number: int, problems: list[Problem]) -> Node:
+def _line(item: object, number: int, problems: list[Problem]) -> Node:
     line: Node = {"NroLinDet": str(number)}
     if not isinstance(item, dict):
         problems.append(Problem(f"items[{number}]", "debe ser un objeto", None, _CODE))
@@ -90,7 +88,7 @@ def _line(item: Any, number: int, problems: list[Problem]) -> Node:
     return line
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     if isinstance(value, JsonNumber):
         return value.plain()
     return value if isinstance(value, str) else None

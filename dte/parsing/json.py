@@ -70,13 +70,13 @@ def is_odd(raw: bytes) -> bool:
     )
 
 
-def is_document(value: dict[str, Any]) -> bool:
+def is_document(value: dict[str, object]) -> bool:
     """Tell whether an object looks like a document in any of the forms that are read."""
     document, _ = _unwrap(value)
     return "Encabezado" in document or is_flat(document)
 
 
-def read_json(value: Any, *, odd_text: bool = True) -> Dte:
+def read_json(value: object, *, odd_text: bool = True) -> Dte:
     """Read a parsed document; the flat form is known by its fields, and by having no Encabezado."""
     if not isinstance(value, dict):
         raise Unreadable("JSN-01", path="$", motivo="el documento no es un objeto")
@@ -101,7 +101,7 @@ def read_json(value: Any, *, odd_text: bool = True) -> Dte:
     )
 
 
-def _unwrap(value: dict[str, Any]) -> tuple[dict[str, Any], str]:
+def _unwrap(value: dict[str, object]) -> tuple[dict[str, object], str]:
     """Step inside ``{"DTE": {"Documento": {…}}}``, which many libraries produce.
 
     OpenFactura's ``{"dte": {…}, "response": […]}`` writes it in lower case, as others do.
@@ -115,8 +115,8 @@ def _unwrap(value: dict[str, Any]) -> tuple[dict[str, Any], str]:
     return value, kind
 
 
-def _tipo(document: dict[str, Any]) -> int:
-    node: Any = document
+def _tipo(document: dict[str, object]) -> int:
+    node: object = document
     for name in ("Encabezado", "IdDoc", "TipoDTE"):
         node = node.get(name) if isinstance(node, dict) else None
     if isinstance(node, JsonNumber):
@@ -144,11 +144,11 @@ def _impossible(problem: str) -> Unreadable:
     return Unreadable("JSN-04", path="$", campo="un número", problema=problem)
 
 
-def _constant(name: str) -> Any:
+def _constant(name: str) -> object:
     raise Unreadable("JSN-04", path="$", campo=name, problema="no es JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     obj = dict(pairs)
     if len(obj) != len(pairs):
         seen: set[str] = set()
@@ -157,7 +157,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return obj
 
 
-def _refuse_crowd(document: dict[str, Any]) -> None:
+def _refuse_crowd(document: dict[str, object]) -> None:
     """Refuse what is longer than any document, before the rules go through it.
 
     Raises:
@@ -172,7 +172,7 @@ def _refuse_crowd(document: dict[str, Any]) -> None:
             )
 
 
-def _check_texts(value: Any) -> None:
+def _check_texts(value: object) -> None:
     for level in _levels(value):
         for node in level:
             for text in (node, *node) if isinstance(node, dict) else (node,):
@@ -190,7 +190,7 @@ def _check_text(text: str) -> None:
         raise Unreadable("JSN-01", path="$", motivo="trae un carácter que no existe en Unicode")
 
 
-def _levels(value: Any) -> Iterator[list[Any]]:
+def _levels(value: object) -> Iterator[list[object]]:
     """Go through a value level by level, without recursion."""
     level = [value]
     while level:

@@ -90,7 +90,7 @@ class Foreign(NamedTuple):
     """Whether the password of a certificate came along; it is not in ``document``."""
 
 
-def read_foreign(value: Any) -> Foreign | None:
+def read_foreign(value: object) -> Foreign | None:
     """Return the document of another API's request; None for any other JSON."""
     if not isinstance(value, dict):
         return None
@@ -104,12 +104,12 @@ def read_foreign(value: Any) -> Foreign | None:
     return None
 
 
-def _is_simple_api(document: Mapping[str, Any]) -> bool:
+def _is_simple_api(document: Mapping[str, object]) -> bool:
     header = document.get("Encabezado")
     return isinstance(header, dict) and "IdentificacionDTE" in header
 
 
-def _has_password(value: Mapping[str, Any]) -> bool:
+def _has_password(value: Mapping[str, object]) -> bool:
     certificate = value.get("Certificado")
     return isinstance(certificate, dict) and any(
         certificate.get(name) for name in ("Password", "password", "Clave")
@@ -117,14 +117,14 @@ def _has_password(value: Mapping[str, Any]) -> bool:
 
 
 def _document(document: Mapping[str, Any]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
+    result: dict[str, object] = {}
     for name, value in document.items():
         own = _RENAMED.get(name, name)
         result[own] = _document(value) if own == "Encabezado" else _zone(own, value)
     return result
 
 
-def _zone(name: str, value: Any) -> Any:
+def _zone(name: str, value: object) -> object:
     """Rename what is inside a zone, which may be repeated."""
     names = _ZONES.get(name)
     if names is None:
@@ -137,8 +137,8 @@ def _zone(name: str, value: Any) -> Any:
 
 
 def _fields(
-    names: Mapping[str, str], items: Iterable[tuple[str, Any]]
-) -> Iterable[tuple[str, Any]]:
+    names: Mapping[str, str], items: Iterable[tuple[str, object]]
+) -> Iterable[tuple[str, object]]:
     for given, value in items:
         name = names.get(given, given)
         if value is None or value in ("", []) or (name in _UNSET_AT_ZERO and _is_zero(value)):
@@ -146,7 +146,7 @@ def _fields(
         yield name, _zone(name, _as_written(name, value))
 
 
-def _as_written(name: str, value: Any) -> Any:
+def _as_written(name: str, value: object) -> object:
     """Return a day without its hour, and a word as the SII abbreviates it."""
     if not isinstance(value, str):
         return value
@@ -155,12 +155,12 @@ def _as_written(name: str, value: Any) -> Any:
     return _WORDS[name].get(value.lower(), value) if name in _WORDS else value
 
 
-def _numbered(zone: str, row: Any, place: int) -> Any:
+def _numbered(zone: str, row: object, place: int) -> object:
     field = _NUMBERED.get(zone)
     if field is None or not isinstance(row, dict) or field in row:
         return row
     return {field: JsonNumber(place), **row}
 
 
-def _is_zero(value: Any) -> bool:
+def _is_zero(value: object) -> bool:
     return str(value) in {"0", "0.0", "0.00"}

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from dte.examining.examination import Answered, Ask, Case, Examination, Table
 from dte.examining.given import Given
@@ -262,7 +262,7 @@ def _counted(totals: Totals) -> str:
     return f"El SII revisó {spell(totals.informed)} {many}: {said}."
 
 
-def _summary(answer: SiiAnswer, outcome: SiiOutcome) -> dict[str, Any]:
+def _summary(answer: SiiAnswer, outcome: SiiOutcome) -> dict[str, object]:
     one = answer.documents[0] if len(answer.documents) == 1 else None
     totals = _sum(answer.totals)
     return {

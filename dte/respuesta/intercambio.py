@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from dte.crypto import SignatureCheck, count_ids, verify_part
 from dte.documents.document import Values
@@ -66,7 +66,7 @@ def read(given: Given) -> Exchange:
     envelopes: list[Values] = []
     received: list[Named] = []
     results: list[Named] = []
-    cover: dict[str, Any] = {}
+    cover: dict[str, object] = {}
     if body is not None:
         several = Times(0, MOST)
         parts = {"Caratula": ONCE, "RecepcionEnvio": several, "ResultadoDTE": several}
@@ -217,7 +217,7 @@ def _results(results: Sequence[Named]) -> Iterator[Finding]:
             yield avisos.NO_REASON.at(f"{one.path}/CodRchDsc", documento=one.name)
 
 
-def _row(named: Named) -> dict[str, Any]:
+def _row(named: Named) -> dict[str, object]:
     return {
         "type": named.tipo,
         "folio": named.folio,

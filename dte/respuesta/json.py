@@ -1,7 +1,6 @@
 """Answers of the SII in JSON: the API of boletas, and what programs keep of the others."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from dte.examining.given import Given
 from dte.respuesta.answer import (
@@ -61,7 +60,7 @@ def read(given: Given) -> SiiAnswer:
     return answer
 
 
-def _totals(row: Mapping[str, Any]) -> Totals:
+def _totals(row: Mapping[str, object]) -> Totals:
     return Totals(
         to_int(_text(row, "tipo")),
         to_int(_text(row, "informados")),
@@ -71,7 +70,7 @@ def _totals(row: Mapping[str, Any]) -> Totals:
     )
 
 
-def _document(row: Mapping[str, Any]) -> DocumentState:
+def _document(row: Mapping[str, object]) -> DocumentState:
     return DocumentState(
         to_int(_text(row, "tipo")),
         to_folio(_text(row, "folio")),
@@ -81,7 +80,7 @@ def _document(row: Mapping[str, Any]) -> DocumentState:
     )
 
 
-def _detail(error: Mapping[str, Any]) -> str:
+def _detail(error: Mapping[str, object]) -> str:
     """Write an error of the API of boletas as the other channels do: ``(HED-3-100) …``."""
     parts = [_text(error, name) for name in ("seccion", "nivel", "codigo")]
     code = f"({'-'.join(parts)}) " if all(parts) else ""
@@ -89,16 +88,16 @@ def _detail(error: Mapping[str, Any]) -> str:
     return f"{code}{words}"[:500]
 
 
-def _rows(value: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+def _rows(value: Mapping[str, object], name: str) -> list[dict[str, object]]:
     rows = value.get(name)
     return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-def _first(value: Mapping[str, Any], names: tuple[str, ...]) -> str:
+def _first(value: Mapping[str, object], names: tuple[str, ...]) -> str:
     return next((found for name in names if (found := _text(value, name))), "")
 
 
-def _text(value: Mapping[str, Any], name: str) -> str:
+def _text(value: Mapping[str, object], name: str) -> str:
     found = value.get(name)
     if isinstance(found, bool) or found is None or isinstance(found, (dict, list)):
         return ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from dte.crypto import SignatureCheck, count_ids, verify_part
 from dte.documents.document import Values
@@ -46,7 +46,7 @@ def read(given: Given) -> Receipts:
     problems = list(
         frame(root, "EnvioRecibos", {"SetRecibos": ONCE, "Signature": ONCE}, ("version",))
     )
-    cover: dict[str, Any] = {}
+    cover: dict[str, object] = {}
     receipts: list[Named] = []
     checks: list[SignatureCheck] = []
     if body is not None:

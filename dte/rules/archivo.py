@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from dte.documents.document import LATIN_1, Dte
 from dte.documents.envelope import Envelope
@@ -156,7 +155,7 @@ def characters_are_latin_1(dte: Dte, ctx: Context) -> Faults:
             )
 
 
-def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
+def _texts(node: object, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(node, str):
         yield path, node
     elif isinstance(node, dict):

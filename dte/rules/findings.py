@@ -57,12 +57,12 @@ class Finding:
     message: str
     fix: str
     source: str
-    values: dict[str, Any]
+    values: dict[str, object]
     document: int | None = None
     responsible: Party = "issuer"
     """Who has to act on it: the one who issues the document, or the one who received it."""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the JSON form; ``document`` only where it says something."""
         # Not dataclasses.asdict: it copies every value deeply, and values are plain already.
         data = {name: getattr(self, name) for name in _FINDING_FIELDS}
@@ -82,7 +82,7 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def spell(value: Any) -> str:
+def spell(value: object) -> str:
     """Write a value as a Chilean reads it: 1.234.567,5; None is 'nada'."""
     if value is None:
         return "nada"
@@ -98,7 +98,7 @@ def spell(value: Any) -> str:
     return _short(str(value))
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """Return a value as JSON can carry it without losing a digit."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else format(value, "f")

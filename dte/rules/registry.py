@@ -22,7 +22,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypedDict, TypeVar
 
 from dte.documents.document import Dte, Form
 from dte.documents.envelope import Envelope
@@ -99,7 +99,8 @@ class Context:
     """RUT of the company that received the document, where the caller said it (reception)."""
 
 
-RuleFunction = Callable[[Any, Context], Iterable[Fault]]
+RuleFunction = Callable[..., Iterable[Fault]]
+"""Of a Dte or an Envelope, by the level of the rule, and a Context."""
 F = TypeVar("F", bound=Callable[..., Iterable[Fault]])
 
 

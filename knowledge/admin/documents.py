@@ -27,7 +27,7 @@ from knowledge.render import to_html
 class TagsField(forms.CharField):
     """Tags as people write them, separated by commas."""
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         """Show a list as text."""
         return ", ".join(value) if isinstance(value, list) else value
 
@@ -60,9 +60,9 @@ class DocumentForm(forms.ModelForm):
             "body": forms.Textarea(attrs={"rows": 28, "class": "vLargeTextField knowledge-editor"})
         }
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Refuse what a file with this content would be refused for."""
-        values: dict[str, Any] = super().clean() or self.cleaned_data
+        values: dict[str, object] = super().clean() or self.cleaned_data
         if not self.errors:
             document = Document(
                 **{name: values[name] for name in values if name in self.Meta.fields}
@@ -90,7 +90,7 @@ class ValidityFilter(admin.SimpleListFilter):
     title = "vigencia"
     parameter_name = "vigencia"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("vencidos", "Vencidos"), ("retirados", "Retirados"), ("todos", "Todos")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
@@ -152,7 +152,7 @@ class DocumentAdmin(ModelAdmin):
         return {} if obj else {"slug": ("title",)}
 
     def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         expired = Document.objects.stale(timezone.localdate()).count()
         if expired and "vigencia" not in request.GET:
@@ -204,7 +204,7 @@ class DocumentAdmin(ModelAdmin):
             ),
         )
 
-    def save_model(self, request: HttpRequest, obj: Document, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Document, form: object, change: bool) -> None:
         if not ingest.save(obj, author=request.user.get_username()):
             self.message_user(request, "No había cambios que guardar.", messages.INFO)
 

@@ -1,7 +1,5 @@
 """The language of the trade, for editors to keep."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -18,7 +16,7 @@ class ExpressionAdmin(ModelAdmin):
     list_filter = ["is_active"]
     search_fields = ["text", "meaning"]
 
-    def save_model(self, request: HttpRequest, obj: Expression, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Expression, form: object, change: bool) -> None:
         super().save_model(request, obj, form, change)
         indexing.announce()
 

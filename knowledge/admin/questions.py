@@ -23,7 +23,7 @@ class PendingFilter(admin.SimpleListFilter):
     title = "estado"
     parameter_name = "estado"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("resueltas", "Resueltas"), ("todas", "Todas")]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
@@ -57,7 +57,7 @@ class QuestionAdmin(ModelAdmin):
     class Media:
         css = {"all": ["knowledge/admin.css"]}
 
-    def get_ordering(self, request: HttpRequest) -> list[Any]:
+    def get_ordering(self, request: HttpRequest) -> list[object]:
         # What most people miss comes first.
         return [(F("not_found") + F("thumbs_down")).desc(), "-last_asked_at"]
 

@@ -30,7 +30,7 @@ class ReviewedFilter(admin.SimpleListFilter):
     title = "revisión"
     parameter_name = "revision"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("revisados", "Revisados"), ("todos", "Todos")]
 
     def choices(self, changelist: Any) -> Any:
@@ -183,7 +183,7 @@ class SiiNoticeAdmin(ModelAdmin):
             self.log_change(request, notice, "Revisado.")
         self.message_user(request, f"Avisos revisados: {len(notices)}.", messages.SUCCESS)
 
-    def save_model(self, request: HttpRequest, obj: SiiNotice, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: SiiNotice, form: object, change: bool) -> None:
         """Saving a notice, with a note or without, is reviewing it."""
         super().save_model(request, obj, form, change)
         obj.review(request.user.get_username(), timezone.now())
@@ -199,7 +199,7 @@ class SiiNoticeAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -281,7 +281,7 @@ def _outside(url: str) -> SafeString:
     return format_html('<a href="{0}" rel="noreferrer noopener" target="_blank">{0}</a>', url)
 
 
-def _list(item: str, rows: Iterable[tuple[Any, ...]]) -> SafeString:
+def _list(item: str, rows: Iterable[tuple[object, ...]]) -> SafeString:
     """Return a list of at most `_NAMED` entries that says how many it leaves out."""
     every = list(rows)
     shown = format_html_join("", item, every[:_NAMED])

@@ -1,7 +1,6 @@
 """Versions: what a document said, and what changed against the version before."""
 
 import difflib
-from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
@@ -57,10 +56,10 @@ class DocumentVersionAdmin(ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 

@@ -8,7 +8,7 @@ rules say of the same text.
 
 import json
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from asgiref.sync import async_to_sync
@@ -33,7 +33,7 @@ _IMPACTS: Final = {
     "medio": SiiNotice.Impact.MEDIUM,
     "alto": SiiNotice.Impact.HIGH,
 }
-_SCHEMA: Final[dict[str, Any]] = {
+_SCHEMA: Final[dict[str, object]] = {
     "type": "object",
     "properties": {
         "tipo": {"type": "string", "enum": list(Kind.values)},
@@ -122,7 +122,7 @@ def _short(lines: tuple[str, ...]) -> str:
 
 
 def _grounded(
-    data: dict[str, Any], change: Change, source_kind: str, by_rules: Classification
+    data: dict[str, object], change: Change, source_kind: str, by_rules: Classification
 ) -> Classification:
     """Take of the model's form what the change bears out, and the rules' word for the rest."""
     cited = references(change.text)
@@ -150,7 +150,7 @@ def _grounded(
     )
 
 
-def _list(data: dict[str, Any], name: str) -> list[Any]:
+def _list(data: dict[str, object], name: str) -> list[object]:
     value = data.get(name)
     if not isinstance(value, list):
         return []

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urljoin
 
 import structlog
@@ -209,7 +209,7 @@ def _store(
 
 def _note(source: SiiSource, run: SiiRun, outcome: CheckResult) -> None:
     now = timezone.now()
-    written: dict[str, Any] = {
+    written: dict[str, object] = {
         "last_checked_at": now,
         "last_result": outcome.result,
         "last_detail": outcome.detail[:300],

@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import structlog
@@ -113,7 +113,7 @@ def signature(body: bytes, moment: str) -> str:
     return "sha256=" + hmac.new(secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
 
 
-def payload(notice: SiiNotice) -> dict[str, Any]:
+def payload(notice: SiiNotice) -> dict[str, object]:
     """Return a message that Slack's incoming webhooks take, with the notice itself in ``metadata``."""
     title = f"[{notice.get_impact_display()}] {notice}"
     lines = [f"*{_slack(title)}*", _slack(notice.summary)]

@@ -1,7 +1,7 @@
 """The monitor's figures: in the cache for whoever asks, and rebuilt from the database without it."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.core.cache import cache
@@ -19,17 +19,17 @@ KEEP_SECONDS: Final = 60
 DAY: Final = timedelta(hours=24)
 
 
-def figures() -> dict[str, Any]:
+def figures() -> dict[str, object]:
     """Return what the monitor has done and found; plain values, ready for JSON."""
     try:
-        kept: dict[str, Any] | None = cache.get(KEY)
+        kept: dict[str, object] | None = cache.get(KEY)
     except (RedisError, OSError) as exc:
         log.warning("sii.cache_away", error=type(exc).__name__)
         kept = None
     return kept if kept is not None else refresh()
 
 
-def refresh() -> dict[str, Any]:
+def refresh() -> dict[str, object]:
     """Count anew, and keep the result for everybody."""
     counted = _count()
     try:
@@ -39,7 +39,7 @@ def refresh() -> dict[str, Any]:
     return counted
 
 
-def _count() -> dict[str, Any]:
+def _count() -> dict[str, object]:
     now = timezone.now()
     totals = SiiSource.objects.aggregate(checks=Sum("checks"), errors=Sum("errors"))
     checks, errors = totals["checks"] or 0, totals["errors"] or 0
@@ -70,7 +70,7 @@ def _count() -> dict[str, Any]:
     }
 
 
-def _run(run: SiiRun) -> dict[str, Any]:
+def _run(run: SiiRun) -> dict[str, object]:
     return {
         "started_at": run.started_at.isoformat(),
         "finished_at": run.finished_at and run.finished_at.isoformat(),
@@ -81,7 +81,7 @@ def _run(run: SiiRun) -> dict[str, Any]:
     }
 
 
-def _source(source: SiiSource) -> dict[str, Any]:
+def _source(source: SiiSource) -> dict[str, object]:
     return {
         "source": source.slug,
         "name": source.name,

@@ -28,10 +28,10 @@ __all__ = ["Caf", "envelope", "signed", "signer"]
 
 def signed(
     tipo: int = 33,
-    changes: dict[str, Any] | None = None,
+    changes: dict[str, object] | None = None,
     *,
     doc: Document | None = None,
-    caf: dict[str, Any] | None = None,
+    caf: dict[str, object] | None = None,
     stamp: dict[str, str] | None = None,
     stamped: str = STAMPED,
     tmst: str = SIGNED,
@@ -42,8 +42,8 @@ def signed(
     uri: str | None = None,
     identifier: str = "",
     indented: bool = True,
-    stamping: dict[str, Any] | None = None,
-    signing: dict[str, Any] | None = None,
+    stamping: dict[str, object] | None = None,
+    signing: dict[str, object] | None = None,
 ) -> bytes:
     """Return a stamped and signed DTE as a file.
 
@@ -101,7 +101,7 @@ def _text(content: Document, *path: str) -> str:
     return str(node)
 
 
-def _caf(content: Document, changes: dict[str, Any]) -> Caf:
+def _caf(content: Document, changes: dict[str, object]) -> Caf:
     name = _text(content, "Emisor", "RznSoc") or _text(content, "Emisor", "RznSocEmisor")
     usual = {
         "issuer": _text(content, "Emisor", "RUTEmisor"),
@@ -136,7 +136,7 @@ def envelope(
     by: Signer | None = None,
     unsigned: bool = False,
     in_context: bool = True,
-    signing: dict[str, Any] | None = None,
+    signing: dict[str, object] | None = None,
 ) -> bytes:
     """Return documents in a signed EnvioDTE or EnvioBOLETA.
 

@@ -28,7 +28,7 @@ _PDF = "JVBERi0xLjQKJeLjz9MK"
 
 def cession(
     number: int = 1,
-    changes: dict[str, Any] | None = None,
+    changes: dict[str, object] | None = None,
     *,
     statement: bool = True,
     by: Sequence[Signer] | None = None,
@@ -58,7 +58,7 @@ def cession(
         f"cesionario {assignee_name}, RUT {assignee}, el o los documentos donde constan los recibos de "
         f"las mercaderías entregadas, entregados por parte del deudor, RUT {DEBTOR}."
     )
-    fields: dict[str, Any] = {
+    fields: dict[str, object] = {
         "SeqCesion": str(number),
         "IdDTE/TipoDTE": "33",
         "IdDTE/RUTEmisor": ISSUER,
@@ -138,7 +138,7 @@ def aec(
     cover: dict[str, str] | None = None,
     spoil: tuple[str, str] = ("", ""),
     unsigned: bool = False,
-    signing: dict[str, Any] | None = None,
+    signing: dict[str, object] | None = None,
 ) -> bytes:
     """Return a signed AEC.
 

@@ -10,7 +10,7 @@ from dte.rules.registry import Context
 from tests.documents import AS_OF
 
 
-def findings(raw: bytes, **context: Any) -> list[Finding]:
+def findings(raw: bytes, **context: object) -> list[Finding]:
     """Every finding on a file: on its documents, and on the envelope when it is one."""
     file = read_xml(raw)
     found: list[Finding] = []
@@ -24,7 +24,7 @@ def findings(raw: bytes, **context: Any) -> list[Finding]:
     return found
 
 
-def codes(raw: bytes, family: str = "", **context: Any) -> set[str]:
+def codes(raw: bytes, family: str = "", **context: object) -> set[str]:
     """The codes of one family (of all when empty).
 
     Without SIG-09: no certificate of the run comes from an accredited authority.

@@ -31,7 +31,7 @@ class Case:
     """One request and what must be answered."""
 
     name: str
-    body: dict[str, Any]
+    body: dict[str, object]
     expected: int | None
 
 
@@ -193,7 +193,7 @@ def _order(
 
 def _bill(
     supplier: Supplier, rows: Any, *, reference: str = "", total: int | None = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     lines = [
         row if isinstance(row, dict) else _line(row[0].billed, row[1], row[0].price) for row in rows
     ]
@@ -209,7 +209,7 @@ def _bill(
     }
 
 
-def _usual(supplier: Supplier) -> tuple[list[dict[str, Any]], list[tuple[Product, int]]]:
+def _usual(supplier: Supplier) -> tuple[list[dict[str, object]], list[tuple[Product, int]]]:
     """Other open orders of the supplier, and the rows of the order that the case is about."""
     a, b, c, d, e, f = supplier.products
     others = [

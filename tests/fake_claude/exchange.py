@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.fake_claude.bill import Bill
 from tests.fake_claude.protocol import tokens
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Exchange:
     """One accepted request: its text, its usage, its line on the bill."""
 
-    def __init__(self, server: "FakeClaude", body: dict[str, Any], script: Script) -> None:
+    def __init__(self, server: "FakeClaude", body: dict[str, object], script: Script) -> None:
         self.server = server
         self.body = body
         self.script = script
@@ -28,8 +28,8 @@ class Exchange:
         )
         self.output = tokens(script.thinking) + 1
 
-    def usage(self) -> dict[str, Any]:
-        usage: dict[str, Any] = {
+    def usage(self) -> dict[str, object]:
+        usage: dict[str, object] = {
             "input_tokens": self.input,
             "cache_creation_input_tokens": self.write_5m + self.write_1h,
             "cache_read_input_tokens": self.read,
@@ -65,7 +65,7 @@ class Exchange:
                 )
             )
 
-    def message(self, content: list[Any], stop_reason: str | None) -> dict[str, Any]:
+    def message(self, content: list[object], stop_reason: str | None) -> dict[str, object]:
         return {
             "id": self.id,
             "type": "message",
@@ -90,7 +90,7 @@ class Exchange:
             fitting.append(piece)
         return fitting, self.script.stop_reason
 
-    def stop_details(self, stop_reason: str) -> dict[str, Any] | None:
+    def stop_details(self, stop_reason: str) -> dict[str, object] | None:
         if stop_reason != "refusal":
             return None
         return {"type": "refusal", "category": self.script.refusal_category, "explanation": None}

@@ -75,7 +75,7 @@ def wrong_body(path: str, body: dict[str, Any]) -> tuple[int, str, str] | None:
     return _wrong_schema(body.get("output_config", {}).get("format", {}).get("schema"))
 
 
-def _wrong_schema(schema: Any) -> tuple[int, str, str] | None:
+def _wrong_schema(schema: object) -> tuple[int, str, str] | None:
     if isinstance(schema, dict):
         if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
             return (
@@ -106,7 +106,7 @@ def instance(schema: dict[str, Any]) -> Any:
         kind = kind[0]
     if kind == "object":
         return {name: instance(part) for name, part in schema.get("properties", {}).items()}
-    plain: dict[str | None, Any] = {
+    plain: dict[str | None, object] = {
         "array": [],
         "string": "texto",
         "integer": 0,

@@ -34,13 +34,13 @@ class FakeClaude:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
-        self.counted: list[dict[str, Any]] = []
+        self.counted: list[dict[str, object]] = []
         self.bills: list[Bill] = []
         self.open_streams = 0
         self.delaying = False
         self.pause = 0.0  # seconds between the pieces of a stream
         self.count_script: Script | None = None
-        self._answer: str | Callable[[dict[str, Any]], str] = ANSWER
+        self._answer: str | Callable[[dict[str, object]], str] = ANSWER
         self._scripts: deque[Script] = deque()
         self._cache: dict[tuple[str, str], float] = {}
         self._gate = threading.Event()
@@ -133,7 +133,7 @@ class FakeClaude:
             await writer.wait_closed()
 
     async def _route(
-        self, path: str, headers: dict[str, str], body: dict[str, Any], wire: Wire
+        self, path: str, headers: dict[str, str], body: dict[str, object], wire: Wire
     ) -> None:
         if problem := wrong_headers(headers) or wrong_body(path, body):
             await wire.error(*problem)
@@ -148,7 +148,7 @@ class FakeClaude:
         else:
             await wire.error(404, "not_found_error", path)
 
-    async def _count(self, body: dict[str, Any], wire: Wire) -> None:
+    async def _count(self, body: dict[str, object], wire: Wire) -> None:
         script = self.count_script or Script()
         if script.hang:
             await wire.until_gone()
@@ -160,7 +160,7 @@ class FakeClaude:
 
     # --- Messages --------------------------------------------------------------------------------
 
-    async def _answer_message(self, body: dict[str, Any], script: Script, wire: Wire) -> None:
+    async def _answer_message(self, body: dict[str, object], script: Script, wire: Wire) -> None:
         if script.reset:
             wire.abort()
         elif script.hang:
@@ -225,7 +225,7 @@ class FakeClaude:
         read = sums[hit][1] if hit >= 0 else 0
         written = {"5m": 0, "1h": 0}
         done = read
-        store: list[Any] = []
+        store: list[object] = []
         for index, ttl in marks:
             store.append(((model, sums[index][0]), ttl))
             if sums[index][1] > done:

@@ -6,7 +6,6 @@ import json
 import socket
 import struct
 import uuid
-from typing import Any
 
 
 async def _end_of(reader: asyncio.StreamReader) -> None:
@@ -45,7 +44,7 @@ class Wire:
         await self.sleep(0.02)
         self.abort()
 
-    async def json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+    async def json(self, status: int, body: object, headers: dict[str, str] | None = None) -> None:
         payload = json.dumps(body).encode()
         await self._head(status, {"content-length": str(len(payload))} | (headers or {}), payload)
 
@@ -58,7 +57,7 @@ class Wire:
         code: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> None:
-        error: dict[str, Any] = {"type": error_type, "message": message}
+        error: dict[str, object] = {"type": error_type, "message": message}
         if code:
             error["details"] = {"error_code": code}
         await self.json(
@@ -70,7 +69,7 @@ class Wire:
             200, {"content-type": "text/event-stream", "transfer-encoding": "chunked"}, b""
         )
 
-    async def event(self, name: str, **data: Any) -> None:
+    async def event(self, name: str, **data: object) -> None:
         await self.piece(f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode())
 
     async def piece(self, payload: bytes) -> None:

@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -42,7 +42,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--prepare-only", action="store_true", help="do not serve")
 
-    def handle(self, *args: Any, prepare_only: bool, **options: Any) -> None:
+    def handle(self, *args: object, prepare_only: bool, **options: object) -> None:
         if settings.PRODUCTION:
             raise CommandError("quickstart is for development; see docs/operations.md.")
         if not prepare_only:

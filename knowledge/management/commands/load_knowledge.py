@@ -104,7 +104,7 @@ class Command(BaseCommand):
         saved = embedding.export_file(paths[0] / embedding.SHIPPED)
         self.stderr.write(f"vectors: {saved} saved")
 
-    def _watch(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+    def _watch(self, paths: Sequence[Path], options: dict[str, object]) -> None:
         seen = _signature(paths)
         try:
             while True:
@@ -116,7 +116,7 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             return
 
-    def _reload(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+    def _reload(self, paths: Sequence[Path], options: dict[str, object]) -> None:
         try:
             self._load(paths, options)
         except CommandError as error:  # say it, and wait for the next change

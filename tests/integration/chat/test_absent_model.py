@@ -14,6 +14,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from chat.answering.exchange import Question
@@ -32,7 +33,7 @@ QUESTION = "¿Cuánto duran los folios de un CAF?"
 
 
 @pytest.fixture(autouse=True)
-def one_attempt(settings: Any) -> None:
+def one_attempt(settings: Settings) -> None:
     """Do not try again what the fake was told to fail."""
     settings.ANTHROPIC_RETRIES = 0
 
@@ -86,7 +87,7 @@ class TestReasons:
         self,
         api_client: APIClient,
         fake_claude: FakeClaude,
-        settings: Any,
+        settings: Settings,
         script: Script,
         reason: str,
         stop_reason: str,
@@ -98,14 +99,14 @@ class TestReasons:
         assert (body["reason"], body["stop_reason"]) == (reason, stop_reason)
 
     def test_with_the_breaker_open_too(
-        self, api_client: APIClient, fake_claude: FakeClaude, settings: Any
+        self, api_client: APIClient, fake_claude: FakeClaude, settings: Settings
     ):
         settings.BREAKER_FAILURES = 1
         fake_claude.then(Script(status=500))
         assert [ask(api_client)["reason"] for _ in range(2)] == ["provider_failed", "breaker_open"]
 
     def test_a_used_up_budget_is_answered_from_the_knowledge_base(
-        self, api_client: APIClient, fake_claude: FakeClaude, settings: Any
+        self, api_client: APIClient, fake_claude: FakeClaude, settings: Settings
     ):
         settings.BUDGET_KEY_DAY_USD = Decimal("0.000001")
         body = ask(api_client)
@@ -185,7 +186,7 @@ class TestSessions:
         assert "¿Qué es un CAF?" in said(fake_claude.requests[-1])
 
     def test_no_generated_stream_ends_a_session(
-        self, api_client: APIClient, fake_claude: FakeClaude, settings: Any
+        self, api_client: APIClient, fake_claude: FakeClaude, settings: Settings
     ):
         settings.BREAKER_FAILURES = 1000
         settings.RATE_LIMIT_BURST = settings.RATE_LIMIT_PER_MINUTE = 1000

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 from django.core.management import call_command
-from django.test import AsyncClient
+from django.test import AsyncClient, Client
 from model_bakery import baker
 from rest_framework.test import APIClient
 
@@ -339,7 +339,7 @@ async def test_the_pieces_of_a_stream_are_the_stored_answer(api_key: tuple[ApiKe
 
 
 def test_operators_find_conversations_and_cannot_change_them(
-    admin_client: Any, api_client: APIClient, knowledge: None
+    admin_client: Client, api_client: APIClient, knowledge: None
 ):
     ask(api_client, session_id="buscada")
     conversation = Conversation.objects.get()
@@ -357,7 +357,7 @@ def test_operators_find_conversations_and_cannot_change_them(
     assert added.status_code == 403
 
 
-def test_what_users_wrote_is_escaped_in_the_admin(admin_client: Any):
+def test_what_users_wrote_is_escaped_in_the_admin(admin_client: Client):
     message = baker.make(Message, role="user", content="<script>alert(1)</script>")
 
     page = admin_client.get(f"/admin/chat/conversation/{message.conversation_id}/change/")
@@ -366,7 +366,7 @@ def test_what_users_wrote_is_escaped_in_the_admin(admin_client: Any):
 
 
 def test_listing_conversations_costs_the_same_however_many_there_are(
-    admin_client: Any, django_assert_max_num_queries: Any
+    admin_client: Client, django_assert_max_num_queries: Any
 ):
     baker.make(Conversation, _quantity=30, session_id=baker.seq("s"))
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 from channels.db import database_sync_to_async
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from chat.models import Message
 from tests.fake_claude import FakeClaude, Script
@@ -57,7 +57,9 @@ async def fake_claude(claude: FakeClaude) -> AsyncIterator[FakeClaude]:
 
 
 @pytest.fixture
-async def client(live: RunningService, api_key: tuple[ApiKey, str]) -> AsyncIterator[Any]:
+async def client(
+    live: RunningService, api_key: tuple[ApiKey, str]
+) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {api_key[1]}"}
     async with httpx2.AsyncClient(base_url=live.url, headers=headers, timeout=30) as opened:
         yield opened
@@ -94,7 +96,9 @@ def answers() -> list[Message]:
     return list(Message.objects.filter(role="assistant").select_related("usage").order_by("pk"))
 
 
-async def test_text_arrives_while_it_is_being_written(client: Any, fake_claude: FakeClaude):
+async def test_text_arrives_while_it_is_being_written(
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
+):
     fake_claude.then(Script(text=ANSWER, ending="stall", after=3))
 
     async with stream(client) as events:
@@ -104,7 +108,9 @@ async def test_text_arrives_while_it_is_being_written(client: Any, fake_claude: 
     assert ANSWER.startswith(first["content"])
 
 
-async def test_a_stream_ends_in_done_with_its_account(client: Any, fake_claude: FakeClaude):
+async def test_a_stream_ends_in_done_with_its_account(
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
+):
     events = await whole(client, session_id="s")
 
     assert "".join(event["content"] for event in events[:-1]) == ANSWER
@@ -115,7 +121,7 @@ async def test_a_stream_ends_in_done_with_its_account(client: Any, fake_claude: 
 
 
 async def test_a_client_that_leaves_stops_the_call_and_its_row_is_settled(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     fake_claude.then(Script(text=ANSWER, ending="stall", after=3))
     async with stream(client, session_id="s") as events:
@@ -132,7 +138,7 @@ async def test_a_client_that_leaves_stops_the_call_and_its_row_is_settled(
 
 
 async def test_a_client_that_leaves_before_the_first_word_keeps_its_question(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     fake_claude.then(Script(hang=True))
     body = {"message": "¿Qué es un CAF?", "session_id": "s"}
@@ -146,7 +152,7 @@ async def test_a_client_that_leaves_before_the_first_word_keeps_its_question(
 
 
 async def test_a_model_that_breaks_in_mid_answer_ends_the_stream_in_an_error(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     fake_claude.then(Script(text=ANSWER, ending="error", after=4))
 
@@ -160,7 +166,9 @@ async def test_a_model_that_breaks_in_mid_answer_ends_the_stream_in_an_error(
     assert answer.content == "".join(event["content"] for event in events[:-1]).rstrip()
 
 
-async def test_a_cut_answer_is_part_of_the_conversation(client: Any, fake_claude: FakeClaude):
+async def test_a_cut_answer_is_part_of_the_conversation(
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
+):
     fake_claude.then(Script(text=ANSWER, ending="error", after=4))
     await whole(client, session_id="s")
     await whole(client, session_id="s")
@@ -170,7 +178,7 @@ async def test_a_cut_answer_is_part_of_the_conversation(client: Any, fake_claude
 
 
 async def test_two_questions_at_once_in_one_session_keep_their_own_answers(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     fake_claude.say(
         lambda body: f"Respuesta a {'A' if '¿A?' in str(body['messages'][-1]) else 'B'}"
@@ -191,7 +199,7 @@ async def test_two_questions_at_once_in_one_session_keep_their_own_answers(
 
 
 async def test_no_database_connection_is_held_while_tokens_flow(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     """Twelve answers wait on a service that may open two connections; it still serves others."""
     fake_claude.hold()
@@ -207,7 +215,7 @@ async def test_no_database_connection_is_held_while_tokens_flow(
 
 
 async def test_a_conversation_deleted_while_it_is_answered_stays_deleted(
-    client: Any, fake_claude: FakeClaude
+    client: httpx2.AsyncClient, fake_claude: FakeClaude
 ):
     fake_claude.hold()
     asking = asyncio.create_task(whole(client, session_id="s"))
@@ -225,7 +233,7 @@ async def test_a_conversation_deleted_while_it_is_answered_stays_deleted(
 
 
 @asynccontextmanager
-async def socket(live: RunningService, secret: str) -> AsyncIterator[Any]:
+async def socket(live: RunningService, secret: str) -> AsyncIterator[ClientConnection]:
     address = live.url.replace("http", "ws", 1) + "/ws/chat/"
     headers = {"Authorization": f"Bearer {secret}"}
     async with connect(address, additional_headers=headers) as connection:

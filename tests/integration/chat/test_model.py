@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from chat import plugins
@@ -29,7 +30,7 @@ def knowledge(db: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_attempt(settings: Any) -> None:
+def one_attempt(settings: Settings) -> None:
     """Do not try again what the fake was told to fail."""
     settings.ANTHROPIC_RETRIES = 0
 
@@ -198,7 +199,7 @@ def test_questions_that_were_never_answered_are_not_sent_again(
 
 
 def test_a_conversation_too_long_for_one_request_goes_on_without_its_beginning(
-    api_client: APIClient, fake_claude: FakeClaude, settings: Any
+    api_client: APIClient, fake_claude: FakeClaude, settings: Settings
 ):
     ask(api_client, session_id="s")
     two_turns = ask(api_client, "¿Y si vencen?", session_id="s")["tokens_used"]["total_tokens"]

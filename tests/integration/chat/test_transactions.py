@@ -42,7 +42,7 @@ def counted() -> Iterator[dict[str, int]]:
 
 
 def test_a_message_takes_ten_statements_and_two_commits(
-    api_client: APIClient, fake_claude: FakeClaude, knowledge: None, monkeypatch: Any
+    api_client: APIClient, fake_claude: FakeClaude, knowledge: None, monkeypatch: pytest.MonkeyPatch
 ):
     # On the one connection whose statements are counted.
     monkeypatch.setattr("usage.hops.executor", None)
@@ -143,7 +143,7 @@ def test_a_stream_whose_database_dies_half_way_ends_well_and_is_stored_later(
 
 
 def test_an_answer_that_waited_on_the_disk_does_not_outlive_its_conversation(
-    api_client: APIClient, fake_claude: FakeClaude, monkeypatch: Any
+    api_client: APIClient, fake_claude: FakeClaude, monkeypatch: pytest.MonkeyPatch
 ):
     from django.db import OperationalError
 

@@ -6,12 +6,14 @@ import json
 import re
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
 from knowledge import scoring
 from knowledge.frontmatter import ParsedDocument
@@ -140,7 +142,7 @@ def test_trying_a_question_shows_why(admin_client: Client, document: Document):
 
 
 def test_trying_a_question_shows_the_request_and_its_price(
-    admin_client: Client, document: Document, settings: Any
+    admin_client: Client, document: Document, settings: Settings
 ):
     page = admin_client.get(f"{BASE}try/", {"q": "plazo de los folios"}).content.decode()
     assert f"{settings.ANTHROPIC_MODEL}: a lo más" in page
@@ -227,7 +229,7 @@ def test_questions_without_answer_lead_to_a_new_document(admin_client: Client):
 
 
 def test_the_last_evaluation_is_shown_and_can_be_run_again(
-    admin_client: Client, document: Document, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "q.yaml").write_text("- {question: plazo de folios, expect: [folios]}")
     monkeypatch.setattr(scoring, "SHIPPED", tmp_path)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
 
 from knowledge.frontmatter import ParsedDocument
@@ -128,7 +129,7 @@ def test_needs_a_key(db: None, path: str):
     assert "WWW-Authenticate" in response.headers
 
 
-def test_searches_are_limited_as_reads(api_client: APIClient, documents: None, settings: Any):
+def test_searches_are_limited_as_reads(api_client: APIClient, documents: None, settings: Settings):
     settings.RATE_LIMIT_PER_MINUTE = settings.RATE_LIMIT_BURST = 1
     statuses = [api_client.get(SEARCH, {"query": "folio"}).status_code for _ in range(6)]
     assert statuses == [*[200] * 5, 429]

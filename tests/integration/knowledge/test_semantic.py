@@ -1,10 +1,10 @@
 """Search by meaning: what it adds where it is installed, and that nothing needs it."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from pytest_django.fixtures import Settings
 
 from knowledge.frontmatter import ParsedDocument
 from knowledge.loading import embedding, ingest
@@ -33,7 +33,7 @@ def documents() -> None:
 
 
 @pytest.fixture
-def fresh_model(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+def fresh_model(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     """Forget that the model was ever loaded, so that the test decides how loading goes."""
     settings.KNOWLEDGE_SEMANTIC = True
     monkeypatch.setattr(engine, "encoder", semantic.Encoder())
