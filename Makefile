@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --requirement
 PACKAGES := aiservice chat dte knowledge usage
 PYTEST_ARGS ?=
+# Half of the suite waits for servers it has started, so that more than one worker pays even on one core.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-load chaos bench lint format lock clean
+.PHONY: help run serve test test-shuffled test-load chaos bench lint format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,10 +24,14 @@ run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PO
 serve: $(VENV)/.base  ## serve in production mode, configured by the environment (docs/settings.md)
 	$(BIN)/python -m aiservice.serve
 
-test: $(VENV)/.dev  ## run the whole suite with coverage; more arguments in PYTEST_ARGS
+test: $(VENV)/.dev  ## run the whole suite with coverage; WORKERS=0 for one process, more arguments in PYTEST_ARGS
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --cov --cov-branch --cov-report=term --cov-report=html $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
+		--cov --cov-branch --cov-report=term --cov-report=html $(PYTEST_ARGS)
 	@echo "Coverage by line: htmlcov/index.html"
+
+test-shuffled: $(VENV)/.dev  ## run the whole suite in a random order; it prints the seed that repeats it
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --random-order $(PYTEST_ARGS)
 
 test-load: $(VENV)/.dev  ## run the tests that take minutes (10,000 generated provider streams)
 	$(BIN)/python -m pytest -m load

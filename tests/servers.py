@@ -32,7 +32,7 @@ import redis
 # A socket path may have 107 characters (unix(7)); the platform's own temporary directory may be long.
 TEMPORARY: Final = "/tmp"  # noqa: S108
 PREFIX: Final = "aiservice-tests-"
-START_SECONDS: Final = 30
+START_SECONDS: Final = 90  # on a machine that is busy with other tests
 REDIS_DATABASES: Final = 64  # one for each xdist worker
 
 # No test may depend on the developer's shell, and none may reach the paid API by accident.
@@ -54,13 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        use_own_redis_database(int(worker.removeprefix("gw")))
-        return  # the controller has started the servers and set the environment
+        # The controller has started the servers and set the environment.
+        separate_worker(int(worker.removeprefix("gw")))
+        return
     signal.signal(signal.SIGTERM, interrupt)
     remove_dead_runs()
-    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TEMPORARY))
-    home.chmod(0o755)  # PostgreSQL may run as another user
-    early_config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    home = make_home(early_config.add_cleanup)
     set_environment(home, live=early_config.known_args_namespace.integration)
     os.environ["DATABASE_URL"] = os.environ.get("TEST_DATABASE_URL") or start_postgres(
         home / "postgres", early_config.add_cleanup
@@ -81,6 +80,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def make_home(add_cleanup: Callable[[Callable[[], object]], object]) -> Path:
+    """Make a directory for servers, which ``add_cleanup`` will remove."""
+    home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=TEMPORARY))
+    home.chmod(0o755)  # PostgreSQL may run as another user
+    add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    return home
 
 
 def remove_dead_runs() -> None:
@@ -125,10 +132,16 @@ def set_environment(home: Path, *, live: bool) -> None:
         os.environ["ANTHROPIC_BASE_URL"] = NOWHERE
 
 
-def use_own_redis_database(worker: int) -> None:
-    """Give an xdist worker a Redis database of its own, as pytest-django does for PostgreSQL."""
+def separate_worker(number: int) -> None:
+    """Give an xdist worker a Redis database and a state directory of its own.
+
+    Of PostgreSQL pytest-django gives it a database of its own.
+    """
     base = os.environ["REDIS_URL"].rpartition("/")[0]
-    os.environ["REDIS_URL"] = f"{base}/{worker + 1}"
+    os.environ["REDIS_URL"] = f"{base}/{number + 1}"
+    state = Path(f"{os.environ['STATE_DIR']}-{number}")
+    state.mkdir()
+    os.environ["STATE_DIR"] = str(state)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------

@@ -39,13 +39,13 @@ def services(directory: Path) -> Iterator[StartService]:
     """Start services that log into a directory, and end them all."""
     started: list[RunningService] = []
 
-    def start(**variables: str) -> RunningService:
+    def start(module: str = "aiservice.serve", **variables: str) -> RunningService:
         port = servers.free_port()
         log = directory / f"service-{len(started)}.log"
         settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
         settings["PYTHONFAULTHANDLER"] = "1"  # a hang is rare, and says where it is only once
         process = servers.start(
-            [sys.executable, "-m", "aiservice.serve"],
+            [sys.executable, "-m", module],
             log=log,
             env=os.environ | settings | variables,
         )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import httpx2
 import psycopg
@@ -37,12 +36,9 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    home = Path(tmp_path_factory.mktemp("away"))
-    home.chmod(0o755)
-    for parent in list(home.parents)[:2]:
-        parent.chmod(0o755)
+def installation() -> Iterator[Installation]:
     with ExitStack() as cleanups:
+        home = servers.make_home(cleanups.callback)
         postgres = servers.Postgres(home / "postgres")
         cleanups.callback(postgres.stop)
         with services(home) as start:

@@ -52,6 +52,10 @@ def test_plain():
 """
 
 
+# What a run of its own must not see: this one's provider, and that this is the worker of another.
+OURS = ("ANTHROPIC", "PYTEST_XDIST")
+
+
 def run_pytest(tmp_path: Path, *arguments: str, **variables: str) -> str:
     """Run LIVE in a pytest of its own, on this run's servers, from a shell full of settings."""
     (tmp_path / "test_live.py").write_text(LIVE)
@@ -63,7 +67,7 @@ def run_pytest(tmp_path: Path, *arguments: str, **variables: str) -> str:
         "DEBUG": "true",
     }
     options = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-q", "-rs"]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("ANTHROPIC")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     done = subprocess.run(
         [sys.executable, *options, tmp_path / "test_live.py", *arguments],
         cwd=ROOT,

@@ -18,6 +18,12 @@ PATH = "/api/ai/reception/match_po"
 SUPPLIER = SUPPLIERS[0]
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Wait for the model as long as a busy machine takes."""
+    monkeypatch.setattr("dte.ordenes.choice.SECONDS", 60)
+
+
 def ask(client, bill, orders, **query):
     body = {"dte_data": bill, "pending_pos": orders, "company_id": 1}
     answer = client.post(PATH, body, format="json", query_params=query)
