@@ -12,6 +12,7 @@ from chat.answering.turns import Action
 from chat.conversations import title_of
 from chat.live.turns import TURN_ID
 from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
+from usage.http.strict import StrictSerializer
 
 MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
 CONTEXT_LENGTH: Final = 8_000
@@ -38,7 +39,7 @@ class UserContextField(serializers.JSONField):
         return value
 
 
-class SessionSerializer(serializers.Serializer[Any]):
+class SessionSerializer(StrictSerializer):
     """The request that opens a session."""
 
     user_context = UserContextField(
@@ -46,7 +47,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     )
 
 
-class AskedSerializer(serializers.Serializer[Any]):
+class AskedSerializer(StrictSerializer):
     message = serializers.CharField(max_length=MESSAGE_LENGTH, help_text="La pregunta.")
     session_id = serializers.CharField(
         max_length=SESSION_ID_LENGTH,
@@ -228,7 +229,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         return plugins.title_of(message.specialist)
 
 
-class FeedbackSerializer(serializers.Serializer[Any]):
+class FeedbackSerializer(StrictSerializer):
     """What the user thought of an answer."""
 
     rating = serializers.ChoiceField(

@@ -126,8 +126,8 @@ def read_options(given: Mapping[str, object]) -> Options:
     Raises:
         ValidationError: With the parameter at fault.
     """
-    mode = str(given.get("mode") or "emission")
-    ai = str(given.get("ai") or "auto")
+    mode = str(_given(given, "mode", "emission"))
+    ai = str(_given(given, "ai", "auto"))
     environment = str(given.get("ambiente") or settings.DTE_ENVIRONMENT)
     errors = {}
     if mode not in get_args(Mode):
@@ -136,8 +136,9 @@ def read_options(given: Mapping[str, object]) -> Options:
         errors["ai"] = ["Use auto, always o never."]
     if environment not in get_args(Environment):
         errors["ambiente"] = ["Use produccion o certificacion."]
-    as_of = _moment(given.get("as_of"))
-    if as_of is None and given.get("as_of"):
+    moment = _given(given, "as_of", None)
+    as_of = None if moment is None else _moment(str(moment))
+    if as_of is None and moment is not None:
         errors["as_of"] = ["Use una fecha y hora ISO, por ejemplo 2026-03-02T12:00:00-03:00."]
     receiver = tidy(str(given.get("receptor") or ""))
     if receiver and (problem := rut_problem(receiver)):
@@ -168,11 +169,16 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def _moment(value: object) -> datetime | None:
-    text = str(value or "").strip()
+def _given(given: Mapping[str, object], name: str, default: object) -> object:
+    """Return a parameter; null, and what Odoo sends for nothing, are as if it were not there."""
+    value = given.get(name)
+    return default if value is None or value is False else value
+
+
+def _moment(text: str) -> datetime | None:
     # In a query string '+' is a blank, and clients forget to escape the one of the offset.
-    moment = to_moment(text) or to_moment("+".join(text.rsplit(" ", 1)))
-    return moment if moment is not None and 1990 < moment.year < 2200 else None
+    moment = to_moment(text) or to_moment("+".join(text.strip().rsplit(" ", 1)))
+    return moment if moment is not None and 1990 <= moment.year < 2200 else None
 
 
 def take_body(request: HttpRequest, limit: int = MAX_BYTES) -> bytes:

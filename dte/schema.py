@@ -25,16 +25,26 @@ from usage.http.openapi import RefusalSerializer
 TAGS: Final = ["Validación de DTE"]
 
 _KINDS: Final = "; ".join(f"{kind.name}, {kind.title}" for kind in KINDS)
+
+
+def _day(form: str) -> dict[str, str]:
+    return {"type": "string", "format": form, "pattern": r"^(199\d|2[01]\d\d)-"}
+
+
 _OPTIONS: Final = [
     OpenApiParameter("mode", str, enum=["emission", "reception"], description="Emitir o recibir."),
     OpenApiParameter("ai", str, enum=["auto", "always", "never"], description="Revisión de IA."),
-    OpenApiParameter("as_of", OpenApiTypes.DATETIME, description="Juzgar a esta fecha y hora."),
+    OpenApiParameter(
+        "as_of",
+        {"anyOf": [_day("date"), _day("date-time")]},
+        description="Juzgar a esta fecha y hora, entre 1990 y 2199; sin desfase, la de Chile.",
+    ),
     OpenApiParameter("receptor", str, description="RUT de la empresa que recibe (recepción)."),
     OpenApiParameter(
         "ambiente",
         str,
-        enum=["produccion", "certificacion"],
-        description="Ambiente del SII al que va; por omisión, el del servicio.",
+        enum=["", "produccion", "certificacion"],
+        description="Ambiente del SII al que va; por omisión o vacío, el del servicio.",
     ),
 ]
 _REFUSED: Final = OpenApiResponse(
@@ -106,7 +116,11 @@ VALIDATE: Final[dict[str, Any]] = {
     "parameters": [
         *_OPTIONS,
         OpenApiParameter("usados", str, description="CAF: folios ya usados, por ejemplo 1-40,45."),
-        OpenApiParameter("track_id", str, description="N° de envío que dio el SII."),
+        OpenApiParameter(
+            "track_id",
+            {"type": "string", "pattern": r"^\d{1,20}$"},
+            description="N° de envío que dio el SII.",
+        ),
         OpenApiParameter(
             "validation", OpenApiTypes.UUID, description="La validación a que responde el SII."
         ),

@@ -4,11 +4,13 @@ from datetime import date
 from typing import Any, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from dte.documents.rut import is_well_formed, tidy
 from dte.history.listing import Pages
 from dte.models import Validation
+from usage.http.strict import StrictSerializer
 
 _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 
@@ -56,6 +58,21 @@ class SummarySerializer(serializers.Serializer[Any]):
     form = serializers.ChoiceField(["xml", "json", "legacy"])
 
 
+class FileSummarySerializer(serializers.Serializer[Any]):
+    """What identifies a file that is no document, with more according to its kind."""
+
+    type_name = serializers.CharField()
+    state = serializers.CharField()
+    headline = serializers.CharField()
+
+
+_ANY_SUMMARY: Final = PolymorphicProxySerializer(
+    component_name="AnySummary",
+    serializers=[SummarySerializer, FileSummarySerializer],
+    resource_type_field_name=None,
+)
+
+
 class ScopeSerializer(serializers.Serializer[Any]):
     """What the answer rests on."""
 
@@ -67,7 +84,7 @@ class ScopeSerializer(serializers.Serializer[Any]):
 class ReviewSerializer(serializers.Serializer[Any]):
     """What became of Claude's review."""
 
-    status = serializers.ChoiceField(["done", "skipped", "unavailable"])
+    status = serializers.ChoiceField(["done", "skipped", "unavailable"], required=False)
     reason = serializers.CharField(
         required=False,
         help_text="Por qué falta: not_configured, budget_exceeded, call_too_large, breaker_open, timeout…",
@@ -174,20 +191,27 @@ class FileAnswerSerializer(serializers.Serializer[Any]):
     valid_for_sii = ScopeSerializer()
 
 
+@extend_schema_field({"oneOf": [{"type": "object"}, {"type": "string"}]})
+class DteDataField(serializers.JSONField):
+    """A document in JSON, or its XML as text."""
+
+
 class LegacyRequestSerializer(serializers.Serializer[Any]):
     """The request of older clients."""
 
-    dte_data = serializers.DictField(
+    dte_data = DteDataField(
         help_text="La forma plana (tipo_dte, rut_emisor, …), la estructura del SII o el XML como texto."
     )
-    company_id = serializers.IntegerField(required=False)
-    history = serializers.ListField(
-        required=False, help_text="Rechazos anteriores del emisor: contexto para la revisión de IA."
+    company_id = serializers.JSONField(required=False, help_text="Se acepta y no se usa.")
+    history = serializers.JSONField(
+        required=False,
+        help_text="Lista de rechazos anteriores del emisor, contexto para la revisión de IA; otra cosa "
+        "se ignora.",
     )
     mode = serializers.ChoiceField(Validation.Mode.choices, required=False)
 
 
-class OutcomeSerializer(serializers.Serializer[Any]):
+class OutcomeSerializer(StrictSerializer):
     """What the SII answered to a document."""
 
     outcome = serializers.ChoiceField(Validation.SiiOutcome.choices)
@@ -212,12 +236,24 @@ class StoredAnswerSerializer(serializers.Serializer[Any]):
     recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
     confidence = serializers.IntegerField()
     findings = FindingSerializer(many=True)
-    document = SummarySerializer()
+    document = _ANY_SUMMARY
     track_id = serializers.CharField(allow_blank=True, help_text="N° de envío que dio el SII.")
     sha256 = serializers.CharField()
     batch = serializers.UUIDField(allow_null=True)
-    review = ReviewSerializer()
+    review = ReviewSerializer(help_text="Vacía si no la hubo.")
     outcome = StoredOutcomeSerializer(allow_null=True)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^(\d{1,2}\.?\d{3}\.?\d{3}|\d{1,8})-[0-9Kk]$"})
+class RutField(serializers.CharField):
+    """A RUT as people write it; a wrong check digit may be just what is looked for."""
+
+    def to_internal_value(self, data: object) -> str:
+        """Return it as documents carry it."""
+        rut = tidy(super().to_internal_value(data))
+        if not is_well_formed(rut):
+            raise serializers.ValidationError("Use un RUT, por ejemplo 76192083-9.")
+        return rut
 
 
 class ListParameters(serializers.Serializer[Any]):
@@ -232,8 +268,8 @@ class ListParameters(serializers.Serializer[Any]):
         min_value=0, max_value=999, required=False, help_text="Tipo de documento, por ejemplo 33."
     )
     folio = serializers.CharField(max_length=20, required=False)
-    emisor = serializers.CharField(max_length=20, required=False, help_text="RUT del emisor.")
-    receptor = serializers.CharField(max_length=20, required=False, help_text="RUT del receptor.")
+    emisor = RutField(required=False, help_text="RUT del emisor.")
+    receptor = RutField(required=False, help_text="RUT del receptor.")
     desde = serializers.DateField(
         required=False, validators=_DAYS, help_text="Validados desde este día, hora de Chile."
     )
@@ -248,24 +284,11 @@ class ListParameters(serializers.Serializer[Any]):
         min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
     )
 
-    def validate_emisor(self, value: str) -> str:
-        """Take a RUT as people write it."""
-        return _rut(value)
-
-    validate_receptor = validate_emisor
-
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Refuse a period that ends before it begins."""
         if "desde" in attrs and "hasta" in attrs and attrs["hasta"] < attrs["desde"]:
             raise serializers.ValidationError({"hasta": ["Debe ser igual o posterior a «desde»."]})
         return attrs
-
-
-def _rut(value: str) -> str:
-    rut = tidy(value)
-    if not is_well_formed(rut):  # a wrong check digit may be just what is looked for
-        raise serializers.ValidationError("Use un RUT, por ejemplo 76192083-9.")
-    return rut
 
 
 class RowSerializer(serializers.Serializer[Any]):
@@ -278,7 +301,7 @@ class RowSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     state = serializers.CharField(allow_blank=True)
     mode = serializers.ChoiceField(Validation.Mode.choices)
-    document = SummarySerializer()
+    document = _ANY_SUMMARY
     recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
     codes = serializers.ListField(
         child=serializers.CharField(), help_text="Códigos de los hallazgos, el peor primero."

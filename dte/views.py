@@ -146,7 +146,7 @@ class OutcomeView(MeteredAPIView):
     @extend_schema(**schema.OUTCOME)
     async def post(self, request: Request, pk: UUID) -> Response:
         """Keep the SII's answer, by which the rules' precision is measured."""
-        given = serializers.OutcomeSerializer(data=(await parsed(request._request)).json)
+        given = serializers.OutcomeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         outcome: dict[str, object] = given.validated_data
         return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))

@@ -15,6 +15,7 @@ from knowledge.monitoring import status as monitor_status
 from usage.access.limits import Limited
 from usage.errors import Refusal
 from usage.http.metered import MeteredAPIView
+from usage.http.strict import StrictSerializer
 from usage.models import ApiKey
 
 TAGS = ["Monitor del SII"]
@@ -81,7 +82,7 @@ class StatusView(MeteredAPIView):
         return Response(await database_sync_to_async(monitor_status.figures)())
 
 
-class MonitorForm(serializers.Serializer[Any]):
+class MonitorForm(StrictSerializer):
     """How to run."""
 
     force = serializers.BooleanField(

@@ -15,6 +15,7 @@ from usage.access.limits import Limited
 from usage.accounting import budgets
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
+from usage.http.strict import StrictSerializer
 from usage.llm import Prompt, Turn, appraise
 from usage.models import ApiKey, Period, UsageRecord
 from usage.models.record import TOKEN_CLASSES
@@ -23,12 +24,12 @@ from usage.money import plain
 _LONGEST: Final = 2_000_000  # characters; more than the largest context holds
 
 
-class MessageSerializer(serializers.Serializer[Any]):
+class MessageSerializer(StrictSerializer):
     role = serializers.ChoiceField(choices=["user", "assistant"])
     content = serializers.CharField(max_length=_LONGEST)
 
 
-class EstimateSerializer(serializers.Serializer[Any]):
+class EstimateSerializer(StrictSerializer):
     """A call as it would be made."""
 
     system = serializers.CharField(

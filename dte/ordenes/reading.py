@@ -25,6 +25,7 @@ MAX_LINES: Final = 2_000  # of the document, and of each order
 MAX_ALL_LINES: Final = 20_000
 MAX_TEXT: Final = 400
 
+LINES: Final = ("lines", "order_line", "items")
 _NAMES = ("name", "description", "nombre", "descripcion", "product_name", "NmbItem")
 _CODES = ("default_code", "product_code", "code", "codigo", "VlrCodigo")
 _QUANTITIES = ("quantity", "product_qty", "product_uom_qty", "qty", "cantidad", "QtyItem")
@@ -155,9 +156,9 @@ def _order(one: object, place: int) -> Order:
 
 
 def _lines(data: Mapping[str, object], where: str) -> tuple[Line, ...]:
-    given: object = next(
-        (data[name] for name in ("lines", "order_line", "items") if data.get(name)), []
-    )
+    # Odoo writes false for nothing.
+    found = (data[name] for name in LINES if data.get(name) not in (None, False, "", []))
+    given: object = next(found, [])
     if not isinstance(given, list):
         raise ValidationError({where: ["Debe ser una lista."]})
     if len(given) > MAX_LINES:

@@ -4,15 +4,16 @@ from typing import Any, Final, cast
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dte.intake import parsed
 from dte.ordenes.choice import choose
 from dte.ordenes.matching import Match, match
-from dte.ordenes.reading import Bill, read_request
+from dte.ordenes.reading import LINES, MAX_LINES, MAX_ORDERS, Bill, read_request
 from usage import llm
 from usage.access.limits import Limited
 from usage.accounting.ledger import record_offline
@@ -21,19 +22,39 @@ from usage.http.openapi import RefusalSerializer
 from usage.models import ApiKey, Operation
 
 TAGS: Final = ["Recepción"]
+AI: Final = ["auto", "never"]
+
+
+_LINES: Final = {
+    name: {"type": "array", "items": {}, "maxItems": MAX_LINES, "nullable": True} for name in LINES
+}
+_ID: Final = {
+    "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string", "pattern": r"\S"}]
+}
+
+
+@extend_schema_field({"type": "object", "properties": _LINES})
+class BilledField(serializers.DictField):
+    """A received document."""
+
+
+@extend_schema_field({"type": "object", "required": ["id"], "properties": {"id": _ID, **_LINES}})
+class OrderedField(serializers.DictField):
+    """A purchase order."""
 
 
 class MatchRequestSerializer(serializers.Serializer[Any]):
     """What is asked; fields under the names that Odoo uses."""
 
-    dte_data = serializers.DictField(
+    dte_data = BilledField(
         help_text="El documento recibido: partner_vat, partner_name, total_amount, date, reference, lines."
     )
     pending_pos = serializers.ListField(
-        child=serializers.DictField(),
+        child=OrderedField(),
+        max_length=MAX_ORDERS,
         help_text="Las órdenes abiertas: id, name, partner_name, amount_total, date_order, lines.",
     )
-    company_id = serializers.IntegerField(required=False)
+    company_id = serializers.JSONField(required=False, help_text="Se acepta y no se usa.")
 
 
 class LineMatchSerializer(serializers.Serializer[Any]):
@@ -68,7 +89,7 @@ class MatchOrderView(MeteredAPIView):
         "órdenes quedan cerca y la IA está disponible, ella elige entre esas; nunca otra.",
         tags=TAGS,
         request=MatchRequestSerializer,
-        parameters=[OpenApiParameter("ai", str, enum=["auto", "never"], default="auto")],
+        parameters=[OpenApiParameter("ai", str, enum=AI, default="auto")],
         responses={200: MatchSerializer, 400: RefusalSerializer},
     )
     async def post(self, request: Request) -> Response:
@@ -77,8 +98,10 @@ class MatchOrderView(MeteredAPIView):
         body = (await parsed(request._request)).json
         bill, found = await sync_to_async(_compared)(body)  # thousands of lines take a while
         usage_id = None
-        wanted = request.query_params.get("ai", "auto") != "never"
-        if len(found.close) > 1 and wanted and llm.is_configured():
+        ai = request.query_params.get("ai", "auto")
+        if ai not in AI:
+            raise ValidationError({"ai": [f"Use {' o '.join(AI)}."]})
+        if len(found.close) > 1 and ai == "auto" and llm.is_configured():
             found, usage_id = await choose(found, bill, api_key)
         if usage_id is None:
             await database_sync_to_async(record_offline)(api_key, Operation.ORDER_MATCH)

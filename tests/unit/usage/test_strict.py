@@ -1,0 +1,62 @@
+"""What a JSON body may hold in place of what its schema says: nothing else."""
+
+import pytest
+from django.http import QueryDict
+from rest_framework import serializers
+
+from usage.http.strict import StrictSerializer
+
+pytestmark = pytest.mark.unit
+
+
+class Inner(StrictSerializer):
+    role = serializers.ChoiceField(["user"])
+
+
+class Body(StrictSerializer):
+    text = serializers.CharField(required=False, allow_null=True)
+    whole = serializers.IntegerField(required=False)
+    share = serializers.FloatField(required=False)
+    flag = serializers.BooleanField(required=False)
+    codes = serializers.ListField(child=serializers.CharField(), required=False)
+    inner = Inner(required=False)
+    turns = serializers.ListField(child=Inner(), required=False)
+    free = serializers.JSONField(required=False)
+
+
+FITTING = [
+    {"text": "0", "whole": 3, "share": 1, "flag": False, "codes": ["a"], "free": 0},
+    {"text": None, "share": 0.5, "inner": {"role": "user"}, "turns": [{"role": "user"}]},
+    {},
+]
+WRONG = [
+    ({"text": 0}, "text"),
+    ({"text": True}, "text"),
+    ({"whole": "3"}, "whole"),
+    ({"whole": True}, "whole"),
+    ({"whole": 0.5}, "whole"),
+    ({"share": "0.5"}, "share"),
+    ({"flag": 1}, "flag"),
+    ({"flag": "true"}, "flag"),
+    ({"codes": ["a", 3]}, "codes"),
+    ({"inner": {"role": 1}}, "inner"),
+    ({"turns": [{"role": 1}]}, "turns"),
+]
+
+
+@pytest.mark.parametrize("body", FITTING)
+def test_what_fits_is_read(body):
+    form = Body(data=body)
+    assert form.is_valid(), form.errors
+    assert form.validated_data == body
+
+
+@pytest.mark.parametrize(("body", "field"), WRONG)
+def test_what_does_not_is_refused_by_its_field(body, field):
+    form = Body(data=body)
+    assert not form.is_valid()
+    assert list(form.errors) == [field]
+
+
+def test_a_query_is_text_all_over():
+    assert Body(data=QueryDict("text=a&whole=3&flag=true")).is_valid()

@@ -1,0 +1,44 @@
+"""JSON bodies as their schema says: a text is a text, a number a number, true neither 1 nor "yes".
+
+DRF's fields take what an HTML form sends, where everything is text. A program that sends 0 for a text
+has a mistake in it, and hears of it here rather than from what is made of its request.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.http import QueryDict
+from rest_framework import serializers
+
+# What JSON a field takes, and what it says of other. A whole number is one, written 3 or 3.0.
+_TAKEN: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
+    serializers.BooleanField: ((bool,), "Debe ser true o false, sin comillas."),
+    serializers.IntegerField: ((int, float), "Debe ser un número entero, sin comillas."),
+    serializers.FloatField: ((int, float), "Debe ser un número, sin comillas."),
+    serializers.ChoiceField: ((str,), "Debe ser un texto."),
+    serializers.CharField: ((str,), "Debe ser un texto."),
+}
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A serializer of a JSON body."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse values of another type than their field's, then read as any serializer."""
+        if isinstance(data, Mapping) and not isinstance(data, QueryDict):
+            found = {name: _problem(field, data.get(name)) for name, field in self.fields.items()}
+            if wrong := {name: [problem] for name, problem in found.items() if problem}:
+                raise serializers.ValidationError(wrong)
+        return super().to_internal_value(data)
+
+
+def _problem(field: serializers.Field[Any, Any, Any, Any], value: object) -> str:
+    if value is None:  # absent, or for the field to judge
+        return ""
+    if isinstance(field, serializers.ListField) and isinstance(value, list):
+        return next(filter(None, (_problem(field.child, item) for item in value)), "")
+    for kind, (types, problem) in _TAKEN.items():
+        if isinstance(field, kind):
+            fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
+            return "" if fits else problem
+    return ""
