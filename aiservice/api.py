@@ -38,7 +38,7 @@ def spectacular(*, version: str) -> dict[str, object]:
         # Both of a call and of a validation are called "outcome".
         "ENUM_NAME_OVERRIDES": {
             "CallOutcomeEnum": "usage.models.record.Outcome",
-            "OutcomeEnum": "dte.models.Validation.Outcome",
+            "OutcomeEnum": "dte.models.Validation.SiiOutcome",
         },
         "POSTPROCESSING_HOOKS": [
             "drf_spectacular.hooks.postprocess_schema_enums",
