@@ -54,9 +54,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-        # The controller has started the servers and set the environment.
         separate_worker(int(worker.removeprefix("gw")))
-        return
+        return  # the controller has started the servers and set the environment
     signal.signal(signal.SIGTERM, interrupt)
     remove_dead_runs()
     home = make_home(early_config.add_cleanup)
@@ -133,15 +132,11 @@ def set_environment(home: Path, *, live: bool) -> None:
 
 
 def separate_worker(number: int) -> None:
-    """Give an xdist worker a Redis database and a state directory of its own.
-
-    Of PostgreSQL pytest-django gives it a database of its own.
-    """
+    """Give an xdist worker a Redis database and a state directory; pytest-django gives it PostgreSQL's."""
     base = os.environ["REDIS_URL"].rpartition("/")[0]
     os.environ["REDIS_URL"] = f"{base}/{number + 1}"
-    state = Path(f"{os.environ['STATE_DIR']}-{number}")
-    state.mkdir()
-    os.environ["STATE_DIR"] = str(state)
+    os.environ["STATE_DIR"] += f"-{number}"
+    Path(os.environ["STATE_DIR"]).mkdir()
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
@@ -269,9 +264,7 @@ def redis_binary() -> str:
 
 
 def redis_version(binary: str | Path) -> tuple[int, ...]:
-    output = subprocess.run(
-        [binary, "--version"], capture_output=True, text=True, check=True
-    ).stdout
+    output = subprocess.check_output([binary, "--version"], text=True)
     match = re.search(r"v=(\d+)\.(\d+)\.(\d+)", output)
     return tuple(map(int, match.groups())) if match else (0,)
 
@@ -365,9 +358,7 @@ def start(
 def manage(environment: dict[str, str], *arguments: str) -> str:
     """Run a management command and return what it printed."""
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
+    return subprocess.check_output(command, env=environment, text=True)
 
 
 def die_with_parent(signum: int) -> None:
