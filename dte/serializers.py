@@ -248,7 +248,7 @@ class StoredAnswerSerializer(serializers.Serializer[Any]):
 class RutField(serializers.CharField):
     """A RUT as people write it; a wrong check digit may be just what is looked for."""
 
-    def to_internal_value(self, data: object) -> str:
+    def to_internal_value(self, data: str) -> str:
         """Return it as documents carry it."""
         rut = tidy(super().to_internal_value(data))
         if not is_well_formed(rut):
