@@ -16,6 +16,7 @@ from dte.models import Validation
 from usage.accounting import budgets, reports, upkeep
 from usage.accounting.budgets import Limit
 from usage.models import ApiKey, BudgetWindow, Operation
+from usage.models.budget import Holder
 from usage.models.record import TOKEN_CLASSES
 
 SPANS: Final = (30, 90)
@@ -69,9 +70,9 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
             _saved_card(month),
         ],
         "banner": [*_warnings(bars), *_ills()],
-        "global_bars": [bar for bar in bars if bar["key"] is None],
+        "global_bars": [bar for bar in bars if bar["scope"] == "global"],
         "key_bars": sorted(
-            (bar for bar in bars if bar["key"] is not None),
+            (bar for bar in bars if bar["scope"] != "global"),
             key=lambda b: b["percent"],
             reverse=True,
         )[:8],
@@ -130,12 +131,11 @@ def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> dict[str, Any]:
     taken = window.spent_usd + window.held_usd
     share = taken / limit.usd if limit.usd else Decimal(1 if limit.usd is not None else 0)
     ends = timezone.localtime(limit.period.end(now))
-    whose = "Todas las claves" if window.api_key is None else window.api_key.name
     percent = min(100, round(100 * share))
     near = limit.usd is not None and 100 * share >= limit.soft_percent
     return {
-        "key": window.api_key_id,
-        "title": f"{whose}, por {limit.period.label}",
+        "scope": limit.scope,
+        "title": f"{_whose(window)}, por {limit.period.label}",
         "percent": percent,
         "state": "full" if limit.usd is not None and share >= 1 else "near" if near else "",
         "spent": usd(window.spent_usd),
@@ -143,6 +143,12 @@ def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> dict[str, Any]:
         "limit": None if limit.usd is None else usd(limit.usd),
         "ends": f"{ends:%d-%m} a las {ends:%H:%M}",
     }
+
+
+def _whose(window: BudgetWindow) -> str:
+    if window.holder == Holder():
+        return "Todas las claves"
+    return window.owner if window.api_key is None else window.api_key.name
 
 
 def _warnings(bars: list[dict[str, Any]]) -> list[str]:

@@ -21,7 +21,12 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.security.websocket import OriginValidator
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from rest_framework.exceptions import APIException, AuthenticationFailed, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    PermissionDenied,
+    ValidationError,
+)
 
 from chat.events import Begun, Failed, Last, Sent, Text
 from chat.live import asking
@@ -29,10 +34,12 @@ from chat.live.asking import Events
 from chat.serializers import ResumeSerializer
 from chat.views.asking import question_from
 from usage.access import limits
-from usage.access.keys import find_key
+from usage.access.address import exact_ip
+from usage.access.keys import admit
 from usage.errors import DatabaseUnavailable, RequestRateExceeded
 from usage.http.parsers import load_json
 from usage.models import ApiKey
+from usage.models.scope import Scope as KeyScope
 from usage.threads import THREADS
 
 log = structlog.get_logger(__name__)
@@ -40,6 +47,7 @@ log = structlog.get_logger(__name__)
 # A browser cannot set headers on a WebSocket; it can offer subprotocols, the second being the key.
 SUBPROTOCOL: Final = "aiservice.bearer"
 UNAUTHORIZED: Final = 4401
+FORBIDDEN: Final = 4403
 TOO_MANY_REQUESTS: Final = 4429
 TRY_AGAIN_LATER: Final = 1013  # in the registry of RFC 6455
 
@@ -90,10 +98,17 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         caller = limits.Caller(limits.Limited.CHAT, secret, limits.client_ip(self.scope))
         caller.refuse_known()
         try:
-            found: ApiKey = await database_sync_to_async(find_key)(secret)
+            found: ApiKey = await self._find_key()
         except AuthenticationFailed:
             await sync_to_async(caller.failed, thread_sensitive=False)()
             raise
+        return found
+
+    async def _find_key(self) -> ApiKey:
+        address = exact_ip(self.scope)
+        found: ApiKey = await database_sync_to_async(admit)(
+            _secret(self.scope), KeyScope.CHAT, address
+        )
         return found
 
     async def _refuse(self, exc: Exception) -> None:
@@ -102,6 +117,8 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.send(_encode(Failed.from_refusal(refusal).as_dict()))
         if isinstance(exc, AuthenticationFailed):
             await self.close(UNAUTHORIZED)
+        elif isinstance(exc, PermissionDenied):
+            await self.close(FORBIDDEN)
         elif isinstance(exc, RequestRateExceeded):
             await self.close(TOO_MANY_REQUESTS)
 
@@ -128,7 +145,7 @@ class ChatConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             raise ValidationError("No se conoce ese tipo de mensaje.", code="invalid")
         if busy:
             raise ValidationError("Ya se está respondiendo una pregunta.", code="busy")
-        await database_sync_to_async(find_key)(_secret(self.scope))  # revoked or expired since?
+        api_key = await self._find_key()  # revoked, expired or changed since?
         await limits.acheck(api_key, limits.client_ip(self.scope))
         if kind == "resume":
             form = ResumeSerializer(data=data)

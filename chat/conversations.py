@@ -40,15 +40,18 @@ class Pages(CursorPagination):
         return cursor
 
 
-def listed(api_key: ApiKey, *, q: str = "") -> QuerySet[Conversation]:
+def listed(api_key: ApiKey, *, q: str = "", end_user: str = "") -> QuerySet[Conversation]:
     """Return the caller's conversations with what a list shows of them.
 
     Args:
         api_key: The caller.
         q: Text that the title or a message must have.
+        end_user: Only those begun for this one of the account's users.
     """
     first = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.USER)
     found = Conversation.objects.owned_by(api_key).defer("user_context")
+    if end_user:
+        found = found.filter(end_user=end_user)
     if q := q.strip():
         said = Message.objects.filter(
             conversation__in=Conversation.objects.owned_by(api_key), content__icontains=q
@@ -112,10 +115,12 @@ def erase(api_key: ApiKey, session_id: str) -> list[Turn]:
     """
     with transaction.atomic():
         # Locked, so that an answer just being stored is either deleted with it or never stored.
-        found = Conversation.objects.select_for_update().of(api_key, session_id)
+        found = Conversation.objects.select_for_update(of=("self",)).of(api_key, session_id)
         turns = _turns(api_key, found)
         found.delete()
-    IdempotentAnswer.objects.filter(api_key=api_key, subject=session_id).delete()
+    IdempotentAnswer.objects.filter(
+        api_key__account=api_key.account_id, subject=session_id
+    ).delete()
     return turns
 
 

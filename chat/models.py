@@ -1,4 +1,4 @@
-"""Conversations and their messages, each conversation the property of one API key."""
+"""Conversations and their messages, each conversation the property of an account."""
 
 from typing import Any, ClassVar
 
@@ -7,6 +7,7 @@ from django.utils import timezone
 from rest_framework.exceptions import NotFound
 
 from usage.models import ApiKey, UsageRecord
+from usage.models.end_user import EndUserField
 
 SESSION_ID_LENGTH = 100
 TITLE_LENGTH = 120
@@ -15,7 +16,7 @@ REASON_LENGTH = 500
 
 def owner_of(api_key: ApiKey) -> int:
     """Return what stands for the owner of a caller's conversations."""
-    return int(api_key.pk)
+    return int(api_key.account_id)
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -23,25 +24,33 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def owned_by(self, api_key: ApiKey) -> "ConversationQuerySet":
         """Return those that a caller may see."""
-        return self.filter(api_key=api_key)
+        return self.filter(api_key__account=api_key.account_id)
+
+    def named(self, api_key: ApiKey, session_id: str) -> "Conversation | None":
+        """Return the conversation of a name; of two, the key's own.
+
+        Keys that were moved to one account may have used the same name before.
+        """
+        found = self.owned_by(api_key).filter(session_id=session_id)
+        return min(found, key=lambda one: one.rank(api_key), default=None)
 
     def of(self, api_key: ApiKey, session_id: str) -> "Conversation":
-        """Return the caller's conversation.
+        """Return the conversation of the caller's account.
 
         Raises:
-            NotFound: The key has no such session; whether another key has one is not told.
+            NotFound: The account has no such session; whether another has one is not told.
         """
         # PostgreSQL cannot compare text with a NUL, which a percent-encoded path may hold.
         known = None
         if "\x00" not in session_id:
-            known = self.owned_by(api_key).filter(session_id=session_id).first()
+            known = self.named(api_key, session_id)
         if known is None:
             raise NotFound("No existe esa sesión para esta clave de API.")
         return known
 
 
 class Conversation(models.Model):
-    """One session of one API key; the same session id under another key is another conversation."""
+    """One session of an account, begun by one of its keys and open to all of them."""
 
     api_key = models.ForeignKey(
         ApiKey, models.PROTECT, related_name="conversations", verbose_name="clave de API"
@@ -55,6 +64,7 @@ class Conversation(models.Model):
         db_default="",
         help_text="Vacío: el comienzo de la primera pregunta.",
     )
+    end_user = EndUserField()
     user_context = models.JSONField("contexto del usuario", default=dict, blank=True)
     specialist = models.CharField("último especialista", max_length=40, blank=True)
     history_start = models.BigIntegerField(
@@ -76,9 +86,20 @@ class Conversation(models.Model):
                 fields=["api_key", "session_id"], name="chat_conversation_one_per_key_and_session"
             )
         ]
+        indexes = [
+            models.Index(
+                fields=["api_key", "end_user", "-updated_at"],
+                name="chat_conversation_by_end_user",
+                condition=~models.Q(end_user=""),
+            )
+        ]
 
     def __str__(self) -> str:
         return self.session_id
+
+    def rank(self, api_key: ApiKey) -> tuple[bool, int]:
+        """Order the conversations of one name: the key's own before the others', then by age."""
+        return self.api_key_id != api_key.pk, self.pk
 
 
 class Message(models.Model):

@@ -12,6 +12,7 @@ from chat.answering.turns import Action
 from chat.conversations import title_of
 from chat.live.turns import TURN_ID
 from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
+from usage.http.end_user import EndUserSerializer
 from usage.http.strict import StrictSerializer
 
 MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
@@ -39,7 +40,7 @@ class UserContextField(serializers.JSONField):
         return value
 
 
-class SessionSerializer(StrictSerializer):
+class SessionSerializer(StrictSerializer, EndUserSerializer):
     """The request that opens a session."""
 
     user_context = UserContextField(
@@ -55,7 +56,7 @@ class AskedSerializer(StrictSerializer):
         allow_null=True,
         allow_blank=True,
         trim_whitespace=False,
-        help_text="Cualquier texto; pertenece a la clave de API. Sin él se abre una sesión nueva.",
+        help_text="Cualquier texto; pertenece a la cuenta de la clave. Sin él se abre una sesión nueva.",
     )
 
 
@@ -109,7 +110,7 @@ class StoppedSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(["stopped", "idle"])
 
 
-class AssistantQuestionSerializer(AskedSerializer):
+class AssistantQuestionSerializer(AskedSerializer, EndUserSerializer):
     """A question as the universal assistant of existing Odoo modules sends it."""
 
     context = UserContextField(  # type: ignore[assignment]  # shadows Field.context
@@ -295,7 +296,7 @@ class ConversationPageSerializer(serializers.Serializer[Any]):
     results = ListedConversationSerializer(many=True)
 
 
-class ConversationFilterSerializer(serializers.Serializer[Any]):
+class ConversationFilterSerializer(EndUserSerializer):
     """How the list is narrowed."""
 
     q = serializers.CharField(

@@ -57,7 +57,9 @@ def _examine(kind: Kind, given: Given, options: Options, api_key: ApiKey) -> Exa
         raise UnreadableDocument(exc, options.mode) from exc
     about = None
     if options.validation is not None:
-        about = get_object_or_404(Validation, pk=options.validation, api_key=api_key)
+        about = get_object_or_404(
+            Validation, pk=options.validation, api_key__account=api_key.account_id
+        )
     track_id = examined.summary.get("track_id", "")
     with transaction.atomic():
         links = remember_upload(about, track_id) if about is not None and track_id else []

@@ -27,6 +27,7 @@ from dte.rules.engine import finding_of
 from dte.rules.registry import Context, Environment, History, Mode
 from usage.errors import Refusal, error_body
 from usage.hops import apart
+from usage.models.end_user import LONGEST
 
 UseOfAI = Literal["auto", "always", "never"]
 
@@ -85,6 +86,8 @@ class Options:
     """Number that the SII gave the upload in which the document goes, or went."""
     validation: UUID | None = None
     """The validation that the given answer of the SII is about."""
+    end_user: str = ""
+    """For whom of the account's own users."""
 
     def case(self, records: Records) -> Case:
         """Return what a kind may know."""
@@ -149,6 +152,9 @@ def read_options(given: Mapping[str, object]) -> Options:
     validation = _uuid(str(given.get("validation") or ""))
     if validation is None and given.get("validation"):
         errors["validation"] = ["Use el identificador de una validación."]
+    end_user = str(given.get("end_user") or "").strip()
+    if len(end_user) > LONGEST or "\x00" in end_user:
+        errors["end_user"] = [f"Use un texto de hasta {LONGEST} caracteres."]
     if errors:
         raise ValidationError(errors)
     return Options(
@@ -159,6 +165,7 @@ def read_options(given: Mapping[str, object]) -> Options:
         environment=cast(Environment, environment),
         track_id=track_id.lstrip("0"),
         validation=validation,
+        end_user=end_user,
     )
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from usage.models import ApiKey, UsageRecord
+from usage.models.end_user import EndUserField
 
 
 class KeyPolicy(models.Model):
@@ -37,7 +38,7 @@ class KeyPolicy(models.Model):
 
 
 class Validation(models.Model):
-    """One file judged for one API key: a document, an envelope (which has no type), or another kind."""
+    """One file judged for an account: a document, an envelope (which has no type), or another kind."""
 
     DOCUMENT = "DTE"
     """``kind`` of a document; any other row is about documents, or about none."""
@@ -72,6 +73,7 @@ class Validation(models.Model):
         related_name="validations",
         verbose_name="clave de API",
     )
+    end_user = EndUserField()
     usage = models.ForeignKey(
         UsageRecord,
         models.SET_NULL,
@@ -122,6 +124,11 @@ class Validation(models.Model):
             ),
             models.Index(fields=["-created_at"], name="validation_recent"),
             models.Index(fields=["api_key", "-created_at", "-id"], name="validation_listed"),
+            models.Index(
+                fields=["api_key", "end_user", "-created_at", "-id"],
+                name="validation_by_end_user",
+                condition=~models.Q(end_user=""),
+            ),
             models.Index(fields=["batch"], name="validation_batch"),
             models.Index(
                 fields=["api_key", "track_id"],

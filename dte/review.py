@@ -276,7 +276,9 @@ def _content(dte: Dte) -> dict[str, object]:
 def _past(api_key: ApiKey, dte: Dte) -> list[dict[str, object]]:
     """The sender's latest documents to this receiver, and its rejections by the SII."""
     since = timezone.now() - timedelta(days=HISTORY_DAYS)
-    recent = Validation.objects.filter(api_key=api_key, issuer=dte.issuer, created_at__gte=since)
+    recent = Validation.objects.filter(
+        api_key__account=api_key.account_id, issuer=dte.issuer, created_at__gte=since
+    )
     rows = recent.filter(receiver=dte.receiver).exclude(tipo=dte.tipo, folio=dte.folio)[:10]
     rejected = recent.filter(outcome=Validation.SiiOutcome.REJECTED)[:5]
     seen = {row.pk: row for row in (*rows, *rejected)}

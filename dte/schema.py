@@ -40,6 +40,7 @@ _OPTIONS: Final = [
         description="Juzgar a esta fecha y hora, entre 1990 y 2199; sin desfase, la de Chile.",
     ),
     OpenApiParameter("receptor", str, description="RUT de la empresa que recibe (recepción)."),
+    OpenApiParameter("end_user", str, description="Para cuál de sus usuarios es; a su elección."),
     OpenApiParameter(
         "ambiente",
         str,

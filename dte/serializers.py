@@ -11,6 +11,7 @@ from dte.documents.rut import is_well_formed, tidy
 from dte.history.listing import Pages
 from dte.models import Validation
 from usage.http.strict import StrictSerializer
+from usage.models.end_user import LONGEST
 
 _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 
@@ -280,6 +281,7 @@ class ListParameters(serializers.Serializer[Any]):
         Validation.SiiOutcome.choices, required=False, help_text="Lo que el SII respondió."
     )
     batch = serializers.UUIDField(required=False, help_text="El envío o lote en que llegó.")
+    end_user = serializers.CharField(max_length=LONGEST, required=False, help_text="Usuario final.")
     page_size = serializers.IntegerField(
         min_value=1, max_value=Pages.max_page_size, default=Pages.page_size
     )

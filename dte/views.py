@@ -18,6 +18,7 @@ from dte.desk import answer, validate
 from dte.history.listing import Pages, matching
 from dte.history.record import report_outcome
 from dte.intake import (
+    Options,
     Submission,
     parsed,
     read_options,
@@ -34,6 +35,7 @@ from usage.access.limits import Limited
 from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
+from usage.models.scope import Scope
 
 _ABOUT_THE_CALL = frozenset(
     {"company_id", "history", "mode", "ai", "as_of", "receptor", "ambiente"}
@@ -43,6 +45,7 @@ _ABOUT_THE_CALL = frozenset(
 class LegacyValidateView(MeteredAPIView):
     """``POST /api/ai/validate``: the path and fields that Odoo clients already use."""
 
+    scope = Scope.VALIDATE
     limited_as = Limited.VALIDATION
 
     @extend_schema(**schema.LEGACY)
@@ -60,7 +63,7 @@ class LegacyValidateView(MeteredAPIView):
         if isinstance(data, str) and data.lstrip().startswith("<"):
             submission = Submission(xml=_encode(data), history=history)
         options = read_options({**body, **request.query_params.dict()})
-        report = await validate(submission, options, _caller(request))
+        report = await validate(submission, options, _caller(request, options))
         return _respond(report, review.for_old_clients(report))
 
 
@@ -82,6 +85,7 @@ def _encode(text: str) -> bytes:
 class ValidateView(MeteredAPIView):
     """``POST /api/dte/validate``: a document, or any file that an issuer has in hand."""
 
+    scope = Scope.VALIDATE
     limited_as = Limited.VALIDATION
 
     @extend_schema(**schema.VALIDATE)
@@ -91,14 +95,16 @@ class ValidateView(MeteredAPIView):
             return await _stream(request)
         given = take_given(request._request)
         options = read_options(given.fields)
+        caller = _caller(request, options)
         if given.content.startswith(ZIP_MAGIC):
-            return Response(await Stream(given.content, options, _caller(request)).whole())
-        return _respond(await answer(given, options, _caller(request)))
+            return Response(await Stream(given.content, options, caller).whole())
+        return _respond(await answer(given, options, caller))
 
 
 class BatchView(MeteredAPIView):
     """``POST /api/dte/validate/batch``: a large envelope or a ZIP, answered line by line."""
 
+    scope = Scope.VALIDATE
     limited_as = Limited.BATCH
 
     @extend_schema(**schema.BATCH)
@@ -109,12 +115,15 @@ class BatchView(MeteredAPIView):
 
 async def _stream(request: Request) -> StreamingHttpResponse:
     options = read_options(request.query_params.dict())
-    stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, _caller(request))
+    caller = _caller(request, options)
+    stream = Stream(take_batch(request._request, MAX_BATCH_BYTES), options, caller)
     return StreamingHttpResponse(await stream.lines(), content_type=CONTENT_TYPE)
 
 
 class ValidationsView(MeteredAPIView):
     """``GET /api/dte/validations``: what the key has had validated, newest first."""
+
+    scope = Scope.VALIDATE
 
     @extend_schema(**schema.LIST)
     async def get(self, request: Request) -> Response:
@@ -127,6 +136,8 @@ class ValidationsView(MeteredAPIView):
 
 class ValidationView(MeteredAPIView):
     """``/api/dte/validations/{id}``: a past answer, read again or erased."""
+
+    scope = Scope.VALIDATE
 
     @extend_schema(**schema.READ)
     async def get(self, request: Request, pk: UUID) -> Response:
@@ -143,6 +154,8 @@ class ValidationView(MeteredAPIView):
 class OutcomeView(MeteredAPIView):
     """``POST /api/dte/validations/{id}/outcome``: what the SII really answered."""
 
+    scope = Scope.VALIDATE
+
     @extend_schema(**schema.OUTCOME)
     async def post(self, request: Request, pk: UUID) -> Response:
         """Keep the SII's answer, by which the rules' precision is measured."""
@@ -152,13 +165,14 @@ class OutcomeView(MeteredAPIView):
         return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))
 
 
-def _caller(request: Request) -> ApiKey:
-    return cast(ApiKey, request.auth)
+def _caller(request: Request, options: Options | None = None) -> ApiKey:
+    key = cast(ApiKey, request.auth)
+    return key if options is None else key.acting_for(options.end_user)
 
 
 def _own(api_key: ApiKey, pk: UUID) -> Validation:
-    """A validation belongs to the key that asked for it; to any other it does not exist."""
-    return get_object_or_404(Validation, pk=pk, api_key=api_key)
+    """A validation belongs to the account whose key asked for it; to any other it does not exist."""
+    return get_object_or_404(Validation, pk=pk, api_key__account=api_key.account_id)
 
 
 def _page(request: Request, asked: dict[str, object]) -> Response:

@@ -17,6 +17,7 @@ from usage.errors import Refusal
 from usage.http.metered import MeteredAPIView
 from usage.http.strict import StrictSerializer
 from usage.models import ApiKey
+from usage.models.scope import Scope
 
 TAGS = ["Monitor del SII"]
 
@@ -58,6 +59,8 @@ class WatchedSerializer(serializers.Serializer[Any]):
 class StatusView(MeteredAPIView):
     """The monitor's figures."""
 
+    scope = Scope.KNOWLEDGE
+
     @extend_schema(
         summary="Estado del monitor del SII",
         tags=TAGS,
@@ -93,6 +96,7 @@ class MonitorForm(StrictSerializer):
 class MonitorView(MeteredAPIView):
     """A run on demand, behind the request."""
 
+    scope = Scope.KNOWLEDGE
     limited_as: ClassVar[Limited] = Limited.BATCH
 
     @extend_schema(

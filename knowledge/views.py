@@ -22,6 +22,7 @@ from knowledge.models import Document, Passage
 from knowledge.searching import search
 from knowledge.searching.engine import engine
 from usage.http.metered import MeteredAPIView
+from usage.models.scope import Scope
 
 MAX_QUERY: Final = 2_000
 TAGS: Final = ["Conocimiento"]
@@ -108,6 +109,8 @@ class DocumentSerializer(DocumentSummarySerializer):
 
 class ReadingView(MeteredAPIView):
     """A view that reads the knowledge base: with a key, at the rate of reads, with an ETag."""
+
+    scope = Scope.KNOWLEDGE
 
     async def answer(self, request: Request, read: Callable[[], object]) -> Response:
         """Answer with what ``read`` returns, or 304 when the caller has it already.

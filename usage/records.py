@@ -15,6 +15,7 @@ from usage.http.metered import MeteredAPIView
 from usage.http.pages import CursorPages
 from usage.models import Operation, Outcome, State, UsageRecord
 from usage.models.record import TOKEN_CLASSES
+from usage.models.scope import Scope
 from usage.money import plain
 from usage.summary import PeriodSerializer, seen_by
 
@@ -67,6 +68,7 @@ class RecordPages(CursorPages):
 class RecordsView(MeteredAPIView):
     """Every call that the caller may see."""
 
+    scope = Scope.USAGE
     limited_as = Limited.READS
 
     @extend_schema(

@@ -1,4 +1,4 @@
-"""What a key spent in a period, over REST: read from the sums by day."""
+"""What an account spent in a period, over REST: read from the sums by day."""
 
 from datetime import date, timedelta
 from typing import Any, Final
@@ -14,6 +14,7 @@ from usage.accounting import reports
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
+from usage.models.scope import Scope
 from usage.money import plain
 
 PERIODS: Final = ("today", "yesterday", "this_month", "last_30_days", "all_time")
@@ -92,19 +93,22 @@ class PeriodSerializer(serializers.Serializer[Any]):
 
 
 def seen_by(request: Request) -> Q:
-    """Return which rows a caller may see: its own."""
+    """Return which rows a caller may see: those of its account's keys, or all."""
     if not isinstance(request.auth, ApiKey):
         raise ModelUnavailable
-    return Q(api_key=request.auth)
+    if request.auth.may(Scope.USAGE_ALL):
+        return Q()
+    return Q(api_key__account=request.auth.account_id)
 
 
 class SummaryView(MeteredAPIView):
-    """The caller's own spending in a period; at the address of before as well."""
+    """What the caller's account spent in a period; at the address of before as well."""
 
+    scope = Scope.USAGE
     limited_as = Limited.READS
 
     @extend_schema(
-        summary="Resumen del uso de la clave en un período",
+        summary="Resumen del uso de la cuenta en un período",
         description="Días de America/Santiago. Los montos son exactos, en dólares; los grupos van "
         "del más caro al más barato, y los días en orden.",
         tags=["Uso"],

@@ -1,10 +1,8 @@
 """What callers may know of their own usage: an estimate before a call, and the account after it."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Aggregate, Count, Q, Sum
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -12,13 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from usage.access.limits import Limited
-from usage.accounting import budgets
+from usage.accounting import budgets, reports
+from usage.accounting.payer import payer_of
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
 from usage.http.strict import StrictSerializer
 from usage.llm import Prompt, Turn, appraise
-from usage.models import ApiKey, Period, UsageRecord
+from usage.models import ApiKey, Period
 from usage.models.record import TOKEN_CLASSES
+from usage.models.scope import Scope
 from usage.money import plain
 
 _LONGEST: Final = 2_000_000  # characters; more than the largest context holds
@@ -63,7 +63,7 @@ class AppraisalSerializer(serializers.Serializer[Any]):
 class BudgetStandingSerializer(serializers.Serializer[Any]):
     """One limit, and what is used and held of it."""
 
-    scope = serializers.ChoiceField(choices=["key", "global"])
+    scope = serializers.ChoiceField(choices=["key", "account", "end_user"])
     window = serializers.ChoiceField(choices=Period.choices)
     window_starts = serializers.DateField()
     window_ends = serializers.DateTimeField()
@@ -73,7 +73,7 @@ class BudgetStandingSerializer(serializers.Serializer[Any]):
 
 
 class AccountSerializer(serializers.Serializer[Any]):
-    """What a key used in one window."""
+    """What an account used in one window."""
 
     since = serializers.DateField()
     calls = serializers.IntegerField()
@@ -87,7 +87,7 @@ class AccountSerializer(serializers.Serializer[Any]):
 
 
 class UsageSerializer(serializers.Serializer[Any]):
-    """A key's account of today and of this month."""
+    """What an account used today and this month, and every limit on the key."""
 
     day = AccountSerializer()
     month = AccountSerializer()
@@ -97,6 +97,7 @@ class UsageSerializer(serializers.Serializer[Any]):
 class EstimateView(MeteredAPIView):
     """What a call would cost at most, without making it."""
 
+    scope = Scope.USAGE
     limited_as = Limited.CHAT
 
     @extend_schema(
@@ -122,7 +123,11 @@ class EstimateView(MeteredAPIView):
 class UsageView(MeteredAPIView):
     """The caller's own account."""
 
-    @extend_schema(summary="Uso y presupuesto de la clave", tags=["Uso"], responses=UsageSerializer)
+    scope = Scope.USAGE
+
+    @extend_schema(
+        summary="Uso de la cuenta y presupuestos", tags=["Uso"], responses=UsageSerializer
+    )
     def get(self, request: Request) -> Response:
         """Sum up today and this month, with every limit and what is left of it."""
         key, now = _key(request), timezone.now()
@@ -130,46 +135,33 @@ class UsageView(MeteredAPIView):
             {
                 **accounts(key, now),
                 "budgets": [
-                    line for line in budgets.standing(key.pk, now) if line["scope"] == "key"
+                    line
+                    for line in budgets.standing(payer_of(key), now)
+                    if line["scope"] != "global"
                 ],
             }
         )
 
 
 def accounts(key: ApiKey, now: datetime) -> dict[str, dict[str, Any]]:
-    """Return what a key used since the start of each window, from one reading of its rows."""
-    since = {
-        period: timezone.make_aware(datetime.combine(period.start(now), datetime.min.time()))
-        for period in Period
-    }
-    sums: dict[str, Any] = UsageRecord.objects.filter(
-        api_key=key, started_at__gte=min(since.values())
-    ).aggregate(
-        **{
-            f"{period.value}_{name}": aggregate
-            for period, start in since.items()
-            for name, aggregate in _sums(Q(started_at__gte=start)).items()
-        }
-    )
-    return {period.value: _account(period, sums, now) for period in Period}
-
-
-def _sums(rows: Q) -> dict[str, Aggregate]:
+    """Return what a key's account used since the start of each window."""
+    today = reports.today(now)
     return {
-        "calls": Count("pk", filter=rows),
-        **{name: Sum(name, filter=rows) for name in ("cost_usd", *TOKEN_CLASSES)},
+        period.value: _account(
+            period, reports.total(reports.rows(period.start(now), today, key.account_id)), now
+        )
+        for period in Period
     }
 
 
 def _account(period: Period, sums: dict[str, Any], now: datetime) -> dict[str, Any]:
-    tokens = {name: sums[f"{period.value}_{name}"] or 0 for name in TOKEN_CLASSES}
-    prompt = sum(tokens.values()) - tokens["output_tokens"]
+    rate = sums["cache_hit_rate"]
     return {
         "since": period.start(now).isoformat(),
-        "calls": sums[f"{period.value}_calls"],
-        **tokens,
-        "cost_usd": plain(sums[f"{period.value}_cost_usd"] or Decimal(0)),
-        "cache_hit_rate": round(tokens["cache_read_tokens"] / prompt, 4) if prompt else None,
+        "calls": sums["calls"],
+        **{name: sums[name] for name in TOKEN_CLASSES},
+        "cost_usd": plain(sums["cost_usd"]),
+        "cache_hit_rate": None if rate is None else round(rate, 4),
     }
 
 

@@ -74,6 +74,7 @@ class Exchange:
     """
 
     question: Question
+    opened_by: int  # the key that began the conversation, or begins it now
     user_context: Mapping[str, Any]
     specialist: Specialist
     choice_reason: str  # why this one, in Spanish
@@ -144,6 +145,7 @@ def prepare(question: Question) -> Exchange:
         turn = f"{prompt.handover(specialist, opening)}\n\n{turn}"
     return Exchange(
         question=question,
+        opened_by=known.opened_by or question.api_key.pk,
         user_context=user_context,
         specialist=specialist,
         choice_reason=choice.explanation,
@@ -161,6 +163,7 @@ def prepare(question: Question) -> Exchange:
 class _Known:
     """What is stored of a conversation; nothing yet of a new one."""
 
+    opened_by: int = 0
     user_context: Mapping[str, Any] = field(default_factory=dict)
     specialist: str = ""
     history_start: int = 0
@@ -174,10 +177,13 @@ def _read(question: Question) -> _Known:
     was sent before stays a prefix of what is sent now.
     """
     known = _Known()
-    for user_context, specialist, history_start, *answer in _KNOWN.rows(
-        question.api_key.pk, question.session_id
-    ):
-        known.user_context, known.specialist = user_context, specialist
+    found = _KNOWN.rows(question.api_key.account_id, question.session_id)
+    # Of two with one name, as `Conversation.rank` orders them.
+    own = min(((key != question.api_key.pk, pk) for pk, key, *_ in found), default=None)
+    for pk, key, user_context, specialist, history_start, *answer in found:
+        if own is None or pk != own[1]:
+            continue
+        known.opened_by, known.user_context, known.specialist = key, user_context, specialist
         known.history_start = history_start
         # Without a prompt it was withdrawn, or never sent; without an answer it stays so.
         if answer[0] is not None and answer[2] and answer[3].strip():
@@ -185,9 +191,9 @@ def _read(question: Question) -> _Known:
     return known
 
 
-def _known(api_key_id: int, session_id: str) -> QuerySet[Conversation, tuple[Any, ...]]:
+def _known(account_id: int, session_id: str) -> QuerySet[Conversation, tuple[Any, ...]]:
     return (
-        Conversation.objects.filter(api_key=api_key_id, session_id=session_id)
+        Conversation.objects.filter(api_key__account=account_id, session_id=session_id)
         .annotate(
             answer=FilteredRelation(
                 "messages",
@@ -199,6 +205,8 @@ def _known(api_key_id: int, session_id: str) -> QuerySet[Conversation, tuple[Any
         )
         .order_by("answer__pk")
         .values_list(
+            "pk",
+            "api_key_id",
             "user_context",
             "specialist",
             "history_start",

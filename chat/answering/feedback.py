@@ -21,7 +21,7 @@ def rate(api_key: ApiKey, message_id: int, rating: str, reason: str = "") -> Non
         reason: Why, in the user's words.
 
     Raises:
-        NotFound: The key has no such answer.
+        NotFound: The key's account has no such answer.
     """
     answers = Message.objects.filter(
         role=Message.Role.ASSISTANT, conversation__in=Conversation.objects.owned_by(api_key)

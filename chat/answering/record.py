@@ -78,8 +78,9 @@ class Record:
         """Store the question; one statement for its conversation, whether that is new or not."""
         exchange, question = self.exchange, self.exchange.question
         conversation = Conversation(
-            api_key=question.api_key,
+            api_key_id=exchange.opened_by,
             session_id=question.session_id,
+            end_user=question.api_key.end_user,
             user_context=dict(exchange.user_context),
             history_start=exchange.history_start,
         )

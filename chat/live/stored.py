@@ -58,7 +58,7 @@ def find(api_key: ApiKey, turn: Turn) -> Stored | None:
 
 def find_anywhere(api_key: ApiKey, turn: Turn) -> Stored | None:
     """Return what is stored of a turn; None also if there is no such session."""
-    conversation = Conversation.objects.owned_by(api_key).filter(session_id=turn.session_id).first()
+    conversation = Conversation.objects.named(api_key, turn.session_id)
     if conversation is None:
         return None
     return _of(turn, _questions(conversation).filter(turn_id=turn.turn_id).first())

@@ -30,6 +30,7 @@ from usage.access.limits import Limited
 from usage.http import idempotency
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
+from usage.models.scope import Scope
 
 
 def question_from(data: Any, api_key: ApiKey, idempotency_key: str | None = None) -> Question:
@@ -43,7 +44,7 @@ def question_from(data: Any, api_key: ApiKey, idempotency_key: str | None = None
     fields = serializer.validated_data
     turn_id = fields.get("turn_id") or ""
     return Question(
-        api_key=api_key,
+        api_key=api_key.acting_for(fields["end_user"]),
         session_id=fields.get("session_id") or new_session_id(),
         text=fields.get("message") or "",
         user_context=fields.get("user_context") or {},
@@ -63,6 +64,7 @@ STREAM: Final = (
 class MessageView(MeteredAPIView):
     """Ask, and get the answer in one piece."""
 
+    scope = Scope.CHAT
     limited_as = Limited.CHAT
 
     @extend_schema(
@@ -85,6 +87,8 @@ class MessageView(MeteredAPIView):
 class AssistantView(MeteredAPIView):
     """The same answer for clients of the universal assistant."""
 
+    scope = Scope.CHAT
+
     @extend_schema(
         operation_id="chat_assistant",
         summary="Preguntar al asistente universal",
@@ -102,6 +106,7 @@ class AssistantView(MeteredAPIView):
                 "message": asked["message"],
                 "session_id": asked.get("session_id"),
                 "user_context": asked.get("context"),
+                "end_user": asked["end_user"],
             },
             caller_of(request),
             request.headers.get(idempotency.HEADER),
@@ -112,6 +117,7 @@ class AssistantView(MeteredAPIView):
 class MessageStreamView(MeteredAPIView):
     """Ask, and get the answer as it is written."""
 
+    scope = Scope.CHAT
     limited_as = Limited.CHAT
 
     @extend_schema(
@@ -137,6 +143,8 @@ class MessageStreamView(MeteredAPIView):
 
 class ResumeView(MeteredAPIView):
     """Go on reading an answer after a lost connection or a reload."""
+
+    scope = Scope.CHAT
 
     @extend_schema(
         operation_id="chat_session_events",
@@ -168,6 +176,8 @@ class ResumeView(MeteredAPIView):
 
 class StopView(MeteredAPIView):
     """End the answer that is being given: leaving does so only after a while."""
+
+    scope = Scope.CHAT
 
     @extend_schema(
         operation_id="chat_session_stop",

@@ -10,11 +10,13 @@ from chat.serializers import FeedbackSerializer
 from chat.views.caller import TAGS, caller_of
 from usage.access.limits import Limited
 from usage.http.metered import MeteredAPIView
+from usage.models.scope import Scope
 
 
 class FeedbackView(MeteredAPIView):
     """What the user thought of an answer."""
 
+    scope = Scope.CHAT
     limited_as = Limited.CHAT
 
     @extend_schema(

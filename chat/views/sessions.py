@@ -31,6 +31,7 @@ from chat.views.caller import TAGS, caller_of, new_session_id
 from usage.access.limits import Limited
 from usage.http.metered import JsonAnyway, MeteredAPIView
 from usage.models import ApiKey
+from usage.models.scope import Scope
 
 WELCOME: Final = (
     "¡Hola! Soy su asistente de facturación electrónica: DTE, SII y Odoo. "
@@ -43,6 +44,8 @@ JSON: Final = "application/json"
 
 class SessionView(MeteredAPIView):
     """A conversation of the caller's key."""
+
+    scope = Scope.CHAT
 
     @extend_schema(
         operation_id="chat_session",
@@ -95,6 +98,8 @@ class SessionView(MeteredAPIView):
 class ConversationsView(MeteredAPIView):
     """The conversations of the caller."""
 
+    scope = Scope.CHAT
+
     @extend_schema(
         operation_id="chat_conversations",
         summary="Listar las conversaciones, la más reciente primero",
@@ -111,7 +116,7 @@ class ConversationsView(MeteredAPIView):
         form = ConversationFilterSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         pages = conversations.Pages()
-        found = conversations.listed(caller_of(request), q=form.validated_data.get("q", ""))
+        found = conversations.listed(caller_of(request), **form.validated_data)
         page = pages.paginate_queryset(found, request, view=self)
         rows = ListedConversationSerializer(page, many=True).data
         return pages.get_paginated_response(rows)
@@ -128,6 +133,7 @@ class AsAsked(JsonAnyway):
 class ExportView(MeteredAPIView):
     """A conversation to keep elsewhere."""
 
+    scope = Scope.CHAT
     content_negotiation_class = AsAsked
 
     @extend_schema(
@@ -167,7 +173,10 @@ class NewSessionView(SessionView):
         context = serializer.validated_data.get("user_context") or {}
         opened = new_session_id()
         await database_sync_to_async(Conversation.objects.create)(
-            api_key=caller_of(request), session_id=opened, user_context=context
+            api_key=caller_of(request),
+            session_id=opened,
+            user_context=context,
+            end_user=serializer.validated_data["end_user"],
         )
         return Response({"session_id": opened, "welcome_message": WELCOME})
 

@@ -1,4 +1,4 @@
-"""What the history of a key tells the kinds of file that are about documents, and what they tell it."""
+"""What the history of an account tells the kinds of file that are about documents, and what they tell it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, cast
@@ -19,7 +19,7 @@ MOST_LINKS: Final = 2_000
 
 
 class KeyRecords:
-    """The history of one API key; implements ``dte.examining.examination.Records``."""
+    """The history of a key's account; implements ``dte.examining.examination.Records``."""
 
     def __init__(self, api_key: ApiKey) -> None:
         self._api_key = api_key
@@ -43,9 +43,11 @@ class KeyRecords:
 
 
 def sent(api_key: ApiKey) -> QuerySet[Validation]:
-    """Return the documents that a key had validated in order to send them, the newest first."""
+    """Return the documents that a key's account had validated in order to send them, the newest first."""
     rows = Validation.objects.filter(
-        api_key=api_key, kind=Validation.DOCUMENT, mode=Validation.Mode.EMISSION
+        api_key__account=api_key.account_id,
+        kind=Validation.DOCUMENT,
+        mode=Validation.Mode.EMISSION,
     )
     return rows.defer("findings", "review", "document")
 
@@ -53,7 +55,7 @@ def sent(api_key: ApiKey) -> QuerySet[Validation]:
 def newest(api_key: ApiKey, said: Answered) -> list[Validation]:
     """Return the documents that an answer is about: one, or all of an upload.
 
-    Without the issuer, a type and folio that two issuers of the key share are nobody's.
+    Without the issuer, a type and folio that two issuers of the account share are nobody's.
     """
     rows = sent(api_key)
     if said.folio:

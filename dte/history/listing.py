@@ -1,4 +1,4 @@
-"""The list of what a key has had validated: newest first, filtered, page by page."""
+"""The list of what an account has had validated: newest first, filtered, page by page."""
 
 from datetime import date, datetime, time
 from typing import Any, Final
@@ -21,6 +21,7 @@ _EQUAL: Final = {
     "receptor": "receiver",
     "outcome": "outcome",
     "batch": "batch",
+    "end_user": "end_user",
 }
 
 
@@ -31,7 +32,7 @@ class Pages(CursorPages):
 
 
 def matching(api_key: ApiKey, asked: dict[str, Any]) -> QuerySet[Validation]:
-    """Return the validations of a key that the filters leave, without what a row does not show."""
+    """Return the validations of a key's account that the filters leave, without what a row does not show."""
     wanted: dict[str, Any] = {
         column: asked[name] for name, column in _EQUAL.items() if name in asked
     }
@@ -40,7 +41,9 @@ def matching(api_key: ApiKey, asked: dict[str, Any]) -> QuerySet[Validation]:
     if "hasta" in asked:
         wanted["created_at__lte"] = _moment(asked["hasta"], time.max)
     codes = Prefetch("codes", RaisedCode.objects.order_by("pk"))  # the worst was stored first
-    rows = Validation.objects.filter(api_key=api_key, **wanted).prefetch_related(codes)
+    rows = Validation.objects.filter(
+        api_key__account=api_key.account_id, **wanted
+    ).prefetch_related(codes)
     return rows.defer("findings", "review", "document", "outcome_codes", "outcome_detail")
 
 

@@ -1,4 +1,4 @@
-"""What a key has had validated: read by the rules, written after every answer."""
+"""What an account has had validated: read by the rules, written after every answer."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class _Known:
 
 
 class KeyHistory:
-    """The earlier validations of one API key; implements ``dte.rules.registry.History``.
+    """The earlier validations of a key's account; implements ``dte.rules.registry.History``.
 
     Rows are looked up when a rule asks and remembered; ``preload`` asks once for many documents.
     """
@@ -81,7 +81,9 @@ class KeyHistory:
         the index, and only where there are more is the rest searched for answers of the SII.
         """
         rows = Validation.objects.filter(
-            api_key=self._api_key, folio__in=folios, kind=Validation.DOCUMENT
+            api_key__account=self._api_key.account_id,
+            folio__in=folios,
+            kind=Validation.DOCUMENT,
         )
         names = ("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
         limit = _MOST_ROWS * len(folios)
@@ -140,6 +142,7 @@ def _row(judged: Judged | Examined, origin: Origin, keep: bool) -> Validation:
     verdict = judged.verdict
     row = Validation(
         api_key=origin.api_key,
+        end_user=origin.api_key.end_user,
         usage_id=origin.usage_id,
         batch=origin.batch,
         number=judged.number,

@@ -17,9 +17,11 @@ from dte.ordenes.reading import LINES, MAX_LINES, MAX_ORDERS, Bill, read_request
 from usage import llm
 from usage.access.limits import Limited
 from usage.accounting.ledger import record_offline
+from usage.http.end_user import EndUserSerializer
 from usage.http.metered import MeteredAPIView
 from usage.http.openapi import RefusalSerializer
 from usage.models import ApiKey, Operation
+from usage.models.scope import Scope
 
 TAGS: Final = ["Recepción"]
 AI: Final = ["auto", "never"]
@@ -80,6 +82,7 @@ class MatchSerializer(serializers.Serializer[Any]):
 class MatchOrderView(MeteredAPIView):
     """``POST /api/ai/reception/match_po``: the path and fields that Odoo clients already use."""
 
+    scope = Scope.VALIDATE
     limited_as = Limited.VALIDATION
 
     @extend_schema(
@@ -89,13 +92,18 @@ class MatchOrderView(MeteredAPIView):
         "órdenes quedan cerca y la IA está disponible, ella elige entre esas; nunca otra.",
         tags=TAGS,
         request=MatchRequestSerializer,
-        parameters=[OpenApiParameter("ai", str, enum=AI, default="auto")],
+        parameters=[
+            OpenApiParameter("ai", str, enum=AI, default="auto"),
+            EndUserSerializer,
+        ],
         responses={200: MatchSerializer, 400: RefusalSerializer},
     )
     async def post(self, request: Request) -> Response:
         """Answer from the evidence; ask Claude only between orders that it leaves close."""
-        api_key = cast(ApiKey, request.auth)
         body = (await parsed(request._request)).json
+        end_user = EndUserSerializer(data=request.query_params)
+        end_user.is_valid(raise_exception=True)
+        api_key = cast(ApiKey, request.auth).acting_for(end_user.validated_data["end_user"])
         bill, found = await sync_to_async(_compared)(body)  # thousands of lines take a while
         usage_id = None
         ai = request.query_params.get("ai", "auto")

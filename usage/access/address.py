@@ -20,11 +20,22 @@ def client_ip(source: HttpRequest | Request | Mapping[str, Any]) -> str:
     Args:
         source: A Django or DRF request, or an ASGI scope.
     """
+    address, peer = _seen(source)
+    return _network(_canonical(address) or _canonical(peer)) or "unknown"
+
+
+def exact_ip(source: HttpRequest | Request | Mapping[str, Any]) -> str:
+    """Return the same whole: the address itself, for what is allowed to single ones."""
+    address, peer = _seen(source)
+    return _canonical(address) or _canonical(peer) or "unknown"
+
+
+def _seen(source: HttpRequest | Request | Mapping[str, Any]) -> tuple[str, str]:
+    """Return the caller's address as the outermost trusted proxy saw it, and the peer's."""
     peer, forwarded = _addresses(source)
     chain = [*(part.strip() for part in forwarded.split(",") if part.strip()), peer]
     proxies = settings.TRUSTED_PROXIES
-    address = chain[-(proxies + 1)] if len(chain) > proxies else peer
-    return _canonical(address) or _canonical(peer) or "unknown"
+    return (chain[-(proxies + 1)] if len(chain) > proxies else peer), peer
 
 
 def _addresses(source: HttpRequest | Request | Mapping[str, Any]) -> tuple[str, str]:
@@ -46,8 +57,14 @@ def _canonical(address: str) -> str | None:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return None
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return str(ip.ipv4_mapped)
-        return str(ipaddress.ip_network((ip.packed, 64), strict=False))
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped:
+        return str(ip.ipv4_mapped)
     return str(ip)
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str | None) -> str | None:
+    if address is None or ":" not in address:
+        return address
+    ip = ipaddress.IPv6Address(address)
+    return str(ipaddress.ip_network((ip.packed, 64), strict=False))

@@ -24,7 +24,8 @@ __all__ = ["Caller", "Limited", "acheck", "check", "client_ip", "limiter"]
 
 log = structlog.get_logger(__name__)
 
-# Keys found valid of late, by digest: they are let in from an address where others try wrong ones.
+# Keys found valid of late, by digest, each with its own rate a minute if it has one: they are let in from
+# an address where others try wrong ones.
 KNOWN_KEYS: Final = 1000
 
 
@@ -44,45 +45,50 @@ class Limiter:
 
     def __init__(self) -> None:
         self.buckets = Shared()
-        self.known: OrderedDict[str, None] = OrderedDict()
+        self.known: OrderedDict[str, int | None] = OrderedDict()
 
     def forget(self) -> None:
         """Begin anew, as at the start of the process."""
         self.__init__()  # type: ignore[misc]
 
-    def take(self, kind: Limited, key: str) -> Verdict:
+    def take(self, kind: Limited, key: str, own: int | None = None) -> Verdict:
         """Count one request of a caller.
+
+        Args:
+            kind: Of the endpoint.
+            key: What names the caller's bucket.
+            own: The caller's own rate a minute.
 
         Raises:
             RequestRateExceeded: It has used up what it may send.
         """
-        rate = rate_of(kind)
+        rate = rate_of(kind, own)
         if rate is None:
             return Verdict(0, 0)
         verdict = self._judge(f"rl:{kind}:{key}", rate)
         metrics.RATE_LIMIT.labels(decision="refused" if verdict.wait else "admitted").inc()
         if verdict.wait:
-            raise RequestRateExceeded(verdict.wait / 1_000_000, headers(kind, verdict))
+            raise RequestRateExceeded(verdict.wait / 1_000_000, headers(kind, verdict, own))
         return verdict
 
-    def refuse_known(self, kind: Limited, key: str) -> None:
+    def refuse_known(self, kind: Limited, key: str, own: int | None = None) -> None:
         """Refuse whom this process knows to be over, without asking anybody.
 
         Raises:
             RequestRateExceeded: It has used up what it may send.
         """
-        rate = rate_of(kind)
+        rate = rate_of(kind, own)
         if rate is None:
             return
         lead = self.buckets.memory.lead(f"rl:{kind}:{key}")
         wait = lead + rate.interval - rate.tolerance
         if lead and wait > 0:
             metrics.RATE_LIMIT.labels(decision="refused").inc()
-            raise RequestRateExceeded(wait / 1_000_000, headers(kind, Verdict(wait, lead)))
+            raise RequestRateExceeded(wait / 1_000_000, headers(kind, Verdict(wait, lead), own))
 
-    def welcome(self, digest: str) -> None:
-        """Remember that a key was valid."""
-        self.known[digest] = None
+    def welcome(self, digest: str, own: int | None = None) -> None:
+        """Remember that a key was valid, and its own rate."""
+        self.known[digest] = own
         self.known.move_to_end(digest)
         while len(self.known) > KNOWN_KEYS:
             self.known.popitem(last=False)
@@ -105,12 +111,19 @@ class Limiter:
 limiter: Final = Limiter()
 
 
-def rate_of(kind: Limited) -> Rate | None:
-    """Return the rate of a class of endpoints; None where there is no limit."""
+def rate_of(kind: Limited, own: int | None = None) -> Rate | None:
+    """Return the rate of a class of endpoints; None where there is no limit.
+
+    A key's own rate stands in for the general one and for that of the class. Its burst is as many
+    seconds' worth as the general one, so a process that does not know the key yet judges it alike.
+    """
     general = Rate(settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST)
+    if own is not None:
+        share = general.burst / general.per_minute if general.per_minute > 0 else 1 / 3
+        general = Rate(own, max(1, round(own * share)))
     if general.per_minute <= 0:
         return None
-    given = settings.RATE_LIMITS[kind]
+    given = None if own is not None else settings.RATE_LIMITS[kind]
     if given is not None:
         return Rate(*given) if given[0] > 0 else None
     if kind is Limited.READS:  # milliseconds each, and a page makes several
@@ -118,9 +131,9 @@ def rate_of(kind: Limited) -> Rate | None:
     return general
 
 
-def headers(kind: Limited, verdict: Verdict) -> dict[str, str]:
+def headers(kind: Limited, verdict: Verdict, own: int | None = None) -> dict[str, str]:
     """Return what an answer says of its limit (draft-ietf-httpapi-ratelimit-headers-06)."""
-    rate = rate_of(kind)
+    rate = rate_of(kind, own)
     if rate is None:
         return {}
     return {
@@ -157,7 +170,7 @@ class Caller:
         Raises:
             RequestRateExceeded: Either.
         """
-        limiter.refuse_known(self.kind, self.bucket)
+        limiter.refuse_known(self.kind, self.bucket, self.own)
         if self.digest not in limiter.known:
             limiter.refuse_known(Limited.UNAUTHENTICATED, f"<{self.address}>")
 
@@ -167,7 +180,7 @@ class Caller:
         Raises:
             RequestRateExceeded: There may be none.
         """
-        return headers(self.kind, limiter.take(self.kind, self.bucket))
+        return headers(self.kind, limiter.take(self.kind, self.bucket, self.own), self.own)
 
     def failed(self) -> None:
         """Count a request without a valid key against its address.
@@ -178,9 +191,14 @@ class Caller:
         limiter.known.pop(self.digest, None)
         limiter.take(Limited.UNAUTHENTICATED, f"<{self.address}>")
 
-    def succeeded(self) -> None:
-        """Remember that the key is valid."""
-        limiter.welcome(self.digest)
+    @property
+    def own(self) -> int | None:
+        """The key's own rate, as far as this process knows it."""
+        return limiter.known.get(self.digest)
+
+    def succeeded(self, api_key: ApiKey) -> None:
+        """Remember that the key is valid, and its own rate."""
+        limiter.welcome(self.digest, api_key.rate_per_minute)
 
 
 def check(api_key: ApiKey, ip: str, kind: Limited = Limited.CHAT) -> None:
@@ -194,7 +212,7 @@ def check(api_key: ApiKey, ip: str, kind: Limited = Limited.CHAT) -> None:
     Raises:
         RequestRateExceeded: The key has used up what it may send from this address.
     """
-    limiter.take(kind, f"{api_key.digest[:32]}:<{ip}>")
+    limiter.take(kind, f"{api_key.digest[:32]}:<{ip}>", api_key.rate_per_minute)
 
 
 # The limiter touches no database, so it needs no particular thread.

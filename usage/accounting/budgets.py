@@ -4,7 +4,7 @@ docs/budget.md explains the pattern and what must not be done instead; `windows`
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -15,9 +15,11 @@ from django.db.models import Q
 
 from usage import metrics
 from usage.accounting import windows
+from usage.accounting.payer import Payer
 from usage.accounting.remembered import memory
 from usage.errors import BudgetExceeded
 from usage.models import Budget, BudgetWindow, Period
+from usage.models.budget import EACH, Holder
 from usage.money import dollars, plain
 
 log = structlog.get_logger(__name__)
@@ -26,84 +28,101 @@ log = structlog.get_logger(__name__)
 # windows of a day may have to look again.
 _TRIES: Final = 3
 SetByAdmin = dict[windows.Scope, tuple[Decimal | None, int]]  # the limit and its soft percentage
+_WHOSE: Final = {"key": "esta clave", "account": "su cuenta", "end_user": "este usuario"}
 _ADJECTIVE: Final = {Period.DAY: "diario", Period.MONTH: "mensual"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one key (or all of them, without a key) may spend in one period."""
+    """What somebody may spend in one period."""
 
-    api_key_id: int | None
+    holder: Holder
     period: Period
     usd: Decimal | None  # None: no limit
     soft_percent: int = 80
 
     @property
     def scope(self) -> str:
-        """``key`` or ``global``."""
-        return "global" if self.api_key_id is None else "key"
+        """``key``, ``account``, ``end_user`` or ``global``."""
+        return self.holder.scope
 
 
-def limits(api_key_id: int) -> list[Limit]:
-    """Return the limits that a key's call is held against, at most two seconds old."""
+def limits(payer: Payer) -> list[Limit]:
+    """Return the limits that a call is held against, at most two seconds old."""
     known: SetByAdmin | None = memory.get_or_set(
-        f"limits:{api_key_id}", lambda: _set_by_admin(api_key_id)
+        f"limits:{payer.name}", lambda: _set_by_admin(_of(payer))
     )
-    return [_limit(known or {}, scope, period) for scope in (api_key_id, None) for period in Period]
+    return [_limit(known or {}, holder, period) for holder in payer.holders for period in Period]
 
 
-def _set_by_admin(api_key_id: int | None = None, *, every_key: bool = False) -> SetByAdmin:
-    rows = Budget.objects.all()
-    if not every_key:
-        rows = rows.filter(Q(api_key=api_key_id) | Q(api_key=None))
-    return {(row.api_key_id, Period(row.period)): (row.limit_usd, row.soft_percent) for row in rows}
+def _of(payer: Payer) -> Q:
+    users = {"", EACH, payer.end_user}
+    return (
+        Q(api_key=payer.api_key_id)
+        | Q(account=payer.account_id, end_user__in=users)
+        | Q(api_key=None, account=None)
+    )
 
 
-def _limit(
-    set_by_admin: SetByAdmin,
-    api_key_id: int | None,
-    period: Period,
-) -> Limit:
-    if (found := set_by_admin.get((api_key_id, period))) is not None:
-        return Limit(api_key_id, period, *found)
-    scope = "GLOBAL" if api_key_id is None else "KEY"
-    return Limit(api_key_id, period, getattr(settings, f"BUDGET_{scope}_{period.name}_USD"))
+def _set_by_admin(whose: Q | None = None) -> SetByAdmin:
+    rows = Budget.objects.filter(whose or Q())
+    return {(row.holder, Period(row.period)): (row.limit_usd, row.soft_percent) for row in rows}
 
 
-def hold(api_key_id: int, amount: Decimal, moment: datetime) -> BudgetExceeded | None:
+def _limit(set_by_admin: SetByAdmin, holder: Holder, period: Period) -> Limit:
+    found = set_by_admin.get((holder, period))
+    if found is None and holder.end_user:
+        found = set_by_admin.get((replace(holder, end_user=EACH), period))
+    if found is not None:
+        return Limit(holder, period, *found)
+    if holder.account_id is not None:
+        return Limit(holder, period, None)
+    scope = holder.scope.upper()
+    return Limit(holder, period, getattr(settings, f"BUDGET_{scope}_{period.name}_USD"))
+
+
+def _needed(bounds: list[Limit]) -> list[Holder]:
+    """Return who has to have windows: everybody but an account that has no limit."""
+    holders = dict.fromkeys(limit.holder for limit in bounds)
+    limited = {limit.holder for limit in bounds if limit.usd is not None}
+    return [holder for holder in holders if holder.scope != "account" or holder in limited]
+
+
+def hold(payer: Payer, amount: Decimal, moment: datetime) -> BudgetExceeded | None:
     """Hold an amount in every window of a call, as the last step of a transaction.
 
     Returns:
         Nothing, or why there is no room; then nothing is held, and the transaction is as it was.
     """
-    bounds = limits(api_key_id)
-    caps: windows.Caps = {(limit.api_key_id, limit.period): limit.usd for limit in bounds}
-    windows.ensure(api_key_id, moment)
+    bounds = limits(payer)
+    caps: windows.Caps = {(limit.holder, limit.period): limit.usd for limit in bounds}
+    needed = _needed(bounds)
+    windows.ensure(needed, payer, moment)
     for _ in range(_TRIES):
-        if windows.take(caps, api_key_id, amount, moment):
+        if windows.take(caps, needed, payer, amount, moment):
             return None
         # Those that exist are locked now, so these are the numbers that were judged.
-        used = windows.read(api_key_id, moment)
+        used = windows.read(payer, moment)
         if (refusal := _find(bounds, used, amount, moment)) is not None:
             metrics.BUDGET_REFUSALS.labels(
                 scope=refusal.facts["scope"], period=refusal.facts["window"]
             ).inc()
             return refusal
-        if any(window.pk is None for window in used.values()):
-            windows.create(api_key_id, moment)  # a transaction that made them was rolled back
+        if any(w.pk is None for (holder, _), w in used.items() if holder in needed):
+            windows.create(needed, moment)  # a transaction that made them was rolled back
     refusal = BudgetExceeded()
     refusal.only_held = True
     return refusal
 
 
-def settle(api_key_id: int, held: Decimal, cost: Decimal, moment: datetime) -> None:
+def settle(payer: Payer, held: Decimal, cost: Decimal, moment: datetime) -> None:
     """Turn a hold into what the call really cost, in the windows in which it began."""
-    windows.turn(api_key_id, moment, released=held, spent=cost)
+    windows.turn(payer, moment, released=held, spent=cost)
 
 
-def first_without_room(api_key_id: int, amount: Decimal, moment: datetime) -> str:
+def first_without_room(payer: Payer, amount: Decimal, moment: datetime) -> str:
     """Return why an amount could not be held now, empty if it could; nothing is held."""
-    refusal = _find(limits(api_key_id), windows.read(api_key_id, moment), amount, moment)
+    refusal = _find(limits(payer), windows.read(payer, moment), amount, moment)
     return "" if refusal is None else str(refusal.detail)
 
 
@@ -114,7 +133,7 @@ def _find(
     moment: datetime,
 ) -> BudgetExceeded | None:
     """Return the refusal of the first window that has no room, spent ones before held ones."""
-    pairs = [(limit, used[limit.api_key_id, limit.period]) for limit in bounds]
+    pairs = [(limit, used[limit.holder, limit.period]) for limit in bounds]
     full = [pair for pair in pairs if _is_short(*pair, amount, held=True)]
     if not full:
         return None
@@ -137,11 +156,11 @@ def _explain(
     cap = limit.usd or Decimal(0)
     text = f"esta solicitud puede costar hasta {dollars(amount)} USD."
     facts: dict[str, Any] = {}
-    if limit.api_key_id is None:
+    if limit.scope == "global":
         text = f"El presupuesto {_ADJECTIVE[limit.period]} del servicio no alcanza: {text}"
     else:
         text = (
-            f"El presupuesto {_ADJECTIVE[limit.period]} de esta clave, de {dollars(cap)} USD, no "
+            f"El presupuesto {_ADJECTIVE[limit.period]} de {_WHOSE[limit.scope]}, de {dollars(cap)} USD, no "
             f"alcanza: lleva {dollars(window.spent_usd)} gastados y {dollars(window.held_usd)} "
             f"reservados, y {text}"
         )
@@ -162,15 +181,24 @@ def _explain(
 
 
 def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
-    """Return every window in use with its limit, the settings' own included; those of all keys first."""
-    set_by_admin = _set_by_admin(every_key=True)
-    found = {scope: window for scope, window in windows.read(0, moment).items() if scope[0] is None}
-    for window in windows.current(moment).select_related("api_key"):
-        found[window.api_key_id, Period(window.period)] = window
-    return [
-        (window, _limit(set_by_admin, *scope))
-        for scope, window in sorted(found.items(), key=lambda item: item[0][0] or 0)
-    ]
+    """Return every window in use with its limit, the settings' own included; those of all keys first.
+
+    Of end users only those who have a limit: there may be thousands.
+    """
+    set_by_admin = _set_by_admin()
+    all_keys = Payer(0, 0)
+    found = {
+        scope: window
+        for scope, window in windows.read(all_keys, moment).items()
+        if scope[0] == Holder()
+    }
+    limited = {holder.account_id for holder, _ in set_by_admin if holder.end_user}
+    shown = windows.current(moment).filter(Q(end_user="") | Q(account__in=limited))
+    for window in shown.select_related("api_key__account", "account"):
+        found[window.holder, Period(window.period)] = window
+    pairs = [(window, _limit(set_by_admin, *scope)) for scope, window in found.items()]
+    listed = (pair for pair in pairs if not pair[1].holder.end_user or pair[1].usd is not None)
+    return sorted(listed, key=lambda pair: (pair[1].scope != "global", pair[0].owner))
 
 
 def watch(moment: datetime) -> None:
@@ -178,7 +206,7 @@ def watch(moment: datetime) -> None:
     near = 0
     for window, limit in in_use(moment):
         used = window.spent_usd + window.held_usd
-        if window.api_key_id is None:
+        if limit.scope == "global":
             metrics.BUDGET_USED.labels(period=limit.period.value).set(float(used))
             if limit.usd is not None:
                 metrics.BUDGET_LIMIT.labels(period=limit.period.value).set(float(limit.usd))
@@ -198,17 +226,22 @@ def _warn_once(window: BudgetWindow, limit: Limit, used: Decimal) -> None:
             "budget_near_limit",
             scope=limit.scope,
             api_key=window.api_key_id,
+            account=window.account_id,
             period=window.period,
             used_usd=plain(used),
             limit_usd=None if limit.usd is None else plain(limit.usd),
         )
 
 
-def standing(api_key_id: int, moment: datetime) -> Iterator[dict[str, Any]]:
-    """Yield each limit of a key with what is used and held of it now."""
-    used = windows.read(api_key_id, moment)
-    for limit in limits(api_key_id):
-        window = used[limit.api_key_id, limit.period]
+def standing(payer: Payer, moment: datetime) -> Iterator[dict[str, Any]]:
+    """Yield each limit of a payer with what is used and held of it now; an account's if it has one."""
+    used = windows.read(payer, moment)
+    bounds = limits(payer)
+    needed = _needed(bounds)
+    for limit in bounds:
+        if limit.holder not in needed:
+            continue
+        window = used[limit.holder, limit.period]
         yield {
             "scope": limit.scope,
             "window": limit.period.value,

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from usage.accounting import prices, windows
+from usage.accounting.payer import payer_of_row
 from usage.models import Correction, State, UsageRecord
 from usage.models.correction import tokens_of
 from usage.tokens import TokenUsage
@@ -48,5 +49,5 @@ def correct(record_id: UUID, usage: TokenUsage, *, reason: str, by: User) -> Cor
         correction.tokens_after = tokens_of(record)
         correction.save()
         change = cost - correction.cost_before_usd
-        windows.turn(record.api_key_id, record.started_at, spent=change)
+        windows.turn(payer_of_row(record), record.started_at, spent=change)
     return correction

@@ -13,6 +13,7 @@ from django.utils import timezone
 from usage import metrics, statements
 from usage.accounting import budgets, journal, process
 from usage.accounting.attachments import Attachment
+from usage.accounting.payer import Payer, payer_of_row
 from usage.models import ApiKey, ModelPrice, Operation, Outcome, State, UsageRecord
 from usage.tokens import TokenUsage
 
@@ -23,7 +24,7 @@ log = structlog.get_logger(__name__)
 class Reservation:
     """What must be known of a call before it leaves."""
 
-    api_key_id: int
+    payer: Payer
     operation: Operation
     model: str
     price: ModelPrice
@@ -39,7 +40,7 @@ class OpenCall:
     """A committed open row, by what its settlement needs."""
 
     id: uuid.UUID
-    api_key_id: int
+    payer: Payer
     operation: Operation
     model: str
     price: ModelPrice
@@ -76,7 +77,8 @@ def reserve(reservation: Reservation) -> OpenCall:
     # No savepoint inside a caller's transaction: a refusal undoes itself, and any error ends it all.
     with transaction.atomic(savepoint=False):
         record = UsageRecord(
-            api_key_id=reservation.api_key_id,
+            api_key_id=reservation.payer.api_key_id,
+            end_user=reservation.payer.end_user,
             operation=reservation.operation,
             model=reservation.model,
             price=reservation.price,
@@ -89,14 +91,14 @@ def reserve(reservation: Reservation) -> OpenCall:
             process=process.announce(),
         )
         statements.insert(record)
-        refusal = budgets.hold(reservation.api_key_id, reservation.held_usd, now)
+        refusal = budgets.hold(reservation.payer, reservation.held_usd, now)
         if refusal is not None:
             record.delete()
     if refusal is not None:
         raise refusal
     return OpenCall(
         record.id,
-        reservation.api_key_id,
+        reservation.payer,
         reservation.operation,
         reservation.model,
         reservation.price,
@@ -129,7 +131,7 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
         if attachment is not None:
             stored = attachment.store(call.id, again=not settled)
         if settled:
-            budgets.settle(call.api_key_id, call.held_usd, settlement.cost_usd, call.started_at)
+            budgets.settle(call.payer, call.held_usd, settlement.cost_usd, call.started_at)
     journal.forget(call.id)
     if settled:
         metrics.count_call(call.operation, call.model, settlement.outcome)
@@ -168,6 +170,7 @@ def record_offline(
     context = structlog.contextvars.get_contextvars()
     record = UsageRecord(
         api_key=api_key,
+        end_user=api_key.end_user,
         operation=operation,
         model=model,
         state=State.SETTLED,
@@ -184,7 +187,7 @@ def record_offline(
 
 def find_call(record_id: uuid.UUID) -> OpenCall | None:
     """Return a row as its settlement needs it, settled or not; None when there is no such row."""
-    record = UsageRecord.objects.filter(pk=record_id).select_related("price").first()
+    record = UsageRecord.objects.filter(pk=record_id).select_related("price", "api_key").first()
     return None if record is None else as_open_call(record)
 
 
@@ -194,7 +197,7 @@ def as_open_call(record: UsageRecord) -> OpenCall:
         raise ValueError("a row without a price was never open")
     return OpenCall(
         record.id,
-        record.api_key_id,
+        payer_of_row(record),
         Operation(record.operation),
         record.model,
         record.price,

@@ -20,12 +20,12 @@ _LEARNT_DAYS: Final = 28
 _EIGHTY_PERCENT: Final = Decimal("1.2816")  # standard deviations on either side
 
 
-def rows(first: date | None, last: date, api_key_id: int | None = None) -> QuerySet[DailyUsage]:
-    """Return the sums of the days from ``first`` to ``last``, of one key or of all."""
+def rows(first: date | None, last: date, account_id: int | None = None) -> QuerySet[DailyUsage]:
+    """Return the sums of the days from ``first`` to ``last``, of one account's keys or of all."""
     found = DailyUsage.objects.filter(day__lte=last)
     if first is not None:
         found = found.filter(day__gte=first)
-    return found if api_key_id is None else found.filter(api_key=api_key_id)
+    return found if account_id is None else found.filter(api_key__account=account_id)
 
 
 def total(found: QuerySet[DailyUsage]) -> dict[str, Any]:
@@ -58,6 +58,13 @@ def by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:
     return sorted(
         (group for group in listed if group["calls"]), key=lambda g: g["cost_usd"], reverse=True
     )
+
+
+def spent_this_month(column: str) -> dict[Any, Decimal]:
+    """Return what this month cost so far for each value of a column."""
+    day = today()
+    groups = rows(day.replace(day=1), day).values(column).order_by()
+    return {g[column]: g["cost"] for g in groups.annotate(cost=Sum("cost_usd"))}
 
 
 def _completed(sums: dict[str, Any]) -> dict[str, Any]:

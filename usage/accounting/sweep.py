@@ -49,7 +49,7 @@ def sweep() -> Swept:
     notes: dict[str, dict[UUID, Note]] = {}
     now = timezone.now()
     settled = left = 0
-    for record in UsageRecord.objects.filter(state=State.OPEN).select_related("price"):
+    for record in UsageRecord.objects.filter(state=State.OPEN).select_related("price", "api_key"):
         if not _is_orphan(record, dead, now):
             left += 1
             continue

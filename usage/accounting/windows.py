@@ -1,9 +1,12 @@
-"""The four windows of a call in the database: taken together or not at all, by one statement.
+"""The windows of a call in the database: taken together or not at all, by one statement.
 
 Written as SQL because this is the one place where the ORM does not say what is meant: lock the rows in
 a fixed order, judge them as they are once locked, and change all of them or none. Calls that start
 together meet here, so these statements come last in their transactions: the windows of all keys, which
 every call of the company shares, are locked for no longer than a commit takes.
+
+A key, all keys and a named end user have a window as soon as they make a call. An account has one from
+the first call under a limit of its own on: it begins with what the account's keys had spent by then.
 """
 
 from collections.abc import Mapping
@@ -12,121 +15,159 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
+from usage.accounting.payer import Payer
 from usage.accounting.remembered import memory
-from usage.models import BudgetWindow, Period
+from usage.models import BudgetWindow, DailyUsage, Period
+from usage.models.budget import Holder
 from usage.money import to_pico
 
-Scope = tuple[int | None, Period]
+Scope = tuple[Holder, Period]
 Caps = Mapping[Scope, Decimal | None]
 
 _A_DAY: Final = 86_400  # seconds
 _LARGEST: Final = 2**63 - 1
 
-# Those of the key before those of all keys, days before months: no two calls wait in a circle.
-_LOCKED: Final = """
-    SELECT id, held_picousd + spent_picousd AS used, CASE
-        WHEN api_key_id IS NULL AND period = 'day' THEN %(all_day)s
-        WHEN api_key_id IS NULL THEN %(all_month)s
-        WHEN period = 'day' THEN %(key_day)s
-        ELSE %(key_month)s END AS cap
-    FROM usage_budgetwindow
-    WHERE (api_key_id = %(key)s AND period = 'day' AND starts_on = %(day)s)
-       OR (api_key_id = %(key)s AND period = 'month' AND starts_on = %(month)s)
-       OR (api_key_id IS NULL AND period = 'day' AND starts_on = %(day)s)
-       OR (api_key_id IS NULL AND period = 'month' AND starts_on = %(month)s)
-    ORDER BY api_key_id, period
-"""
+# By scope, in the order in which they are locked, days before months: no two calls wait in a circle.
+_WHOSE: Final = {
+    "key": "api_key_id = %(key)s",
+    "end_user": "account_id = %(account)s AND end_user = %(end_user)s",
+    "account": "account_id = %(account)s AND end_user = ''",
+    "global": "api_key_id IS NULL AND account_id IS NULL",
+}
+_RANK: Final = """CASE WHEN api_key_id IS NOT NULL THEN 0 WHEN account_id IS NULL THEN 3
+        WHEN end_user = '' THEN 2 ELSE 1 END"""
 _TAKE: Final = """
     WITH locked AS ({locked})
     UPDATE usage_budgetwindow SET held_picousd = held_picousd + %(amount)s
     WHERE id IN (SELECT id FROM locked)
-      AND (SELECT count(*) FROM locked WHERE used <= cap - %(amount)s) = 4
+      AND (SELECT count(*) FROM locked WHERE needed = 1) = %(needed)s
+      AND NOT EXISTS (SELECT 1 FROM locked WHERE used > cap - %(amount)s)
     RETURNING id
 """
+# An account's window may be younger than a hold that is released: it never held that.
 _TURN: Final = """
     WITH locked AS ({locked})
     UPDATE usage_budgetwindow
-    SET held_picousd = held_picousd - %(released)s, spent_picousd = spent_picousd + %(spent)s
+    SET spent_picousd = spent_picousd + %(spent)s, held_picousd = CASE
+        WHEN account_id IS NOT NULL AND held_picousd < %(released)s THEN 0
+        ELSE held_picousd - %(released)s END
     WHERE id IN (SELECT id FROM locked)
     RETURNING id
 """
 
 
-def take(caps: Caps, api_key_id: int, amount: Decimal, moment: datetime) -> bool:
-    """Hold an amount in the four windows; if one is missing or has no room, in none of them."""
-    limits = {
-        name: _LARGEST if (cap := caps[scope, period]) is None else to_pico(cap)
-        for name, scope, period in (
-            ("key_day", api_key_id, Period.DAY),
-            ("key_month", api_key_id, Period.MONTH),
-            ("all_day", None, Period.DAY),
-            ("all_month", None, Period.MONTH),
-        )
+def take(caps: Caps, needed: list[Holder], payer: Payer, amount: Decimal, moment: datetime) -> bool:
+    """Hold an amount in every window of a call; if a needed one is missing or one is full, in none."""
+    names = {holder.scope for holder in needed}
+    values = {
+        f"{holder.scope}_{period.value}": _LARGEST if cap is None else to_pico(cap)
+        for (holder, period), cap in caps.items()
     }
-    return _run(_TAKE, api_key_id, moment, amount=to_pico(amount), **limits) == 4
+    locked = _locked(payer, caps=True, needed=names)
+    count = len(Period) * len(needed)
+    return bool(_run(_TAKE, locked, payer, moment, amount=to_pico(amount), needed=count, **values))
 
 
-def turn(
-    api_key_id: int, moment: datetime, *, released: Decimal = Decimal(0), spent: Decimal
-) -> None:
+def turn(payer: Payer, moment: datetime, *, released: Decimal = Decimal(0), spent: Decimal) -> None:
     """Release what a call held and add what it cost, in the windows in which it began."""
     amounts = {"released": to_pico(released), "spent": to_pico(spent)}
-    _run(_TURN, api_key_id, moment, **amounts, key_day=0, key_month=0, all_day=0, all_month=0)
+    _run(_TURN, _locked(payer), payer, moment, **amounts)
 
 
-def _run(statement: str, api_key_id: int, moment: datetime, **values: int) -> int:
-    """Run a statement of four windows; return how many rows it changed."""
+def _locked(payer: Payer, *, caps: bool = False, needed: set[str] | None = None) -> str:
+    """Return what selects and locks the windows of a call, with their limits if those matter."""
+    windows = [
+        (holder.scope, period, f"{_WHOSE[holder.scope]} AND period = '{period.value}'")
+        for holder in payer.holders
+        for period in Period
+    ]
+    columns = ["id", "held_picousd + spent_picousd AS used"]
+    if caps:
+        limits = " ".join(
+            f"WHEN {whose} THEN %({scope}_{period.value})s" for scope, period, whose in windows
+        )
+        columns.append(f"CASE {limits} END AS cap")
+        wanted = " ".join(
+            f"WHEN {whose} THEN {int(scope in (needed or ()))}" for scope, _, whose in windows
+        )
+        columns.append(f"CASE {wanted} END AS needed")
+    where = " OR ".join(f"({whose} AND starts_on = %({p.value})s)" for _, p, whose in windows)
     # SQLite has one writer at a time, whose transaction began with its lock (settings: IMMEDIATE).
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    return (
+        f"SELECT {', '.join(columns)} FROM usage_budgetwindow "  # noqa: S608  # all our own words
+        f"WHERE {where} ORDER BY {_RANK}, period{lock}"
+    )
+
+
+def _run(statement: str, locked: str, payer: Payer, moment: datetime, **values: int) -> int:
+    """Run a statement of a call's windows; return how many rows it changed."""
     parameters: dict[str, Any] = {
-        "key": api_key_id,
+        "key": payer.api_key_id,
+        "account": payer.account_id,
+        "end_user": payer.end_user,
         "day": connection.ops.adapt_datefield_value(Period.DAY.start(moment)),
         "month": connection.ops.adapt_datefield_value(Period.MONTH.start(moment)),
         **values,
     }
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(locked=_LOCKED + lock), parameters)
+        cursor.execute(statement.format(locked=locked), parameters)
         # Not `rowcount`: SQLite's driver counts no statement that begins with WITH.
         return len(cursor.fetchall())
 
 
-def ensure(api_key_id: int, moment: datetime) -> None:
-    """Make the windows of a call, unless this process knows that they were made.
+def ensure(needed: list[Holder], payer: Payer, moment: datetime) -> None:
+    """Make the windows that a call needs, unless this process knows that they were made.
 
     Before any of them is locked: whoever held some while it made others would wait in a circle with
     the first calls of other keys.
     """
-    name = f"windows:{api_key_id}:{Period.DAY.start(moment)}"
+    name = f"windows:{payer.name}:{len(needed)}:{Period.DAY.start(moment)}"
     if memory.get(name) is None:
-        create(api_key_id, moment)
+        create(needed, moment)
         transaction.on_commit(lambda: memory.set(name, True, timeout=_A_DAY))
 
 
-def create(api_key_id: int, moment: datetime) -> None:
-    """Make the windows of a call, empty; those that somebody else made stay as they are."""
+def create(needed: list[Holder], moment: datetime) -> None:
+    """Make windows; those that somebody else made stay as they are."""
     BudgetWindow.objects.bulk_create(
-        [
-            BudgetWindow(api_key_id=scope, period=period, starts_on=period.start(moment))
-            for scope in (api_key_id, None)
-            for period in Period
-        ],
+        [_new(holder, period, moment) for holder in needed for period in Period],
         ignore_conflicts=True,
     )
 
 
-def read(api_key_id: int, moment: datetime) -> dict[Scope, BudgetWindow]:
+def _new(holder: Holder, period: Period, moment: datetime) -> BudgetWindow:
+    window = _empty(holder, period, moment)
+    if holder.scope == "account":
+        known = DailyUsage.objects.filter(api_key__account=holder.account_id)
+        known = known.filter(day__gte=window.starts_on)
+        window.spent_usd = known.aggregate(sum=Sum("cost_usd"))["sum"] or Decimal(0)
+    return window
+
+
+def _empty(holder: Holder, period: Period, moment: datetime) -> BudgetWindow:
+    return BudgetWindow(
+        api_key_id=holder.api_key_id,
+        account_id=holder.account_id,
+        end_user=holder.end_user,
+        period=period,
+        starts_on=period.start(moment),
+    )
+
+
+def read(payer: Payer, moment: datetime) -> dict[Scope, BudgetWindow]:
     """Return the windows of a call as they are now, one that was not begun yet as an empty one."""
     found: dict[Scope, BudgetWindow] = {
-        (scope, period): BudgetWindow(
-            api_key_id=scope, period=period, starts_on=period.start(moment)
-        )
-        for scope in (api_key_id, None)
+        (holder, period): _empty(holder, period, moment)
+        for holder in payer.holders
         for period in Period
     }
-    for window in current(moment).filter(Q(api_key=api_key_id) | Q(api_key=None)):
-        found[window.api_key_id, Period(window.period)] = window
+    whose = Q(api_key=payer.api_key_id) | Q(api_key=None, account=None)
+    whose |= Q(account=payer.account_id, end_user__in={"", payer.end_user})
+    for window in current(moment).filter(whose):
+        found[window.holder, Period(window.period)] = window
     return found
 
 

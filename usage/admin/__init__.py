@@ -1,5 +1,6 @@
 """The admin of usage: keys are issued here, money is only read, limits and prices are edited."""
 
+from usage.admin.accounts import AccountAdmin
 from usage.admin.budgets import BudgetAdmin, BudgetWindowAdmin
 from usage.admin.keys import ApiKeyAdmin
 from usage.admin.people import GroupAdmin, UserAdmin
@@ -7,6 +8,7 @@ from usage.admin.prices import ModelPriceAdmin
 from usage.admin.records import UsageRecordAdmin
 
 __all__ = [
+    "AccountAdmin",
     "ApiKeyAdmin",
     "BudgetAdmin",
     "BudgetWindowAdmin",

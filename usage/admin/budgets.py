@@ -1,37 +1,85 @@
 """Limits, and what is spent and held of them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from usage.admin.base import ReadOnlyAdmin
-from usage.models import Budget, BudgetWindow
+from usage.models import Account, ApiKey, Budget, BudgetWindow
 from usage.money import dollars
 
 
 class BudgetForm(forms.ModelForm):
-    """A limit; one for each key and period, and one for all keys together."""
+    """A limit; one for each holder and period."""
 
     class Meta:
         model = Budget
-        fields = ("api_key", "period", "limit_usd", "soft_percent")
+        fields = ("account", "end_user", "api_key", "period", "limit_usd", "soft_percent")
+        help_texts: ClassVar = {
+            "account": "Las claves de una cuenta gastan juntas.",
+            "end_user": "Uno de los usuarios de la cuenta, o * para cada uno que no tenga el suyo.",
+            "api_key": "Sin clave ni cuenta, el límite es de todas las claves juntas.",
+        }
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a second limit in words that say which one there is."""
+        """Refuse what is nobody's limit, or a second one, in words that say what to do."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        if "period" in values and "api_key" in values:
-            key, period = values["api_key"], values["period"]
-            others = Budget.objects.filter(api_key=key, period=period).exclude(pk=self.instance.pk)
-            if others.exists():
-                whose = f"La clave {key.name}" if key else "El servicio (todas las claves)"
-                self.add_error(
-                    "period",
-                    f"{whose} ya tiene un presupuesto por {Budget(period=period).get_period_display()}:"
-                    " edite ese en vez de crear otro.",
-                )
+        account, key = values.get("account"), values.get("api_key")
+        if account and key:
+            self.add_error("api_key", "Elija la cuenta o la clave: un presupuesto es de una sola.")
+        elif values.get("end_user") and not account:
+            self.add_error("account", "Elija la cuenta a la que pertenece el usuario final.")
+        elif "period" in values:
+            self._refuse_second(account, key, values.get("end_user", ""), values["period"])
         return values
+
+    def validate_constraints(self) -> None:
+        """Leave it to `clean`, whose refusals are in words."""
+
+    def _refuse_second(
+        self, account: Account | None, key: ApiKey | None, end_user: str, period: str
+    ) -> None:
+        wanted = Budget(account=account, api_key=key, end_user=end_user, period=period)
+        others = Budget.objects.filter(
+            account=account, api_key=key, end_user=end_user, period=period
+        ).exclude(pk=self.instance.pk)
+        if others.exists():
+            whose = f"La clave {key.name}" if key else wanted.owner
+            whose = whose if key or account else "El servicio (todas las claves)"
+            self.add_error(
+                "period",
+                f"{whose} ya tiene un presupuesto por {wanted.get_period_display()}:"
+                " edite ese en vez de crear otro.",
+            )
+
+
+def limits_of(**holder: Any) -> SafeString:
+    """Return a holder's limits, each a link to its page, and a link to set another.
+
+    Args:
+        **holder: ``api_key`` or ``account``.
+    """
+    (name, owner), *_ = holder.items()
+    lines = format_html_join(
+        "",
+        '<a href="{}">{} por {}{}</a><br>',
+        (
+            (
+                reverse("admin:usage_budget_change", args=[budget.pk]),
+                "sin límite" if budget.limit_usd is None else f"US$ {dollars(budget.limit_usd)}",
+                budget.get_period_display(),
+                f", {budget.end_user}" if budget.end_user else "",
+            )
+            for budget in Budget.objects.filter(**holder)[:50]
+        ),
+    )
+    add = f"{reverse('admin:usage_budget_add')}?{name}={owner.pk}"
+    return format_html('<div class="as-read">{}<a href="{}">Agregar uno</a></div>', lines, add)
 
 
 @admin.register(Budget)
@@ -39,12 +87,12 @@ class BudgetAdmin(ModelAdmin):
     form = BudgetForm
     list_display = ["owner", "period", "limit", "soft"]
     list_filter = ["period"]
-    list_select_related = ["api_key"]
-    autocomplete_fields = ["api_key"]
+    list_select_related = ["api_key", "account"]
+    autocomplete_fields = ["api_key", "account"]
 
     @admin.display(description="de quién", ordering="api_key")
     def owner(self, budget: Budget) -> str:
-        return str(budget.api_key or "Todas las claves juntas")
+        return budget.owner
 
     @admin.display(description="límite (USD)", ordering="limit_usd")
     def limit(self, budget: Budget) -> str:
@@ -61,12 +109,12 @@ class BudgetWindowAdmin(ReadOnlyAdmin):
 
     list_display = ["starts_on", "period", "owner", "spent", "held"]
     list_filter = ["period", ("api_key", admin.RelatedOnlyFieldListFilter)]
-    list_select_related = ["api_key"]
+    list_select_related = ["api_key", "account"]
     show_full_result_count = False
 
     @admin.display(description="de quién", ordering="api_key")
     def owner(self, window: BudgetWindow) -> str:
-        return str(window.api_key or "Todas las claves juntas")
+        return window.owner
 
     @admin.display(description="gastado (USD)", ordering="spent_usd")
     def spent(self, window: BudgetWindow) -> str:

@@ -19,6 +19,7 @@ from usage.hops import finish, give_connections_back
 from usage.http import idempotency
 from usage.http.idempotency import Claim, conclude, conclude_at_once
 from usage.models import ApiKey
+from usage.models.scope import Scope
 
 
 class JsonAnyway(DefaultContentNegotiation):
@@ -49,7 +50,7 @@ class _Replay(Exception):  # noqa: N818  # not an error: the answer was given be
 
 
 class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
-    """Needs an API key, is rate limited, and holds no database connection while its handler awaits.
+    """Needs an API key with a scope, is rate limited, and holds no database connection while its handler awaits.
 
     Limit, key and permission are checked in one hop into the request's thread, the limit first: no
     connection is held while Redis is asked, and whoever is over costs no query. The connection that the
@@ -58,6 +59,9 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
     """
 
     content_negotiation_class = JsonAnyway
+    scope: ClassVar[Scope | None] = (
+        None  # every route names one: tests/unit/aiservice/test_scopes.py
+    )
     limited_as: ClassVar[Limited] = Limited.READS
     caller: Caller
     claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
@@ -68,7 +72,7 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
         try:
             super().initial(request, *args, **kwargs)
             if isinstance(request.auth, ApiKey):
-                self.caller.succeeded()
+                self.caller.succeeded(request.auth)
             key = request.headers.get(idempotency.HEADER)
             if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
                 self._claim(request, request.auth, key)

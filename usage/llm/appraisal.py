@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from usage.accounting import budgets, prices
+from usage.accounting.payer import payer_of
 from usage.errors import CallTooLarge, ModelUnavailable
 from usage.hops import hop
 from usage.llm import counting
@@ -45,7 +46,7 @@ async def appraise(prompt: Prompt, *, api_key: ApiKey | None, count: bool) -> Ap
     plan = planning.plan(
         prompt,
         model=settings.ANTHROPIC_MODEL,
-        api_key_id=api_key.pk if api_key else None,
+        payer=payer_of(api_key) if api_key else None,
         operation=Operation.CHAT_REPLY,
         call_id=uuid4(),
         request_id="",
@@ -63,8 +64,8 @@ def _judge(plan: Plan) -> Appraisal:
     reason = ""
     try:
         plan.check(price, bound)
-        if plan.api_key_id is not None:
-            reason = budgets.first_without_room(plan.api_key_id, bound, timezone.now())
+        if plan.payer is not None:
+            reason = budgets.first_without_room(plan.payer, bound, timezone.now())
     except CallTooLarge as refusal:
         reason = str(refusal.detail)
     return Appraisal(

@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from usage.accounting.payer import payer_of
 from usage.errors import ModelRefused, ModelUnavailable
 from usage.llm import counting, reply_cache, runtime
 from usage.llm import plan as planning
@@ -136,7 +137,7 @@ def _plan(
     return planning.plan(
         prompt,
         model=model,
-        api_key_id=api_key.pk,
+        payer=payer_of(api_key),
         operation=operation,
         call_id=call_id,
         request_id=str(context.get("request_id", "")),

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.conf import settings
 
 from usage.accounting import prices
+from usage.accounting.payer import Payer
 from usage.errors import CallTooLarge
 from usage.llm import compose, estimate
 from usage.llm.values import Prompt
@@ -23,7 +24,7 @@ class Plan:
     """A request, ready to be reserved and sent."""
 
     arguments: dict[str, Any]
-    api_key_id: int | None  # None: a plan that is only looked at
+    payer: Payer | None  # None: a plan that is only looked at
     operation: Operation
     call_id: UUID
     request_id: str
@@ -35,6 +36,11 @@ class Plan:
     def model(self) -> str:
         """The model asked."""
         return str(self.arguments["model"])
+
+    @property
+    def api_key_id(self) -> int | None:
+        """The key that pays."""
+        return None if self.payer is None else self.payer.api_key_id
 
     @property
     def max_tokens(self) -> int:
@@ -104,7 +110,7 @@ def plan(
     prompt: Prompt,
     *,
     model: str,
-    api_key_id: int | None,
+    payer: Payer | None,
     operation: Operation,
     call_id: UUID,
     request_id: str,
@@ -114,7 +120,7 @@ def plan(
     size = estimate.input_bound(arguments)
     return Plan(
         arguments=arguments,
-        api_key_id=api_key_id,
+        payer=payer,
         operation=operation,
         call_id=call_id,
         request_id=request_id,

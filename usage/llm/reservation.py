@@ -43,11 +43,11 @@ def reserve(plan: Plan, attempt: int, companion: Companion | None = None) -> Ope
 
 def _reserve(plan: Plan, attempt: int, companion: Companion | None) -> OpenCall:
     price = prices.current(plan.model)
-    if price is None or plan.api_key_id is None:
+    if price is None or plan.payer is None:
         raise ModelUnavailable(code="model_unpriced")
     bound = plan.cost_bound(price)
     reservation = Reservation(
-        api_key_id=plan.api_key_id,
+        payer=plan.payer,
         operation=plan.operation,
         model=plan.model,
         price=price,
@@ -75,5 +75,5 @@ def _could_fit(plan: Plan, price: ModelPrice) -> bool:
         plan.check(price, bound)
     except CallTooLarge:
         return False
-    assert plan.api_key_id is not None  # noqa: S101  # it was to be reserved
-    return not budgets.first_without_room(plan.api_key_id, bound, timezone.now())
+    assert plan.payer is not None  # noqa: S101  # it was to be reserved
+    return not budgets.first_without_room(plan.payer, bound, timezone.now())

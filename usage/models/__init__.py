@@ -1,5 +1,6 @@
 """The tables of usage: who may call, what a call costs, what was spent, what may be spent."""
 
+from usage.models.account import Account
 from usage.models.api_key import ApiKey
 from usage.models.budget import Budget, BudgetWindow, Period
 from usage.models.correction import Correction
@@ -10,6 +11,7 @@ from usage.models.process import ServingProcess
 from usage.models.record import Operation, Outcome, State, UsageRecord
 
 __all__ = [
+    "Account",
     "ApiKey",
     "Budget",
     "BudgetWindow",

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from usage.models.api_key import ApiKey
+from usage.models.end_user import EndUserField
 from usage.models.price import ModelPrice
 from usage.money import UsdField
 
@@ -61,6 +62,7 @@ class UsageRecord(models.Model):
     call_id = models.UUIDField("llamada", default=uuid.uuid4, db_index=True)
     attempt = models.PositiveSmallIntegerField("intento", default=1)
     api_key = models.ForeignKey(ApiKey, models.PROTECT, verbose_name="clave", related_name="usage")
+    end_user = EndUserField()
     operation = models.CharField("operación", max_length=20, choices=Operation.choices)
     model = models.CharField("modelo", max_length=80, blank=True)
     price = models.ForeignKey(
@@ -104,6 +106,11 @@ class UsageRecord(models.Model):
         ordering = ["-started_at"]
         indexes = [
             models.Index(fields=["api_key", "-started_at"], name="usage_by_key"),
+            models.Index(
+                fields=["api_key", "end_user", "-started_at"],
+                name="usage_by_end_user",
+                condition=~Q(end_user=""),
+            ),
             models.Index(fields=["-started_at"], name="usage_by_time"),
             models.Index(fields=["started_at"], name="usage_open", condition=Q(state="open")),
         ]

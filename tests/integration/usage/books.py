@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.utils import timezone
 
 from usage.accounting.ledger import Reservation
+from usage.accounting.payer import payer_of
 from usage.models import BudgetWindow, ModelPrice, Operation
 
 CENT = Decimal("0.01")
@@ -14,7 +15,7 @@ LIKELY = CENT / 4  # what is booked for a call that is never heard of again
 
 def reservation(key, held=CENT, likely=LIKELY):
     return Reservation(
-        api_key_id=key.pk,
+        payer=payer_of(key),
         operation=Operation.CHAT_REPLY,
         model="claude-sonnet-5-5",
         price=ModelPrice.objects.current("claude-sonnet-5-5", timezone.localdate()),

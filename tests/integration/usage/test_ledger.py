@@ -14,6 +14,7 @@ from django.utils import timezone
 from tests.integration.usage.books import CENT, reservation, windows
 from usage.accounting import budgets, ledger, remembered, upkeep
 from usage.accounting.ledger import Settlement
+from usage.accounting.payer import payer_of
 from usage.errors import BudgetExceeded
 from usage.models import (
     ApiKey,
@@ -117,7 +118,7 @@ def test_the_refusal_says_which_limit_and_its_numbers_are_those_of_the_admin(
     assert refusal.value.only_held
     standing = [
         line
-        for line in budgets.standing(key.pk, timezone.now())
+        for line in budgets.standing(payer_of(key), timezone.now())
         if (line["scope"], line["window"]) == (scope, window)
     ]
     assert Decimal(standing[0]["used_usd"]) == spent
@@ -144,7 +145,7 @@ def test_no_amount_is_told_with_an_exponent(key, settings):
     facts = refusal.value.facts
     assert (facts["limit_usd"], facts["used_usd"], facts["held_usd"]) == ("0", "0", "0")
     ledger.reserve(reservation(key, held=Decimal("0E-12")))
-    told = json.dumps([*budgets.standing(key.pk, timezone.now())])
+    told = json.dumps([*budgets.standing(payer_of(key), timezone.now())])
     assert "E-" not in told
 
 

@@ -14,15 +14,16 @@ from decimal import Decimal
 from django.db import transaction
 from django.utils import timezone
 from usage.accounting import budgets
+from usage.accounting.payer import payer_of
 from usage.models import ApiKey, Budget, BudgetWindow
 key, _ = ApiKey.objects.issue(name="acme")
 Budget.objects.create(api_key=key, period="day", limit_usd=Decimal(3))
 now = timezone.now()
 with transaction.atomic():
-    print("held" if budgets.hold(key.pk, Decimal(2), now) is None else "refused")
+    print("held" if budgets.hold(payer_of(key), Decimal(2), now) is None else "refused")
 with transaction.atomic():
-    print("held" if budgets.hold(key.pk, Decimal(2), now) is None else "refused")
-budgets.settle(key.pk, Decimal(2), Decimal(1), now)
+    print("held" if budgets.hold(payer_of(key), Decimal(2), now) is None else "refused")
+budgets.settle(payer_of(key), Decimal(2), Decimal(1), now)
 print(*sorted({f"{w.held_usd:f} {w.spent_usd:f}" for w in BudgetWindow.objects.all()}))
 """
 

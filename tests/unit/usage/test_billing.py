@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from usage.accounting.payer import Payer
 from usage.llm import Prompt, Turn, failures
 from usage.llm.billing import Bill, Ending, bill, if_lost, learn, usage_so_far
 from usage.llm.estimate import Density
@@ -31,7 +32,7 @@ def planned() -> Plan:
     return plan(
         Prompt(("Instrucciones. " * 100,), (Turn("user", "¿Folio?"),), 500),
         model="claude-sonnet-5-5",
-        api_key_id=1,
+        payer=Payer(1, 1),
         operation=Operation.CHAT_REPLY,
         call_id=uuid4(),
         request_id="",

@@ -1,6 +1,8 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.exceptions import AuthenticationFailed
@@ -9,8 +11,10 @@ from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
 
 from usage.access.keys import find_key
+from usage.access.limits import limiter
 from usage.http.metered import MeteredAPIView
 from usage.models import ApiKey
+from usage.models.api_key import check_networks
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
@@ -142,3 +146,39 @@ def test_permission_is_the_default_and_can_be_opened_by_a_view():
             return Response({"auth": request.auth})
 
     assert Open.as_view()(APIRequestFactory().get("/")).data == {"auth": None}
+
+
+def test_a_rotated_key_is_opened_by_both_secrets_for_a_while(api_key, api_client):
+    key, old = api_key
+    new = key.rotate(timedelta(hours=1))
+    assert find_key(old) == find_key(new) == key
+    ApiKey.objects.update(old_until=timezone.now() - timedelta(seconds=1))
+    assert find_key(new) == key
+    with pytest.raises(AuthenticationFailed):
+        find_key(old)
+
+
+def test_a_key_is_refused_outside_its_networks(api_key, api_client):
+    ApiKey.objects.update(networks="10.0.0.0/8\n2001:db8::1")
+    refused = api_client.get("/api/usage")
+    assert (refused.status_code, refused.json()["code"]) == (403, "network_not_allowed")
+    assert api_client.get("/api/usage", REMOTE_ADDR="10.1.2.3").status_code == 200
+    assert api_client.get("/api/usage", REMOTE_ADDR="2001:db8::1").status_code == 200
+    assert api_client.get("/api/usage", REMOTE_ADDR="2001:db8::2").status_code == 403
+
+
+def test_a_network_that_is_none_is_refused_in_words():
+    with pytest.raises(ValidationError, match="no es una dirección ni una red"):
+        check_networks("10.0.0.0/99")
+
+
+def test_a_key_s_own_rate_stands_in_for_the_general_one(api_key, api_client, settings):
+    settings.RATE_LIMIT_PER_MINUTE, settings.RATE_LIMIT_BURST = 6, 1
+    answers = [api_client.get("/api/usage").status_code for _ in range(6)]
+    assert answers == [200] * 5 + [429]  # reads may come five times as often
+    limiter.forget()
+    cache.clear()
+    ApiKey.objects.update(rate_per_minute=600)
+    answers = [api_client.get("/api/usage") for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[-1]["RateLimit-Policy"].startswith("3000;")

@@ -1,0 +1,18 @@
+from django.db import migrations
+
+import usage.models.end_user
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('chat', '0004_turns'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='conversation',
+            name='end_user',
+            field=usage.models.end_user.EndUserField(blank=True, db_default='', default='', max_length=100, verbose_name='usuario final'),
+        ),
+    ]
