@@ -16,7 +16,7 @@ from usage.errors import CallTooLarge
 from usage.llm import compose, estimate
 from usage.llm.values import Prompt
 from usage.models import ModelPrice, Operation
-from usage.money import plain
+from usage.money import dollars, plain
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class Plan:
         most = settings.MAX_ESTIMATED_COST_PER_REQUEST
         if most is not None and bound > most:
             raise CallTooLarge(
-                "El costo máximo estimado de la solicitud supera el permitido para una sola.",
+                f"La solicitud puede costar hasta {dollars(bound)} USD y el máximo para una sola es "
+                f"{dollars(most)} USD.",
                 estimated_cost_usd=plain(bound),
                 limit_usd=plain(most),
             )

@@ -13,6 +13,7 @@ from usage.accounting.remembered import memory
 from usage.errors import BudgetExceeded, CallTooLarge, ModelUnavailable
 from usage.llm import Prompt, Turn, ask, breaker_states, runtime, status
 from usage.models import ModelPrice, Operation
+from usage.money import dollars
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
@@ -55,7 +56,10 @@ async def test_a_call_dearer_than_one_may_be_is_refused_with_both_numbers(
     with pytest.raises(CallTooLarge) as refusal:
         await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert refusal.value.facts["limit_usd"] == "0.004"
-    assert Decimal(refusal.value.facts["estimated_cost_usd"]) > Decimal("0.004")
+    estimated = Decimal(refusal.value.facts["estimated_cost_usd"])
+    assert estimated > Decimal("0.004")
+    told = f"puede costar hasta {dollars(estimated)} USD y el máximo para una sola es 0,004 USD."
+    assert told in str(refusal.value.detail)
     assert not fake_claude.requests
 
 
