@@ -60,7 +60,12 @@ def configure(config: dict[str, object]) -> None:
     """Apply ``LOGGING`` and route structlog through it; named by ``LOGGING_CONFIG``."""
     logging.config.dictConfig(config)
     structlog.configure(
-        processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # What is below the level costs nothing more.
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

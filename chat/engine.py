@@ -139,6 +139,7 @@ async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
         api_key=exchange.question.api_key,
         operation=Operation.CHAT_REPLY,
         companion=record,
+        whole=not streaming,
     )
     async with aclosing(parts):
         async for part in parts:

@@ -1,6 +1,6 @@
 """Token counts, as the provider bills them."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +26,10 @@ class TokenUsage:
     @property
     def total(self) -> int:
         """Everything."""
-        return sum(asdict(self).values())
+        return (
+            self.input_tokens
+            + self.cache_write_5m_tokens
+            + self.cache_write_1h_tokens
+            + self.cache_read_tokens
+            + self.output_tokens
+        )

@@ -9,7 +9,7 @@ settled as those of which nothing is known.
 import json
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,6 +18,7 @@ import structlog
 from django.conf import settings
 
 from usage.accounting import process
+from usage.models.record import TOKEN_CLASSES
 from usage.tokens import TokenUsage
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class Journal:
 
     def note(self, call_id: UUID, note: Note) -> None:
         """Append a note."""
-        line = json.dumps({"call": str(call_id), **asdict(note)}).encode() + b"\n"
+        line = _line(call_id, note)
         with self._lock:
             self._living[call_id] = line
             self._length += os.write(self._file, line)
@@ -84,16 +85,23 @@ class Journal:
         return os.open(path, flags, 0o600)
 
 
+def _line(call_id: UUID, note: Note) -> bytes:
+    # Not by `asdict`, which copies deeply: a note is written for every hundred bytes of an answer.
+    usage = {name: getattr(note.usage, name) for name in TOKEN_CLASSES}
+    values = {name: getattr(note, name) for name in ("received_bytes", "message_id", "request_id")}
+    return json.dumps({"call": str(call_id), "usage": usage, **values}).encode() + b"\n"
+
+
 _own: Journal | None = None
+_state: Any = None  # the directory that it is in
 _lock = threading.Lock()
 
 
 def _journal() -> Journal:
-    global _own
-    path = directory() / process.announce()
+    global _own, _state
     with _lock:
-        if _own is None or _own._path != path:
-            _own = Journal(path)
+        if _own is None or _state != settings.STATE_DIR:
+            _own, _state = Journal(directory() / process.announce()), settings.STATE_DIR
     return _own
 
 

@@ -60,12 +60,14 @@ class Attempt:
         *,
         first_event_by: float,
         companion: Companion | None = None,
+        whole: bool = False,
     ) -> None:
         self.plan = plan
+        self._whole = whole
         self._companion = companion
         self.number = number
         self.reading = Reading(one_hour_cache=plan.one_hour_cache)
-        self.spoke = False  # text was handed on: the attempt cannot be repeated unnoticed
+        self.spoke = False  # there is text to hand on: the attempt cannot be repeated unnoticed
         self.account: Account | None = None
         self._runtime = runtime.current()
         self._breaker = self._runtime.breakers.of(plan.model)
@@ -91,7 +93,6 @@ class Attempt:
             await self._open()
             if self._connection is not None:
                 while (text := await self._connection.piece()) is not None:
-                    self._note_text()
                     yield TextDelta(text)
         except (asyncio.CancelledError, GeneratorExit):
             self._left = True
@@ -118,6 +119,7 @@ class Attempt:
                 self.plan.arguments,
                 self.reading,
                 on_event=lambda: self._on_event(call),
+                whole=self._whole,
             )
             self._note(call)  # before it leaves: from now on it may cost something
             self._connection.send(
@@ -143,17 +145,18 @@ class Attempt:
         return await asyncio.shield(self._reserving)
 
     def _note_text(self) -> None:
-        if not self.spoke:
-            self.spoke = True
-            self._first_text_ms = self._elapsed_ms()
-            metrics.FIRST_TEXT_SECONDS.labels(operation=self.plan.operation.value).observe(
-                self._first_text_ms / 1000
-            )
+        self.spoke = True
+        self._first_text_ms = self._elapsed_ms()
+        metrics.FIRST_TEXT_SECONDS.labels(operation=self.plan.operation.value).observe(
+            self._first_text_ms / 1000
+        )
 
     def _on_event(self, call: OpenCall) -> None:
         """Tell the breaker that the answer begins, and the journal how far it has come."""
         if self._admission is not None and self.reading.began:
             self._admission.began()
+        if self.reading.spoke and not self.spoke:
+            self._note_text()
         self._note(call)
 
     def _note(self, call: OpenCall) -> None:

@@ -7,7 +7,7 @@ leaves; a cancellation inside the SDK's generator would lose it.
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -16,6 +16,7 @@ from django.conf import settings
 from usage.llm import failures
 from usage.llm.failures import Failure
 from usage.llm.reading import Reading
+from usage.llm.sse import Event, Events
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic, AsyncStream
@@ -52,7 +53,10 @@ class Connection:
         arguments: dict[str, Any],
         reading: Reading,
         on_event: Callable[[], None],
+        *,
+        whole: bool = False,
     ) -> None:
+        self._whole = whole  # wake the caller only at the end
         self.failure: Failure | None = None
         self.sent = False
         self.underway_bytes = 0.0
@@ -88,14 +92,14 @@ class Connection:
             await self._change()
 
     async def piece(self) -> str | None:
-        """Return the text that has come since the last piece, None at the end.
+        """Return the text that has come since the last piece, None at the end; all of it for `whole`.
 
         Pieces that arrived together go on together: under load a stream gets fewer and longer ones.
         """
-        while not self._pieces:
-            if self._over:
-                return None
+        while not self._over and (self._whole or not self._pieces):
             await self._change()
+        if not self._pieces:
+            return None
         text = "".join(self._pieces)
         self._pieces.clear()
         return text
@@ -132,6 +136,7 @@ class Connection:
 
     async def _read_what_arrived(self) -> None:
         """Read on; stop after a silence, or just after an event, when the least is under way."""
+        self._whole = False
         end = self._loop.time() + ARRIVED_SECONDS
         while not self._over:
             self._news.clear()
@@ -152,9 +157,10 @@ class Connection:
         try:
             stream = await sdk.send(self._client, self._arguments)
             self.request_id = stream.response.headers.get("request-id", "")
-            async for event in stream.raw_events(stream.response):
-                if event.data and event.event != "ping":
-                    self._take(event.event, event.data)
+            events = Events()
+            async for chunk in stream.response.aiter_bytes():
+                self._take(events.feed(chunk))
+            self._take(events.end())
             self._fail(failures.TRUNCATED)
         except sdk.EXPECTED as exc:
             self._fail(sdk.classify(exc))
@@ -172,7 +178,12 @@ class Connection:
                 with contextlib.suppress(*sdk.EXPECTED):
                     await stream.close()
 
-    def _take(self, name: str | None, data: str) -> None:
+    def _take(self, events: Iterable[Event]) -> None:
+        for name, data in events:
+            if data and name != "ping":
+                self._take_one(name, data)
+
+    def _take_one(self, name: str | None, data: str) -> None:
         event = json.loads(data)
         if not isinstance(event, dict):
             raise ValueError("an event that is no object")  # as json's own
@@ -182,17 +193,19 @@ class Connection:
             return
         if self._over:
             return
-        before = (self._reading.began, self._reading.finished)
+        began, finished = self._reading.began, self._reading.finished
         if text := self._reading.feed(event if "type" in event else event | {"type": name}):
             self._pieces.append(text)
         self._last_event_at = self._loop.time()
-        if before != (self._reading.began, self._reading.finished):
+        begins_or_ends = (began, finished) != (self._reading.began, self._reading.finished)
+        if begins_or_ends:
             self._first_event_at = self._first_event_at or self._last_event_at
             self._watch()  # other deadlines hold from here on
         if self._reading.finished and self._reading.closed:
             self._end()
         self._on_event()
-        self._news.set()
+        if not self._whole or begins_or_ends:
+            self._news.set()
 
     def _fail(self, failure: Failure) -> None:
         # An answer that came to its end is whole, whatever happens to its connection after it.

@@ -66,7 +66,8 @@ async def ask(
 async def _whole(prompt: Prompt, api_key: ApiKey, operation: Operation) -> Reply:
     # Streamed inside as well: a whole answer that is lost with its connection would cost an unknown
     # amount, while a stream says at once what its input costs.
-    async with aclosing(stream(prompt, api_key=api_key, operation=operation)) as parts:
+    parts = stream(prompt, api_key=api_key, operation=operation, whole=True)
+    async with aclosing(parts):
         async for part in parts:
             if isinstance(part, Reply):
                 return part
@@ -74,14 +75,20 @@ async def _whole(prompt: Prompt, api_key: ApiKey, operation: Operation) -> Reply
 
 
 async def stream(
-    prompt: Prompt, *, api_key: ApiKey, operation: Operation, companion: Companion | None = None
+    prompt: Prompt,
+    *,
+    api_key: ApiKey,
+    operation: Operation,
+    companion: Companion | None = None,
+    whole: bool = False,
 ) -> AsyncGenerator[TextDelta | Reply, None]:
     """Ask the model and yield its answer as it comes, the `Reply` last.
 
     Close the generator (`contextlib.aclosing`) to stop the answer; its row is settled then.
 
-    Arguments and exceptions as for `ask`; what the companion stores is stored with the call. An answer
-    that breaks off raises `ModelUnavailable` with code ``answer_cut`` after what was already yielded.
+    Arguments and exceptions as for `ask`; what the companion stores is stored with the call; `whole` has
+    the text come in one piece, for who cannot use it earlier. An answer that breaks off raises
+    `ModelUnavailable` with code ``answer_cut`` after what was already yielded.
     """
     if not is_configured():
         raise ModelUnavailable(code="not_configured")
@@ -91,7 +98,9 @@ async def stream(
     call_id, number, retries = uuid.uuid4(), 1, settings.ANTHROPIC_RETRIES
     plan = _plan(prompt, next(models), api_key, operation, call_id)
     while True:
-        attempt = Attempt(plan, number, first_event_by=first_event_by, companion=companion)
+        attempt = Attempt(
+            plan, number, first_event_by=first_event_by, companion=companion, whole=whole
+        )
         try:
             async with aclosing(attempt.texts()) as texts:
                 async for text in texts:

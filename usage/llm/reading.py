@@ -60,6 +60,11 @@ class Reading:
         return "".join(self._texts)
 
     @property
+    def spoke(self) -> bool:
+        """Whether there is any text."""
+        return bool(self._texts)
+
+    @property
     def finished(self) -> bool:
         """Whether the answer came to its end."""
         return bool(self.stop_reason)
