@@ -6,6 +6,7 @@ is not ours, or that no passage answers, gets nothing, which is better than some
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypedDict
 
 import numpy as np
@@ -50,7 +51,12 @@ class Hit:
     @property
     def url(self) -> str:
         """Where the public API serves the section."""
-        return reverse("knowledge-section", args=[self.document_id, self.anchor])
+        return _url(self.document_id, self.anchor)
+
+
+@lru_cache(maxsize=10_000)
+def _url(document_id: str, anchor: str) -> str:
+    return reverse("knowledge-section", args=[document_id, anchor])
 
 
 @dataclass(frozen=True)
