@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx2
 
-from tests.load import bench_report, dte_http, peer
+from tests.load import bench_report, capacity, dte_http, peer
 from tests.load.bench_report import Table
 from tests.load.processes import Server
 from tests.load.stack import Stack, percentile, running
@@ -30,6 +30,8 @@ from tests.load.upstream import Pace
 QUESTION = "¿Cuánto duran los folios de un CAF?"
 WARM_UP = 30
 IDLE_SECONDS = 2
+TOGETHER = 16
+CRUSH = 200
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def main() -> None:
     for part in (
         lambda: measure_calls(table, options, own, documents),
         lambda: measure_crowd(table, options, own, cores),
+        lambda: measure_capacity(table, options, own, cores),
         lambda: measure_meaning(table, options, own),
         lambda: measure_small(table),
     ):
@@ -221,6 +224,26 @@ def measure_crowd(table: Table, options: Options, own: set[int], cores: set[int]
                 table.put(f"crowd_p50{suffix}", whose, percentile(first, 0.5))
                 table.put(f"crowd_p99{suffix}", whose, percentile(first, 0.99))
                 table.put(f"crowd_last{suffix}", whose, last)
+
+
+def measure_capacity(table: Table, options: Options, own: set[int], cores: set[int]) -> None:
+    """Measure what a second process is worth, and what messages that come together wait for."""
+    found = {}
+    for processes in (1, 2):
+        with running(Pace(delay=0), PROCESSES=str(processes)) as stack:
+            server = service_of(stack)
+            server.pin(own if processes == 1 else cores)
+            bursts = [
+                capacity.burst(server, stack.database, options.requests, TOGETHER)
+                for _ in range(options.rounds + 1)
+            ][1:]
+            found[processes] = statistics.median(one.per_second(processes) for one in bursts)
+            if processes == 2:
+                crush = capacity.burst(server, stack.database, options.requests, CRUSH)
+                table.put("lock_wait", "service", crush.waited / crush.messages * 1000)
+    table.put("capacity_one", "service", found[1])
+    table.put("capacity_two", "service", found[2])
+    table.put("capacity_gain", "service", found[2] / found[1])
 
 
 async def crowd(server: Server, count: int) -> tuple[list[float], float]:

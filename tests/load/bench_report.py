@@ -21,6 +21,10 @@ ROWS: Final = [
     ("crowd_p50_two", "two processes: first text p50", "s", ""),
     ("crowd_p99_two", "the same, p99", "s", ""),
     ("crowd_last_two", "the same, last stream ended", "s", ""),
+    ("capacity_one", "messages a second for one process with a core of its own", "", ""),
+    ("capacity_two", "the same, two processes and two cores", "", ""),
+    ("capacity_gain", "the second over the first", "×", "≥ 1.8"),
+    ("lock_wait", "200 messages at once, two processes: wait for locked rows, mean", "ms", ""),
     ("meaning_cpu", "CPU that meaning adds to a search, evaluation set", "ms", "≤ 8"),
     ("usage_cpu", "CPU of `GET /api/usage`", "ms", "≤ 3"),
     ("json_p50", "validation, JSON: p50", "ms", "≤ 3.5"),
@@ -73,6 +77,9 @@ class Table:
         if ("first_text", "upstream") in self._values:
             lines.append("")
             lines.append("Added: over the bare stand-in, asked in turns in the same run.")
+            lines.append(
+                "Messages a second: by processor time, for this machine has no cores to spare."
+            )
         return "\n".join(lines)
 
     def _cell(self, name: str, owner: str, unit: str) -> str:
