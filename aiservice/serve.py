@@ -24,8 +24,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import aiservice.loop  # noqa: F401  # isort: skip  # first: the reactor that daphne finds
 from channels.routing import get_default_application
-from daphne.server import Server  # first: it installs the asyncio reactor that the next line finds
+from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
