@@ -6,4 +6,4 @@ Imported before daphne, which otherwise runs Twisted on a loop of asyncio's (doc
 import uvloop
 from twisted.internet import asyncioreactor
 
-asyncioreactor.install(uvloop.new_event_loop())
+asyncioreactor.install(uvloop.new_event_loop())  # type: ignore[no-untyped-call]

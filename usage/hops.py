@@ -34,14 +34,14 @@ async def hop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         result: T = await database_sync_to_async(function)(*args, **kwargs)
         return result
     # As asgiref does, but for what only the request's own thread needs.
-    step = partial(copy_context().run, _between_connections, function, *args, **kwargs)
-    return await asyncio.get_running_loop().run_in_executor(executor, step)
+    step = partial(_between_connections, partial(function, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(executor, copy_context().run, step)
 
 
-def _between_connections(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def _between_connections(step: Callable[[], T]) -> T:
     close_old_connections()
     try:
-        return function(*args, **kwargs)
+        return step()
     finally:
         close_old_connections()
 
