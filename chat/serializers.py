@@ -304,7 +304,7 @@ class ConversationFilterSerializer(EndUserSerializer):
     )
 
 
-class TitleSerializer(serializers.Serializer[Any]):
+class TitleSerializer(StrictSerializer):
     """A conversation's title."""
 
     session_id = serializers.CharField(read_only=True)

@@ -5,7 +5,6 @@ from typing import Any, Final
 
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -59,6 +58,14 @@ STREAM: Final = (
     "los mismos campos que la respuesta en una pieza, `stopped` o `error`. Cada evento lleva un `id` con "
     "que se reanuda."
 )
+EVENT: Final = {
+    "type": "object",
+    "description": "Los campos de un evento.",
+    "properties": {
+        "id": {"type": "string"},
+        "data": {"type": "string", "description": "JSON, con su clase en `type`."},
+    },
+}
 
 
 class MessageView(MeteredAPIView):
@@ -124,12 +131,7 @@ class MessageStreamView(MeteredAPIView):
         operation_id="chat_message_stream",
         summary="Preguntar y recibir la respuesta a medida que se escribe",
         request=QuestionSerializer,
-        responses={
-            (200, "text/event-stream"): OpenApiResponse(
-                OpenApiTypes.STR,
-                description=STREAM,
-            )
-        },
+        responses={(200, "text/event-stream"): OpenApiResponse(EVENT, description=STREAM)},
         tags=TAGS,
     )
     async def post(self, request: Request) -> HttpResponseBase:
@@ -160,7 +162,7 @@ class ResumeView(MeteredAPIView):
             ),
         ],
         responses={
-            (200, "text/event-stream"): OpenApiResponse(OpenApiTypes.STR, description=STREAM),
+            (200, "text/event-stream"): OpenApiResponse(EVENT, description=STREAM),
             204: OpenApiResponse(description="No hay nada más que recibir."),
         },
         tags=TAGS,
