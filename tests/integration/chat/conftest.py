@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
-from tests.integration.conftest import RunningService
+from tests.fake_claude import FakeClaude
+from tests.integration.conftest import RunningService, StartService
 from usage.models import ApiKey
 
 CHROMIUM = next(
@@ -22,6 +25,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SHIPPED = Path(__file__).parents[3] / "knowledge" / "documents"
 expect.set_options(timeout=30_000)  # only a failing test waits so long; a busy machine may need it
 
 
@@ -45,7 +49,8 @@ def tab() -> Iterator[Page]:
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        tab = browser.new_page(locale="es-CL", reduced_motion="reduce")
+        context = browser.new_context(locale="es-CL", reduced_motion="reduce")
+        tab = context.new_page()
         tab.on("console", hear)
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         yield tab
@@ -61,8 +66,8 @@ class Visitor:
         self.url = url
         self.secret = secret
 
-    def arrive(self, *, with_key: bool = True) -> None:
-        self.page.goto(f"{self.url}/" + (f"#key={self.secret}" if with_key else ""))
+    def arrive(self, path: str = "/", *, with_key: bool = True) -> None:
+        self.page.goto(f"{self.url}{path}" + (f"#key={self.secret}" if with_key else ""))
 
     def ask(self, question: str) -> None:
         self.page.get_by_label("Su pregunta").fill(question)
@@ -71,4 +76,21 @@ class Visitor:
 
 @pytest.fixture
 def visitor(service: RunningService, secret: str, tab: Page) -> Visitor:
+    return Visitor(tab, service.url, secret)
+
+
+@pytest.fixture
+def knowledge(transactional_db: None, tmp_path: Path) -> None:
+    """Three of the shipped documents: enough to answer from, and quickly loaded."""
+    for name in ("nc-anular-factura.md", "folios-y-caf.md", "rechazos-y-reparos.md"):
+        shutil.copy(SHIPPED / name, tmp_path)
+    call_command("load_knowledge", path=[tmp_path], verbosity=0)
+
+
+@pytest.fixture
+def online_visitor(
+    fake_claude: FakeClaude, start_service: StartService, secret: str, tab: Page
+) -> Visitor:
+    """A visitor of a service that has a model."""
+    service = start_service(ANTHROPIC_BASE_URL=fake_claude.url, ANTHROPIC_API_KEY="sk-ant-test")
     return Visitor(tab, service.url, secret)

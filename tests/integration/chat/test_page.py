@@ -1,46 +1,22 @@
 """The web page in a real browser against the really running service."""
 
-import io
 import json
 import re
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.management import call_command
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, expect
 
 from chat.page import CONTENT_SECURITY_POLICY
 from tests.fake_claude import FakeClaude, Script
 from tests.integration.chat.conftest import Visitor
-from tests.integration.conftest import StartService
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CHAT = Path(__file__).parents[3] / "chat"
-SAMPLES = CHAT / "static" / "chat" / "samples"
-SHIPPED = CHAT.parent / "knowledge" / "documents"
-
-
-@pytest.fixture
-def knowledge(transactional_db: None, tmp_path: Path) -> None:
-    """Three of the shipped documents: enough to answer from, and quickly loaded."""
-    for name in ("nc-anular-factura.md", "folios-y-caf.md", "rechazos-y-reparos.md"):
-        shutil.copy(SHIPPED / name, tmp_path)
-    call_command("load_knowledge", path=[tmp_path], verbosity=0)
-
-
-@pytest.fixture
-def online_visitor(
-    fake_claude: FakeClaude, start_service: StartService, secret: str, tab: Page
-) -> Visitor:
-    """A visitor of a service that has a model."""
-    service = start_service(ANTHROPIC_BASE_URL=fake_claude.url, ANTHROPIC_API_KEY="sk-ant-test")
-    return Visitor(tab, service.url, secret)
 
 
 @pytest.fixture
@@ -65,7 +41,10 @@ def test_answer_is_shown_as_it_is_written_may_be_stopped_and_cites_its_passages(
     knowledge: None, fake_claude: FakeClaude, online_visitor: Visitor
 ) -> None:
     fake_claude.then(Script(text="Se anula con una nota de crédito.", ending="stall", after=4))
-    fake_claude.say("Con una **nota de crédito** que la referencia [1].")
+    fake_claude.say(
+        "Emita una **nota de crédito** (61) con una sola referencia a la factura [1]. "
+        "El folio de la factura anulada no se recupera [1]."
+    )
     online_visitor.arrive()
     page = online_visitor.page
 
@@ -81,10 +60,17 @@ def test_answer_is_shown_as_it_is_written_may_be_stopped_and_cites_its_passages(
     expect(answer.locator("strong")).to_have_text("nota de crédito")
     expect(answer.locator(".turn-facts")).to_contain_text("tokens")
     expect(answer.locator(".source")).to_have_count(1)
-    answer.get_by_role("button", name="Fuente 1").click()
+    expect(answer.locator(".facts")).to_contain_text("con respaldo en las fuentes")
+    expect(answer.locator(".facts")).to_contain_text("US$")
+    answer.get_by_role("button", name="Fuente 1").first.click()
     title = "Anular una factura con nota de crédito, paso a paso"
     expect(page.locator("#passage-title")).to_have_text(title)
     expect(page.locator("#passage-text")).to_contain_text("CodRef")
+    expect(page.locator("#passage-origin")).to_contain_text("Versión 1")
+    official = page.get_by_role("link", name="Página oficial")
+    expect(official).to_have_attribute("href", re.compile(r"^https://([a-z]+\.)*(sii|bcn)\.cl/"))
+    page.get_by_role("button", name="Ver el documento completo").click()
+    expect(page.locator("#passage-text h3").nth(1)).to_be_visible()
 
 
 def test_answer_without_a_model_is_marked_and_the_conversation_survives_a_reload(
@@ -109,7 +95,7 @@ def test_answer_without_a_model_is_marked_and_the_conversation_survives_a_reload
     expect(page.locator("#welcome")).to_be_visible()
 
 
-def test_answer_is_rated_and_what_is_shown_is_what_the_service_keeps(
+def test_answer_is_rated_with_a_reason_which_can_be_undone(
     knowledge: None, visitor: Visitor
 ) -> None:
     visitor.arrive()
@@ -122,12 +108,15 @@ def test_answer_is_rated_and_what_is_shown_is_what_the_service_keeps(
     down.press("Space")
     expect(note).to_contain_text("anotada para revisión")
     expect(down).to_have_attribute("aria-pressed", "true")
-    up.click()
-    expect(note).to_have_text("Gracias.")
+    page.get_by_role("button", name="Está incompleta").click()
+    expect(note).to_contain_text("el motivo quedó anotado")
 
     page.reload()
-    expect(up).to_have_attribute("aria-pressed", "true")
-    expect(down).to_have_attribute("aria-pressed", "false")
+    expect(down).to_have_attribute("aria-pressed", "true")
+    down.click()
+    expect(note).to_contain_text("Valoración retirada")
+    up.click()
+    expect(note).to_contain_text("Gracias.")
     page.route("**/feedback", lambda route: route.abort())
     down.click()
     expect(note).to_contain_text("No se guardó la valoración")
@@ -140,7 +129,12 @@ def test_visitor_without_a_valid_key_is_asked_for_one_and_then_answered(
 ) -> None:
     visitor.arrive(with_key=False)
     page = visitor.page
+    box = page.get_by_label("Su pregunta")
     visitor.ask("¿Qué es un CAF?")
+    page.get_by_role("button", name="Cancelar").click()
+    expect(box).to_have_value("¿Qué es un CAF?")  # nothing is lost by having no key at hand
+    expect(box).to_be_focused()
+    page.keyboard.press("Enter")
     page.get_by_label("Clave", exact=True).fill("no-es-una-clave")
     page.get_by_role("button", name="Guardar").click()
     expect(page.locator("#key-reason.is-refusal")).to_be_visible()
@@ -151,111 +145,13 @@ def test_visitor_without_a_valid_key_is_asked_for_one_and_then_answered(
         "JSON.stringify([document.cookie, {...localStorage}])"
     )
 
-
-def test_document_is_validated_and_its_findings_lead_to_their_lines_and_to_the_assistant(
-    visitor: Visitor,
-) -> None:
-    visitor.arrive()
-    page = visitor.page
-    page.get_by_role("tab", name="Validar DTE").click()
-    page.set_input_files("#file", SAMPLES / "factura-con-errores.xml")
-    expect(page.get_by_role("heading", name="No enviar")).to_be_visible()
-    expect(page.locator(".summary")).to_contain_text("1043")
-    wrong_total = page.locator(".finding", has_text="MntTotal").first
-    expect(wrong_total).to_contain_text("Cómo corregirlo")
-    wrong_total.get_by_role("button", name=re.compile("Línea")).click()
-    expect(page.locator(".source-line.is-shown")).to_contain_text("Mnt")
-    wrong_total.get_by_role("button", name="Preguntar al asistente").click()
-    expect(page.get_by_role("tab", name="Asistente")).to_have_attribute("aria-selected", "true")
-    code = wrong_total.get_attribute("data-code") or ""
-    expect(page.get_by_label("Su pregunta")).to_have_value(re.compile(re.escape(code)))
-
-
-def test_received_document_is_judged_as_received_alone_or_in_a_batch(visitor: Visitor) -> None:
-    visitor.arrive()
-    page = visitor.page
-    page.get_by_role("tab", name="Validar DTE").click()
-    page.get_by_role("radio", name="Emitido por nosotros").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("radio", name="Recibido de un proveedor")).to_be_checked()
-    expect(page.get_by_role("heading", name="Valide antes de aceptar")).to_be_visible()
-
-    with page.expect_request("**/api/dte/validate?*") as judged:
-        page.set_input_files("#file", SAMPLES / "factura-con-errores.xml")
-    assert "mode=reception" in judged.value.url
-    expect(page.get_by_role("heading", name="No aceptar", exact=True)).to_be_visible()
-
-    page.get_by_role("button", name="Validar otro documento").click()
-    batch = {"name": "mes.zip", "mimeType": "application/zip", "buffer": zipped("factura.xml")}
-    with page.expect_request("**/api/dte/validate/batch?*") as judged:
-        page.set_input_files("#file", files=[batch])
-    assert "mode=reception" in judged.value.url
-    expect(page.locator(".verdict")).to_contain_text("2 documentos. No aceptar: 1, En regla: 1.")
-    expect(page.get_by_text("Archivo que no se pudo leer")).to_be_visible()
-
-
-def test_received_document_is_compared_with_the_visitors_company(visitor: Visitor) -> None:
-    visitor.arrive()
-    page = visitor.page
-    page.get_by_role("tab", name="Validar DTE").click()
-    rut = page.get_by_label("RUT de su empresa")
-    expect(rut).to_be_hidden()
-    page.get_by_text("Recibido de un proveedor").click()
-    sample = SAMPLES / "factura.xml"
-
-    rut.fill("761920830")
-    page.set_input_files("#file", sample)
-    expect(page.locator("#receiver-problem")).to_contain_text("dígito verificador")
-    expect(rut).to_be_focused()
-    expect(page.locator("#result")).to_be_hidden()
-
-    rut.fill("761920839")
-    with page.expect_request("**/api/dte/validate?*") as judged:
-        page.set_input_files("#file", sample)
-    assert "receptor=76192083-9" in judged.value.url
-    finding = page.locator('.finding[data-code="REC-02"]')
-    expect(finding).to_contain_text("Qué puede hacer usted")
-    expect(page.locator(".verdict-scope")).to_contain_text(
-        "Las correcciones le corresponden al emisor"
-    )
-
-    page.reload()
-    page.get_by_role("tab", name="Validar DTE").click()
-    page.get_by_text("Recibido de un proveedor").click()
-    expect(rut).to_have_value("76.192.083-9")
-    with page.expect_request("**/api/dte/validate?*") as judged:
-        page.get_by_role("button", name="factura correcta").click()
-    assert "receptor" not in judged.value.url  # a sample is nobody's
-    page.get_by_role("button", name="Validar otro documento").click()
-    page.get_by_text("Emitido por nosotros").click()
-    with page.expect_request("**/api/dte/validate?*") as judged:
-        page.set_input_files("#file", sample)
-    assert "receptor" not in judged.value.url
-
-
-def zipped(sample: str) -> bytes:
-    """A ZIP with one of the samples, and with a file that is no document."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.write(SAMPLES / sample, sample)
-        archive.writestr("leeme.txt", "no es un documento")
-    return packed.getvalue()
-
-
-def test_document_may_be_a_sample_or_pasted_and_one_that_is_none_is_refused_in_words(
-    visitor: Visitor,
-) -> None:
-    visitor.arrive()
-    page = visitor.page
-    page.get_by_role("tab", name="Validar DTE").click()
-    page.get_by_role("button", name="factura correcta").click()
-    expect(page.get_by_role("heading", name="Enviar", exact=True)).to_be_visible()
-    expect(page.locator(".source-code")).to_contain_text("Papelera Los Aromos")
-    page.get_by_role("button", name="Validar otro documento").click()
-    page.get_by_role("button", name="Pegar texto").click()
-    page.get_by_label("XML, JSON, o la respuesta").fill("<DTE><Documento>")
-    page.get_by_role("button", name="Validar", exact=True).click()
-    expect(page.locator(".finding", has_text="XML bien formado")).to_be_visible()
+    page.get_by_role("button", name="Clave de API").click()
+    page.get_by_label("Clave", exact=True).fill(visitor.secret)
+    page.get_by_label("Recordar en este equipo").check()
+    page.get_by_role("button", name="Guardar").click()
+    other = page.context.new_page()
+    other.goto(visitor.url)
+    expect(other.locator(".conversation")).to_have_count(1)
 
 
 RENDER = """async (source) => {

@@ -31,7 +31,7 @@ def test_other_files_are_shown_for_what_they_are_and_asked_for_what_they_need(
     page.set_input_files("#file", tmp_path / "firma.pfx")
     page.get_by_label("Clave del certificado").fill(PASSWORD)
     page.get_by_role("button", name="Revisar con esto").click()
-    expect(page.locator(".summary")).to_contain_text("9876543-3")
+    expect(page.locator(".summary")).to_contain_text("9.876.543-3")
     page.get_by_role("button", name="Validar otro documento").click()
     page.get_by_role("button", name="Pegar texto").click()
     page.get_by_label("XML, JSON, o la respuesta").fill(mail_text("RSC", []))

@@ -68,53 +68,71 @@ const postJson = (path, body, signal) =>
     signal,
   });
 
-/** Open a conversation and return its id. */
-export async function openSession(signal) {
-  const response = await postJson("/api/chat/session/new", {}, signal);
-  return (await response.json()).session_id;
-}
+const sessionPath = (id, rest = "") => `/api/chat/session/${encodeURIComponent(id)}${rest}`;
 
 /** The stored conversation, or null when it is gone. */
 export async function readSession(id) {
-  const response = await attempt(`/api/chat/session/${encodeURIComponent(id)}`, {});
-  return response.ok ? response.json() : null;
+  const response = await attempt(sessionPath(id), {});
+  if (response.ok) return response.json();
+  if (response.status === 404) return null;
+  throw await refusal(response);
 }
 
-/** A passage of the knowledge base, by the address a citation gives. */
+/** A page of the key's conversations; `next` of the page before leads on. */
+export async function readConversations({ search, next }) {
+  const query = next
+    ? new URL(next).search
+    : `?${new URLSearchParams(search ? { q: search } : {})}`;
+  return (await send(`/api/chat/conversations${query}`, {})).json();
+}
+
+/** Rename a conversation; an empty title brings the automatic one back. */
+export async function renameSession(id, title) {
+  const headers = { "Content-Type": "application/json" };
+  const options = { method: "PATCH", headers, body: JSON.stringify({ title }) };
+  return (await send(sessionPath(id), options)).json();
+}
+
+export const deleteSession = (id) => send(sessionPath(id), { method: "DELETE" });
+
+/** The conversation as a file: "json" or "markdown". */
+export const exportSession = async (id, format) =>
+  (await send(sessionPath(id, `/export?format=${format}`), {})).blob();
+
+/** Stop the answer that is running there; its stream then ends by itself. */
+export const stopSession = (id) => postJson(sessionPath(id, "/stop"), {});
+
+/** A passage or a whole document of the knowledge base, by the address a citation gives. */
 export async function readPassage(path) {
   return (await send(path, {})).json();
 }
 
-/** Keep what the visitor thought of an answer: "up" or "down". */
-export async function rateAnswer(messageId, rating) {
-  await postJson(`/api/chat/message/${messageId}/feedback`, { rating });
+/** Keep what the visitor thought of an answer: "up", "down", or null for nothing any more. */
+export async function rateAnswer(messageId, rating, reason) {
+  const body = reason ? { rating, reason } : { rating };
+  await postJson(`/api/chat/message/${messageId}/feedback`, body);
 }
 
-/** Ask a question and yield the answer's events as they arrive, the last of type "done". */
-export async function* streamAnswer(sessionId, message, signal) {
-  const response = await postJson(
-    "/api/chat/message/stream",
-    { session_id: sessionId, message },
-    signal,
-  );
-  let last = null;
-  for await (const event of serverEvents(response.body, signal)) {
-    last = event;
-    if (event.type === "error") {
-      throw new ApiError(event.status ?? 500, event.detail ?? event.content, event);
-    }
-    yield event;
-  }
-  if (last?.type !== "done") {
-    throw new ApiError(0, "La respuesta se cortó antes de terminar. Vuelva a intentar.");
-  }
+/** Ask; the events of the answer as they arrive. */
+export async function* askEvents(body, signal) {
+  const response = await postJson("/api/chat/message/stream", body, signal);
+  yield* serverEvents(response.body, signal);
 }
 
-/** Parse a text/event-stream body whose data fields hold JSON. */
+/** The events after `lastId`, or all of the answer that is running; null when there are none. */
+export async function followEvents(id, lastId, signal) {
+  const headers = lastId ? { "Last-Event-ID": lastId } : {};
+  const response = await send(sessionPath(id, "/events"), { headers, signal });
+  return response.status === 204 ? null : serverEvents(response.body, signal);
+}
+
+/** Parse a text/event-stream body: the JSON of its data fields, or only the id of one without. */
 export async function* serverEvents(body, signal) {
   for await (const event of pieces(body, /\r\n\r\n|\n\n|\r\r/, signal)) {
-    const data = dataOf(event);
+    const data = fieldsOf(event, "data").join("\n");
+    const id = fieldsOf(event, "id").at(-1);
     if (data) yield JSON.parse(data);
+    else if (id) yield { type: "id", id };
   }
 }
 
@@ -142,9 +160,10 @@ async function* pieces(body, separator, signal) {
   }
 }
 
-function dataOf(event) {
-  const lines = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith("data:"));
-  return lines.map((line) => line.slice(5).replace(/^ /, "")).join("\n");
+function fieldsOf(event, name) {
+  const start = `${name}:`;
+  const lines = event.split(/\r\n|\n|\r/).filter((line) => line.startsWith(start));
+  return lines.map((line) => line.slice(start.length).replace(/^ /, ""));
 }
 
 const postBytes = (path, bytes, contentType, signal) =>
@@ -173,4 +192,15 @@ export async function* validateBatch(bytes, contentType, params, signal) {
   for await (const line of pieces(response.body, "\n", signal)) {
     if (line) yield JSON.parse(line);
   }
+}
+
+/** A past answer, whole. */
+export async function readValidation(id) {
+  return (await send(`/api/dte/validations/${encodeURIComponent(id)}`, {})).json();
+}
+
+/** A page of past answers; `next` of the page before leads on. */
+export async function readValidations(filters, next) {
+  const { search } = next ? new URL(next) : { search: `?${new URLSearchParams(filters)}` };
+  return (await send(`/api/dte/validations${search}`, {})).json();
 }

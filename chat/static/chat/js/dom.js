@@ -61,10 +61,8 @@ const dollars = new Intl.NumberFormat("es-CL", {
   maximumFractionDigits: 6,
 });
 const numbers = new Intl.NumberFormat("es-CL");
-const pesos = new Intl.NumberFormat("es-CL", { style: "currency", currency: "CLP" });
 
 export const formatNumber = (value) => numbers.format(value);
-export const formatPesos = (value) => pesos.format(value);
 
 /** What an answer says of its own cost, in words: "US$ 0,0042", "80 % leído de caché". */
 export function costOf({ cost_usd: cost, cached, cache_read_share: share }) {

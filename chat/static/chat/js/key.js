@@ -1,11 +1,25 @@
-/** The visitor's API key: kept for this tab only, never in a cookie, never in an address. */
+/**
+ * The visitor's API key: kept for this tab, or on this computer where the visitor says so; never in
+ * a cookie, never in an address.
+ */
 
 import { byId } from "./dom.js";
 
 const STORED_AS = "aiservice.key";
 const USUAL_REASON = byId("key-reason").textContent;
 
-export const currentKey = () => sessionStorage.getItem(STORED_AS) ?? "";
+export const currentKey = () =>
+  sessionStorage.getItem(STORED_AS) ?? localStorage.getItem(STORED_AS) ?? "";
+
+function keep(key, everywhere) {
+  forget();
+  (everywhere ? localStorage : sessionStorage).setItem(STORED_AS, key);
+}
+
+function forget() {
+  sessionStorage.removeItem(STORED_AS);
+  localStorage.removeItem(STORED_AS);
+}
 
 /** Take a key given as `#key=…` and remove it from the address bar and the history entry. */
 export function takeKeyFromAddress() {
@@ -38,6 +52,7 @@ function ask(reason) {
   said.textContent = reason ?? USUAL_REASON;
   said.classList.toggle("is-refusal", Boolean(reason));
   byId("key-forget").hidden = !currentKey();
+  byId("key-remember").checked = localStorage.getItem(STORED_AS) !== null;
   input.value = "";
   dialog.returnValue = "";
   dialog.showModal();
@@ -47,20 +62,22 @@ function ask(reason) {
   });
 }
 
-/** Wire the dialog and its button in the header. */
-export function setUpKeyDialog() {
+/** Wire the dialog and its button; `changed` is called after another key was given or forgotten. */
+export function setUpKeyDialog(changed) {
   const dialog = byId("key-dialog");
   byId("key-button").addEventListener("click", () => requestKey());
   byId("key-cancel").addEventListener("click", () => dialog.close(""));
   byId("key-forget").addEventListener("click", () => {
-    sessionStorage.removeItem(STORED_AS);
+    forget();
     dialog.close("");
+    changed();
   });
   byId("key-form").addEventListener("submit", (event) => {
     event.preventDefault();
     const key = byId("key-input").value.trim();
     if (!key) return;
-    sessionStorage.setItem(STORED_AS, key);
+    keep(key, byId("key-remember").checked);
     dialog.close("saved");
+    changed();
   });
 }

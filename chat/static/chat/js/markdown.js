@@ -6,6 +6,7 @@
  * headings, paragraphs, lists, quotes, tables, fenced code, rules, and inline marks.
  */
 
+import { copyButton } from "./clipboard.js";
 import { el } from "./dom.js";
 
 const DEEPEST = 6; // nesting of lists and quotes; deeper text stays text
@@ -215,7 +216,12 @@ const NODES = {
   heading: ({ level, text }) =>
     el(`h${Math.min(6, Math.max(TOP_HEADING, level + 1))}`, {}, inline(text)),
   code: ({ language, text }) =>
-    el("pre", { tabindex: "0" }, el("code", { data: language ? { language } : {} }, text)),
+    el(
+      "div",
+      { class: "code-block" },
+      copyButton(() => text, { label: "Copiar código", className: "copy-code" }),
+      el("pre", { tabindex: "0" }, el("code", { data: language ? { language } : {} }, text)),
+    ),
   quote: ({ blocks }) => el("blockquote", {}, blocks.map(blockNode)),
   list: ({ ordered, start, loose, items }) =>
     el(

@@ -2,26 +2,39 @@
 
 const NEXT = { ArrowRight: 1, ArrowLeft: -1 };
 
-/** Wire the tab list; the result's `show(name)` selects "chat" or "validate". */
-export function setUpTabs() {
+const nameOf = (tab) => tab.id.replace("tab-", "");
+
+/**
+ * Wire the tab list; the result's `show(name)` selects "chat" or "validate".
+ *
+ * @param {function(string): void} chosen Told of the tab that the visitor chose.
+ */
+export function setUpTabs(chosen) {
   const tabs = [...document.querySelectorAll('[role="tab"]')];
 
-  function select(tab, focus) {
+  function select(tab) {
     for (const other of tabs) {
-      const chosen = other === tab;
-      other.setAttribute("aria-selected", String(chosen));
-      other.tabIndex = chosen ? 0 : -1;
-      document.getElementById(other.getAttribute("aria-controls")).hidden = !chosen;
+      const isChosen = other === tab;
+      other.setAttribute("aria-selected", String(isChosen));
+      other.tabIndex = isChosen ? 0 : -1;
+      document.getElementById(other.getAttribute("aria-controls")).hidden = !isChosen;
     }
-    if (focus) tab.focus();
+  }
+
+  function choose(tab) {
+    select(tab);
+    chosen(nameOf(tab));
   }
 
   tabs.forEach((tab, index) => {
-    tab.addEventListener("click", () => select(tab, false));
+    tab.addEventListener("click", () => choose(tab));
     tab.addEventListener("keydown", (event) => {
       const step = NEXT[event.key];
-      if (step) select(tabs[(index + step + tabs.length) % tabs.length], true);
+      if (!step) return;
+      const next = tabs[(index + step + tabs.length) % tabs.length];
+      choose(next);
+      next.focus();
     });
   });
-  return { show: (name) => select(document.getElementById(`tab-${name}`), false) };
+  return { show: (name) => select(document.getElementById(`tab-${name}`)) };
 }

@@ -1,6 +1,6 @@
 /** The document beside its findings: numbered lines, light colours, marks where findings point. */
 
-import { counted, el, formatNumber, scrollBehavior } from "./dom.js";
+import { counted, el, formatNumber, scrollBehavior } from "../dom.js";
 import { FieldIndex, rowsOf } from "./outline.js";
 
 const COLOURED_UP_TO = 400_000; // characters; a larger document is shown in one colour

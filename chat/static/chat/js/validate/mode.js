@@ -1,6 +1,6 @@
 /** The switch between documents to send and documents received, and the words that go with it. */
 
-import { byId } from "./dom.js";
+import { byId } from "../dom.js";
 
 export const chosenMode = () => document.querySelector("input[name=mode]:checked").value;
 

@@ -5,9 +5,6 @@ const GRAVITY = {
   warn: { title: "Avisos", one: "aviso", many: "avisos", icon: "info" },
 };
 
-// Findings on a received document whose fix speaks to its receiver; that of others, to its issuer.
-const FOR_READER = /^(REC|IA|JSN)-|^FOL-04$/;
-
 // Both in the order in which they are shown, the worst first.
 const WORDS = {
   emission: {
@@ -76,8 +73,8 @@ const WORDS = {
     },
   },
   reception: {
-    fix: ({ code }) =>
-      FOR_READER.test(code) ? "Qué puede hacer usted" : "Qué debe corregir el emisor",
+    fix: ({ responsible }) =>
+      responsible === "receiver" ? "Qué puede hacer usted" : "Qué debe corregir el emisor",
     verdicts: {
       reject: {
         title: "No aceptar",

@@ -1,6 +1,6 @@
 /** The visitor's own company, to which received documents should be addressed: kept in this tab. */
 
-import { byId } from "./dom.js";
+import { byId } from "../dom.js";
 import { chosenMode } from "./mode.js";
 
 const STORED_AS = "aiservice.receptor";

@@ -1,6 +1,7 @@
 /** How a verdict and its findings look. */
 
-import { costOf, counted, el, formatNumber, formatPesos, icon } from "./dom.js";
+import { costOf, counted, el, formatNumber, icon } from "../dom.js";
+import { formatDate, formatMoney, formatRut, readable } from "../format.js";
 import { bySeverity } from "./verdicts.js";
 
 const SII_SEVERITY = { rechazo: "el SII lo rechaza", reparo: "el SII lo acepta con reparo" };
@@ -39,13 +40,14 @@ export function verdictBanner(
 /** What was and was not checked, in the service's words; or a statement ready to be shown. */
 function scopeOf(statement) {
   if (statement === null || statement === undefined || typeof statement === "boolean") return null;
-  if (typeof statement === "string" || Array.isArray(statement))
-    return el("p", { class: "verdict-scope" }, statement);
+  if (typeof statement === "string")
+    return el("p", { class: "verdict-scope" }, readable(statement));
+  if (Array.isArray(statement)) return el("p", { class: "verdict-scope" }, statement);
   const { statement: text, checked = [], not_checked: unchecked = [] } = statement;
   return el(
     "div",
     { class: "verdict-scope" },
-    text && el("p", {}, text),
+    text && el("p", {}, readable(text)),
     (checked.length > 0 || unchecked.length > 0) &&
       el(
         "details",
@@ -93,7 +95,7 @@ const SUMMARY = [
   ["Documentos", ({ documents }) => documents && formatNumber(documents)],
   ["Folio", ({ folio }) => folio && formatFolio(folio)],
   ["Emisión", ({ issue_date: date }) => date && formatDate(date)],
-  ["Total", ({ total, currency }) => money(total, currency)],
+  ["Total", ({ total, currency }) => formatMoney(total, currency)],
   ["Emisor", ({ issuer }) => partyOf(issuer)],
   ["Receptor", ({ receiver }) => partyOf(receiver)],
 ];
@@ -121,23 +123,6 @@ const partyOf = (party) =>
     party.name && party.rut && " · ",
     party.rut && el("span", { class: "unbroken" }, formatRut(party.rut)),
   ].filter(Boolean);
-
-/** A RUT as people write it, 76.543.210-3; what is not one stays as it is. */
-const formatRut = (rut) => rut.replace(/^(\d{1,2})(\d{3})(\d{3})-([\dkK])$/, "$1.$2.$3-$4");
-
-function formatDate(date) {
-  const [year, month, day] = String(date).split("-");
-  return day ? `${day}-${month}-${year}` : String(date);
-}
-
-function money(total, currency) {
-  if (total === null || total === undefined || total === "") return null;
-  const amount = Number(total);
-  if (!Number.isFinite(amount)) return String(total);
-  return currency && currency !== "CLP" && currency !== "PESO CL"
-    ? `${formatNumber(amount)} ${currency}`
-    : formatPesos(amount);
-}
 
 /**
  * Findings grouped by severity. `actions`: the `words` for them; `placeOf` a finding, in words;
@@ -177,13 +162,13 @@ function findingCard(finding, severity, actions) {
       siiCode && el("code", { title: "Código con que responde el SII" }, `SII ${siiCode}`),
       SII_SEVERITY[siiSeverity] && el("span", {}, SII_SEVERITY[siiSeverity]),
     ),
-    el("p", { class: "finding-message" }, message),
+    el("p", { class: "finding-message" }, readable(message)),
     fix &&
       el(
         "div",
         { class: "finding-fix" },
         el("h4", {}, actions.words.fix(finding)),
-        el("p", {}, fix),
+        el("p", {}, readable(fix)),
       ),
     detailsOf(finding),
     el(

@@ -1,6 +1,7 @@
 /** The service's report on a file that is no document: what it is, is worth and says. */
 
-import { el, formatNumber, icon } from "./dom.js";
+import { el, formatNumber, icon } from "../dom.js";
+import { readable } from "../format.js";
 import { findingsList, verdictBanner } from "./findings.js";
 import { wordsFor } from "./verdicts.js";
 
@@ -36,7 +37,7 @@ function fileBanner(report) {
   const verdicts = Object.fromEntries(
     Object.entries(words.verdicts).map(([name, verdict]) => [
       name,
-      { ...verdict, title: report.headline },
+      { ...verdict, title: readable(report.headline) },
     ]),
   );
   return verdictBanner(report, [], { ...words, verdicts });
@@ -63,7 +64,7 @@ function factsOf(facts) {
         "div",
         { class: value.length > 24 ? "is-wide" : null },
         el("dt", {}, label),
-        el("dd", {}, value),
+        el("dd", {}, readable(value)),
       ),
     ),
   );
@@ -130,7 +131,7 @@ function tableOf({ title, columns, rows }) {
 }
 
 // What is short, such as a RUT or a range, is not broken: the table scrolls instead.
-const cellOf = (text) => el("td", { class: text.length <= 16 ? "unbroken" : null }, text);
+const cellOf = (text) => el("td", { class: text.length <= 16 ? "unbroken" : null }, readable(text));
 
 function asksForm(asks, send) {
   if (!asks.length) return null;
