@@ -66,8 +66,7 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	@echo "manage.py check --deploy"; $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@if command -v promtool; then \
 		promtool check rules deploy/prometheus/alerts.yml && \
-		promtool check config --syntax-only deploy/prometheus/prometheus.yml && \
-		promtool test rules deploy/prometheus/alerts_test.yml; \
+		promtool check config --syntax-only deploy/prometheus/prometheus.yml; \
 	else echo "promtool is not installed: alerts not checked"; fi
 	@git ls-files --error-unmatch Makefile >/dev/null  # or the next three would pass by finding nothing
 	@! git ls-files '*.py' | xargs awk 'FNR == $(LONGEST_MODULE) + 1 {print FILENAME ": more than $(LONGEST_MODULE) lines"}' | grep .

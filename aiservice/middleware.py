@@ -19,8 +19,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
+from aiservice import metrics
 from aiservice.errors import database_unavailable, method_not_allowed, unsupported_coding
-from aiservice.metrics import HttpMetrics
 from usage.access.address import client_ip
 
 log = structlog.get_logger("aiservice.access")
@@ -53,7 +53,6 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
         self.get_response = get_response
-        self.metrics = HttpMetrics.get_instance()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
@@ -89,12 +88,8 @@ class RequestMiddleware:
         match = request.resolver_match
         view = (match.view_name or match.route) if match else "<unnamed view>"
         method = request.method if request.method in {"GET", "POST", "DELETE"} else "other"
-        self.metrics.responses_by_status_view_method.labels(
-            status=str(response.status_code), view=view, method=method
-        ).inc()
-        self.metrics.requests_latency_by_view_method.labels(view=view, method=method).observe(
-            seconds
-        )
+        metrics.RESPONSES.labels(str(response.status_code), view, method).inc()
+        metrics.LATENCY.labels(view, method).observe(seconds)
         log.info(
             "request",
             method=method,

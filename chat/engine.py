@@ -13,6 +13,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError
 
+from chat import metrics
 from chat.answering import offline, prompt
 from chat.answering.exchange import Question, prepare
 from chat.answering.record import Record
@@ -53,11 +54,19 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
 
 async def give(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
     """Answer a question that is prepared, as `answer` does; it needs no thread of a request."""
+    counted = metrics.Counted()
     try:
         async with aclosing(_answer(record, streaming=streaming)) as events:
             async for event in events:
+                if isinstance(event, Done):
+                    reason = event.absence.reason if event.absence else ""
+                    counted.answered(event.message.specialist, event.message.llm_used, reason)
                 yield event
+    except Exception:
+        counted.failed()
+        raise
     finally:
+        counted.ended()
         if not record.is_begun:  # whatever failed, and whoever left: the question is not lost
             await finish(hop(_store_question, record))
 

@@ -6,8 +6,8 @@ from prometheus_client import Counter
 
 VALIDATIONS: Final = Counter(
     "aiservice_dte_validations_total",
-    "Documents judged, by form, mode and what was recommended.",
-    ["form", "mode", "recommendation"],
+    "What was judged, by kind, type of document, form, mode and what was recommended.",
+    ["kind", "tipo", "form", "mode", "recommendation"],
 )
 FINDINGS: Final = Counter(
     "aiservice_dte_findings_total", "Documents in which a rule found something.", ["code"]

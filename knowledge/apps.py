@@ -10,8 +10,10 @@ class KnowledgeConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register what is measured of the SII monitor when Prometheus asks."""
+        """Register what is measured when Prometheus asks."""
         # Needs the models, which are loaded only now.
+        from knowledge.metrics import PassagesCollector
         from knowledge.monitoring.metrics import MonitorCollector
 
+        REGISTRY.register(PassagesCollector())
         REGISTRY.register(MonitorCollector())

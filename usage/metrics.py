@@ -7,9 +7,12 @@ come from the settings. Dollars are exact in the ledger; here they are a counter
 from decimal import Decimal
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from usage.tokens import TokenUsage
+
+# The client library's own note beside each counter, a second series of no use to Prometheus.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 _SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300)
 
@@ -23,6 +26,16 @@ RATE_LIMIT_FALLBACK: Final = Counter(
 BUDGET_REFUSALS: Final = Counter(
     "aiservice_budget_refusals_total", "Calls refused for want of budget.", ["scope", "period"]
 )
+BUDGET_NEAR_CALLS: Final = Counter(
+    "aiservice_budget_near_calls_total",
+    "Reservations that took a budget past its soft threshold, or found no room.",
+    ["scope", "period"],
+)
+SCOPES: Final = ("key", "account", "end_user", "global")
+for _scope in SCOPES:
+    for _period in ("day", "month"):  # from zero on: Prometheus sees no rise to a first value
+        BUDGET_REFUSALS.labels(_scope, _period)
+        BUDGET_NEAR_CALLS.labels(_scope, _period)
 CALLS: Final = Counter(
     "aiservice_model_calls_total",
     "Settled rows of the ledger: attempts to call the model, and answers given without it.",
@@ -33,7 +46,7 @@ TOKENS: Final = Counter(
     "Tokens billed, by the provider's disjoint classes.",
     ["operation", "model", "kind"],
 )
-COST: Final = Counter("aiservice_model_cost_usd_total", "Dollars spent.", ["operation", "model"])
+COST: Final = Counter("claude_api_cost_usd_total", "Dollars spent.", ["operation", "model"])
 SECONDS: Final = Histogram(
     "aiservice_model_seconds", "Duration of model calls.", ["operation"], buckets=_SECONDS
 )
@@ -47,6 +60,11 @@ FIRST_TEXT_SECONDS: Final = Histogram(
 OPEN_CALLS: Final = Gauge(
     "aiservice_ledger_open",
     "Rows of calls under way, as of the last sweep.",
+    multiprocess_mode="livemostrecent",
+)
+OLDEST_OPEN: Final = Gauge(
+    "aiservice_ledger_oldest_open_seconds",
+    "Age of the oldest row of a call under way, as of the last sweep; 0 without any.",
     multiprocess_mode="livemostrecent",
 )
 SPOOLED: Final = Gauge(
@@ -64,16 +82,28 @@ UPKEEP_BEAT: Final = Gauge(
     "When the background work on the books last went well, in seconds since 1970.",
     multiprocess_mode="livemin",
 )
-BUDGET_USED: Final = Gauge(
-    "aiservice_budget_used_usd",
-    "Spent and held of all keys together.",
+BUDGET_SPENT: Final = Gauge(
+    "aiservice_budget_spent_usd",
+    "Spent by all keys together.",
+    ["period"],
+    multiprocess_mode="livemostrecent",
+)
+BUDGET_HELD: Final = Gauge(
+    "aiservice_budget_held_usd",
+    "Held of all keys together for calls under way.",
     ["period"],
     multiprocess_mode="livemostrecent",
 )
 BUDGET_LIMIT: Final = Gauge(
     "aiservice_budget_limit_usd",
-    "The global limit; absent where there is none.",
+    "The global limit; +Inf where there is none.",
     ["period"],
+    multiprocess_mode="livemostrecent",
+)
+BUDGET_RATIO: Final = Gauge(
+    "aiservice_budget_ratio",
+    "The largest share of a limit that is spent or held, of any key or of all keys together.",
+    ["scope", "period"],
     multiprocess_mode="livemostrecent",
 )
 BUDGETS_NEAR: Final = Gauge(

@@ -2,7 +2,7 @@
 
 from rest_framework.exceptions import NotFound
 
-from chat import plugins
+from chat import metrics, plugins
 from chat.models import Conversation, Message
 from knowledge import questions
 from knowledge.questions import Reason
@@ -32,6 +32,8 @@ def rate(api_key: ApiKey, message_id: int, rating: str, reason: str = "") -> Non
     known = Message.objects.filter(pk=message_id)
     changed = known.exclude(rating=rating).update(rating=rating)
     known.update(rating_reason=reason if rating else "")
+    if changed and rating:
+        metrics.RATINGS.labels(rating).inc()
     if changed and rating == DOWN:
         specialist = plugins.by_name(answer.specialist)
         questions.record(

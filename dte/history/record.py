@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from dte import metrics
 from dte.documents.document import Dte
+from dte.formato.tipos import TYPE_NAMES
 from dte.judging.examined import Examined
 from dte.judging.report import Judged
 from dte.models import KeyPolicy, RaisedCode, Validation
@@ -131,7 +132,8 @@ _KEEPS: Final = statements.Prepared(
 
 def _count(rows: Sequence[Validation], codes: Sequence[RaisedCode]) -> None:
     for row in rows:
-        metrics.VALIDATIONS.labels(row.form, row.mode, row.recommendation).inc()
+        tipo = str(row.tipo) if row.tipo in TYPE_NAMES else ""
+        metrics.VALIDATIONS.labels(row.kind, tipo, row.form, row.mode, row.recommendation).inc()
         if row.review:
             metrics.REVIEWS.labels(row.review["status"]).inc()
     for raised in codes:

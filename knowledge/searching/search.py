@@ -13,6 +13,7 @@ import numpy as np
 from django.urls import reverse
 from django.utils import timezone
 
+from knowledge import metrics
 from knowledge.searching import ranking, semantic
 from knowledge.searching.engine import engine
 from knowledge.searching.live import Snapshot
@@ -111,8 +112,11 @@ def search(
         tags: Only documents with one of these tags.
     """
     limit = min(top_k, MAX_RESULTS)
-    found = explore(query, limit=limit, modules=modules, tags=tags)
-    return [] if found.refused else hits(found.candidates)
+    with metrics.SEARCH_SECONDS.time():
+        found = explore(query, limit=limit, modules=modules, tags=tags)
+        passages = [] if found.refused else hits(found.candidates)
+    metrics.SEARCHES.labels("found" if passages else "nothing").inc()
+    return passages
 
 
 def explore(

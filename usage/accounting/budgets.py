@@ -46,6 +46,10 @@ class Limit:
         """``key``, ``account``, ``end_user`` or ``global``."""
         return self.holder.scope
 
+    def is_near(self, used: Decimal) -> bool:
+        """Whether so much, spent and held, is past the soft threshold."""
+        return self.usd is not None and used > 0 and used * 100 >= self.usd * self.soft_percent
+
 
 def limits(payer: Payer) -> list[Limit]:
     """Return the limits that a call is held against, at most two seconds old."""
@@ -99,20 +103,29 @@ def hold(payer: Payer, amount: Decimal, moment: datetime) -> BudgetExceeded | No
     needed = _needed(bounds)
     windows.ensure(needed, payer, moment)
     for _ in range(_TRIES):
-        if windows.take(caps, needed, payer, amount, moment):
+        if taken := windows.take(caps, needed, payer, amount, moment):
+            _count_near(bounds, taken)
             return None
         # Those that exist are locked now, so these are the numbers that were judged.
         used = windows.read(payer, moment)
         if (refusal := _find(bounds, used, amount, moment)) is not None:
-            metrics.BUDGET_REFUSALS.labels(
-                scope=refusal.facts["scope"], period=refusal.facts["window"]
-            ).inc()
+            metrics.BUDGET_NEAR_CALLS.labels(refusal.facts["scope"], refusal.facts["window"]).inc()
             return refusal
         if any(w.pk is None for (holder, _), w in used.items() if holder in needed):
             windows.create(needed, moment)  # a transaction that made them was rolled back
     refusal = BudgetExceeded()
     refusal.only_held = True
     return refusal
+
+
+def _count_near(bounds: list[Limit], taken: dict[windows.Scope, Decimal]) -> None:
+    """Count a call that took a budget past its soft threshold.
+
+    What is held for a moment counts as what is spent: it is what the next call finds no room beside.
+    """
+    for limit in bounds:
+        if limit.is_near(taken.get((limit.holder, limit.period), Decimal(0))):
+            metrics.BUDGET_NEAR_CALLS.labels(limit.scope, limit.period.value).inc()
 
 
 def settle(payer: Payer, held: Decimal, cost: Decimal, moment: datetime) -> None:
@@ -204,15 +217,24 @@ def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
 def watch(moment: datetime) -> None:
     """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
     near = 0
+    ratios = {(scope, period.value): 0.0 for scope in metrics.SCOPES for period in Period}
     for window, limit in in_use(moment):
         used = window.spent_usd + window.held_usd
+        period = limit.period.value
         if limit.scope == "global":
-            metrics.BUDGET_USED.labels(period=limit.period.value).set(float(used))
-            if limit.usd is not None:
-                metrics.BUDGET_LIMIT.labels(period=limit.period.value).set(float(limit.usd))
-        if limit.usd is not None and used and used * 100 >= limit.usd * limit.soft_percent:
+            metrics.BUDGET_SPENT.labels(period).set(float(window.spent_usd))
+            metrics.BUDGET_HELD.labels(period).set(float(window.held_usd))
+            metrics.BUDGET_LIMIT.labels(period).set(
+                float("inf" if limit.usd is None else limit.usd)
+            )
+        if limit.usd is not None and used:
+            share = float(used / limit.usd) if limit.usd else 1.0
+            ratios[limit.scope, period] = max(ratios[limit.scope, period], share)
+        if limit.is_near(used):
             near += 1
             _warn_once(window, limit, used)
+    for (scope, period), share in ratios.items():
+        metrics.BUDGET_RATIO.labels(scope, period).set(share)
     metrics.BUDGETS_NEAR.set(near)
 
 

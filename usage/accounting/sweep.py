@@ -40,6 +40,7 @@ class Swept:
     replayed: int
     settled: int
     open: int
+    oldest_open_seconds: float = 0.0
 
 
 def sweep() -> Swept:
@@ -47,11 +48,12 @@ def sweep() -> Swept:
     replayed = spool.replay()
     dead = {*process.dead(), *beats.watch.silent()}
     notes: dict[str, dict[UUID, Note]] = {}
-    now = timezone.now()
+    oldest = now = timezone.now()
     settled = left = 0
     for record in UsageRecord.objects.filter(state=State.OPEN).select_related("price", "api_key"):
         if not _is_orphan(record, dead, now):
             left += 1
+            oldest = min(oldest, record.started_at)
             continue
         call = ledger.as_open_call(record)
         if record.process not in notes:
@@ -65,7 +67,7 @@ def sweep() -> Swept:
         beats.forget(process_id)
     if settled:
         log.warning("swept", settled=settled, open=left)
-    return Swept(replayed, settled, left)
+    return Swept(replayed, settled, left, (now - oldest).total_seconds())
 
 
 def _is_orphan(record: UsageRecord, dead: Collection[str], now: datetime) -> bool:

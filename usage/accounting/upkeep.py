@@ -30,7 +30,7 @@ class Upkeep:
         self._failing: dict[str, str] = {}
         self._steps: dict[str, Callable[[], Any]] = {
             "beat": beats.beat,
-            "sweep": lambda: metrics.OPEN_CALLS.set(sweep().open),
+            "sweep": _sweep,
             "budgets": lambda: budgets.watch(timezone.now()),
             "idempotency": idempotency.forget_old,
             "rollup": rollup.fold,
@@ -75,6 +75,12 @@ def _attempt(name: str, step: Callable[[], Any]) -> str:
         log.exception("upkeep_failed", step=name)
         return type(exc).__name__
     return ""
+
+
+def _sweep() -> None:
+    found = sweep()
+    metrics.OPEN_CALLS.set(found.open)
+    metrics.OLDEST_OPEN.set(found.oldest_open_seconds)
 
 
 def _count_files() -> None:

@@ -21,7 +21,7 @@ from usage.accounting.payer import Payer
 from usage.accounting.remembered import memory
 from usage.models import BudgetWindow, DailyUsage, Period
 from usage.models.budget import Holder
-from usage.money import to_pico
+from usage.money import from_pico, to_pico
 
 Scope = tuple[Holder, Period]
 Caps = Mapping[Scope, Decimal | None]
@@ -44,7 +44,7 @@ _TAKE: Final = """
     WHERE id IN (SELECT id FROM locked)
       AND (SELECT count(*) FROM locked WHERE needed = 1) = %(needed)s
       AND NOT EXISTS (SELECT 1 FROM locked WHERE used > cap - %(amount)s)
-    RETURNING id
+    RETURNING api_key_id, account_id, end_user, period, held_picousd + spent_picousd
 """
 # An account's window may be younger than a hold that is released: it never held that.
 _TURN: Final = """
@@ -58,8 +58,14 @@ _TURN: Final = """
 """
 
 
-def take(caps: Caps, needed: list[Holder], payer: Payer, amount: Decimal, moment: datetime) -> bool:
-    """Hold an amount in every window of a call; if a needed one is missing or one is full, in none."""
+def take(
+    caps: Caps, needed: list[Holder], payer: Payer, amount: Decimal, moment: datetime
+) -> dict[Scope, Decimal]:
+    """Hold an amount in every window of a call; if a needed one is missing or one is full, in none.
+
+    Returns:
+        What is spent and held in each now; nothing where nothing was taken.
+    """
     names = {holder.scope for holder in needed}
     values = {
         f"{holder.scope}_{period.value}": _LARGEST if cap is None else to_pico(cap)
@@ -67,7 +73,11 @@ def take(caps: Caps, needed: list[Holder], payer: Payer, amount: Decimal, moment
     }
     locked = _locked(payer, caps=True, needed=names)
     count = len(Period) * len(needed)
-    return bool(_run(_TAKE, locked, payer, moment, amount=to_pico(amount), needed=count, **values))
+    rows = _run(_TAKE, locked, payer, moment, amount=to_pico(amount), needed=count, **values)
+    return {
+        (Holder(api_key_id, account_id, end_user), Period(period)): from_pico(used)
+        for api_key_id, account_id, end_user, period, used in rows
+    }
 
 
 def turn(payer: Payer, moment: datetime, *, released: Decimal = Decimal(0), spent: Decimal) -> None:
@@ -102,8 +112,10 @@ def _locked(payer: Payer, *, caps: bool = False, needed: set[str] | None = None)
     )
 
 
-def _run(statement: str, locked: str, payer: Payer, moment: datetime, **values: int) -> int:
-    """Run a statement of a call's windows; return how many rows it changed."""
+def _run(
+    statement: str, locked: str, payer: Payer, moment: datetime, **values: int
+) -> list[tuple[Any, ...]]:
+    """Run a statement of a call's windows; return what it says of the rows it changed."""
     parameters: dict[str, Any] = {
         "key": payer.api_key_id,
         "account": payer.account_id,
@@ -115,7 +127,7 @@ def _run(statement: str, locked: str, payer: Payer, moment: datetime, **values: 
     with connection.cursor() as cursor:
         cursor.execute(statement.format(locked=locked), parameters)
         # Not `rowcount`: SQLite's driver counts no statement that begins with WITH.
-        return len(cursor.fetchall())
+        return list(cursor.fetchall())
 
 
 def ensure(needed: list[Holder], payer: Payer, moment: datetime) -> None:

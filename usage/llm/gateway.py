@@ -13,8 +13,9 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
+from usage import metrics
 from usage.accounting.payer import payer_of
-from usage.errors import ModelRefused, ModelUnavailable
+from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
 from usage.llm import counting, reply_cache, runtime
 from usage.llm import plan as planning
 from usage.llm.attempt import Attempt, AttemptError
@@ -111,8 +112,12 @@ async def stream(
             # The local bound is coarse; near a limit the provider's own count decides.
             plan = await counting.counted(plan)
             if not plan.counted:
+                _count(coarse.refusal)
                 raise coarse.refusal from None
             continue
+        except BudgetExceeded as refusal:
+            _count(refusal)
+            raise
         except (OperationalError, InterfaceError) as exc:
             # Money fails closed: what cannot be written down is not spent.
             raise ModelUnavailable(code="ledger_unavailable") from exc
@@ -137,6 +142,13 @@ async def stream(
             plan = _plan(prompt, model, api_key, operation, call_id)
             retries = settings.ANTHROPIC_RETRIES
         number += attempt.account is not None  # rows are counted
+
+
+def _count(refusal: BudgetExceeded | CallTooLarge) -> None:
+    """Count a call refused for want of budget, once: not each time that it asked again."""
+    if isinstance(refusal, BudgetExceeded):
+        scope, period = (refusal.facts.get(name, "") for name in ("scope", "window"))
+        metrics.BUDGET_REFUSALS.labels(scope or "global", period or "day").inc()
 
 
 def _plan(

@@ -262,10 +262,33 @@ def test_upkeep_exports_the_global_budget_and_counts_those_near_their_limit(key,
     ledger.reserve(reservation(key))
     upkeep.once()
     sample = REGISTRY.get_sample_value
-    assert sample("aiservice_budget_used_usd", {"period": "day"}) == 0.01
+    assert sample("aiservice_budget_held_usd", {"period": "day"}) == 0.01
     assert sample("aiservice_budget_limit_usd", {"period": "day"}) == 0.0125
     assert sample("aiservice_budgets_near_limit") == 1
     assert sample("aiservice_ledger_open") == 1
+
+
+def near_calls(scope: str) -> float:
+    from prometheus_client import REGISTRY
+
+    labels = {"scope": scope, "period": "day"}
+    found = REGISTRY.get_sample_value("aiservice_budget_near_calls_total", labels)
+    assert found is not None  # from the start, or Prometheus would not see it rise
+    return found
+
+
+def test_a_reservation_past_the_soft_threshold_is_counted_though_little_is_spent(key, settings):
+    settings.BUDGET_KEY_DAY_USD = Decimal("0.0225")
+    before, others = near_calls("key"), near_calls("global")
+    first = ledger.reserve(reservation(key))
+    assert near_calls("key") == before
+    second = ledger.reserve(reservation(key))  # 0.02 held of 0.0225
+    assert near_calls("key") == before + 1
+    for call in (first, second):
+        ledger.settle(call, ledger.Settlement(Outcome.ANSWERED, cost_usd=Decimal("0.001")))
+    ledger.reserve(reservation(key))
+    assert near_calls("key") == before + 1
+    assert near_calls("global") == others
 
 
 def test_a_new_day_has_cost_nothing_before_its_first_call(key):
@@ -274,6 +297,6 @@ def test_a_new_day_has_cost_nothing_before_its_first_call(key):
     now = timezone.now()
     ledger.reserve(reservation(key))
     budgets.watch(now)
-    assert REGISTRY.get_sample_value("aiservice_budget_used_usd", {"period": "day"}) == 0.01
+    assert REGISTRY.get_sample_value("aiservice_budget_held_usd", {"period": "day"}) == 0.01
     budgets.watch(now + timedelta(days=1))
-    assert REGISTRY.get_sample_value("aiservice_budget_used_usd", {"period": "day"}) == 0
+    assert REGISTRY.get_sample_value("aiservice_budget_held_usd", {"period": "day"}) == 0

@@ -1,28 +1,64 @@
 """promtool's judgement of the alerts, where it is installed."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests.prometheus import rules
 from usage.llm.breaker import WELL, Admission, Breaker, Suspended, Verdict
 
-pytestmark = [
-    pytest.mark.unit,
-    pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed"),
-]
+pytestmark = pytest.mark.unit
 
-PROMETHEUS = Path(__file__).parents[3] / "deploy" / "prometheus"
+ROOT = Path(__file__).parents[3]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+GUIDE = (ROOT / "docs" / "PROMETHEUS_ALERTING.md").read_text()
+TESTS = "".join(path.read_text() for path in PROMETHEUS.glob("alerts*_test.yml"))
 
 
+@pytest.mark.parametrize("name", rules())
+def test_alert_says_what_it_means_and_where_more_is(name):
+    rule = rules()[name]
+    assert rule["labels"]["severity"] in {"none", "warning", "critical"}
+    assert rule["annotations"].keys() == {"summary", "description", "runbook_url"}
+    assert rule["annotations"]["runbook_url"] == f"docs/PROMETHEUS_ALERTING.md#{name.lower()}"
+    assert f"\n### {name}\n" in GUIDE
+    row = re.search(rf"^\| \[`{name}`\]\(#{name.lower()}\) \| (\w+) \|", GUIDE, re.MULTILINE)
+    assert row
+    assert row[1] == rule["labels"]["severity"]
+
+
+def test_guide_tells_of_no_alert_that_is_not_there():
+    section = GUIDE.partition("## Metrics")[0]
+    assert set(re.findall(r"^### (\w+)$", section, re.MULTILINE)) == set(rules())
+
+
+@pytest.mark.parametrize("name", sorted(set(rules()) - {"Watchdog"}))
+def test_alert_is_tested_firing_and_not_firing(name):
+    """In what promtool runs; that nothing fires while all is well is a test of all of them."""
+    checks = [
+        check
+        for path in PROMETHEUS.glob("alerts*_test.yml")
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for check in test.get("promql_expr_test", [])
+        if f'alertname="{name}"' in check["expr"]
+    ]
+    fires = [check["exp_samples"] for check in checks if check["exp_samples"]]
+    assert fires or f"alertname: {name}\n" in TESTS
+    assert [check for check in checks if not check["exp_samples"]] or name == "ServiceDown"
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 @pytest.mark.parametrize(
     "arguments",
     [
         ["check", "rules", "alerts.yml"],
         ["check", "config", "--syntax-only", "prometheus.yml"],
-        ["test", "rules", "alerts_test.yml"],
+        ["test", "rules", "alerts_test.yml", "alerts_days_test.yml"],
     ],
     ids=" ".join,
 )
@@ -62,6 +98,7 @@ def breaker_as_scraped(away: range, seconds: int) -> list[int]:
     return scraped
 
 
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
 def test_a_model_that_is_away_for_long_is_reported_in_the_rhythm_of_its_probes(tmp_path):
     """Ten minutes away after two well; the alert waits for five, and ends when the probes succeed."""
     scraped = breaker_as_scraped(range(120, 720), 900)
@@ -71,6 +108,7 @@ def test_a_model_that_is_away_for_long_is_reported_in_the_rhythm_of_its_probes(t
         "summary": "claude-sonnet-5-5 has not answered for five minutes",
         "description": "Its calls and every probe since failed. Chat and validation answer without the "
         "model meanwhile.",
+        "runbook_url": "docs/PROMETHEUS_ALERTING.md#claudebreakeropen",
     }
     fires = [{"exp_labels": labels, "exp_annotations": annotations}]
     test = {
@@ -82,13 +120,13 @@ def test_a_model_that_is_away_for_long_is_reported_in_the_rhythm_of_its_probes(t
             }
         ],
         "alert_rule_test": [
-            {"alertname": "ModelUnavailable", "eval_time": when, "exp_alerts": expected}
+            {"alertname": "ClaudeBreakerOpen", "eval_time": when, "exp_alerts": expected}
             for when, expected in (("6m", []), ("8m", fires), ("12m", fires), ("14m", []))
         ],
     }
     file = tmp_path / "rhythm.json"  # which is YAML too
-    rules = [str(PROMETHEUS / "alerts.yml")]
-    file.write_text(json.dumps({"rule_files": rules, "tests": [test]}))
+    files = [str(PROMETHEUS / "alerts.yml")]
+    file.write_text(json.dumps({"rule_files": files, "tests": [test]}))
     done = subprocess.run(
         ["promtool", "test", "rules", file], capture_output=True, text=True, check=False
     )

@@ -73,7 +73,13 @@ def test_xml_text_may_be_longer_than_any_text_of_a_document(api_client):
 
 
 def test_validations_are_counted(api_client):
-    labels = {"form": "json", "mode": "emission", "recommendation": "send"}
+    labels = {
+        "kind": "DTE",
+        "tipo": "33",
+        "form": "json",
+        "mode": "emission",
+        "recommendation": "send",
+    }
     before = REGISTRY.get_sample_value("aiservice_dte_validations_total", labels) or 0
     post(api_client, "/api/dte/validate", document(33))
     assert REGISTRY.get_sample_value("aiservice_dte_validations_total", labels) == before + 1

@@ -1,0 +1,52 @@
+"""``manage.py run_schedule``: run what is due, until the process is ended."""
+
+import signal
+from argparse import ArgumentParser
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from django.core.management import get_commands
+from django.core.management.base import BaseCommand, CommandError
+from prometheus_client import CollectorRegistry, start_http_server
+
+from aiservice.schedule import SHIPPED, BackupCollector, Runner, read
+
+
+class Command(BaseCommand):
+    help = "Run the commands of the schedule when they are due, and tell Prometheus how they went."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--file", type=Path, default=SHIPPED, help="the schedule")
+        parser.add_argument("--backups", type=Path, help="directory whose newest files are told of")
+        parser.add_argument("--address", default="127.0.0.1", help="where to serve /metrics")
+        parser.add_argument("--port", type=int, default=9300)
+        parser.add_argument("--now", metavar="COMMAND", help="run one job of it now, and end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            jobs = read(options["file"])
+        except (OSError, ValueError) as exc:
+            raise CommandError(str(exc)) from None
+        if unknown := {job.name for job in jobs} - set(get_commands()):
+            raise CommandError(f"{options['file']}: no such command: {', '.join(sorted(unknown))}")
+        registry = CollectorRegistry()
+        runner = Runner(jobs, registry)
+        if options["now"]:
+            chosen = [job for job in jobs if job.name == options["now"]]
+            if not chosen or not runner.run(chosen[0]):
+                raise CommandError(f"{options['now']} is not in the schedule, or failed")
+            return
+        if options["backups"]:
+            registry.register(BackupCollector(options["backups"]))
+        start_http_server(options["port"], options["address"], registry)
+
+        def end(signum: int, frame: FrameType | None) -> NoReturn:
+            runner.stop()
+            raise SystemExit(0)
+
+        signal.signal(signal.SIGTERM, end)
+        for job in jobs:
+            self.stdout.write(f"{job.when:<22} {' '.join(job.command)}")
+        self.stdout.flush()
+        runner.scheduler().start()
