@@ -24,7 +24,9 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import aiservice.loop  # noqa: F401  # isort: skip  # first: the reactor that daphne finds
+if __name__ == "__main__":  # where this is imported, a reactor may be installed already
+    import aiservice.loop  # noqa: F401  # first: the reactor that daphne finds
+
 from channels.routing import get_default_application
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketProtocol
