@@ -152,6 +152,10 @@ def test_visitor_without_a_valid_key_is_asked_for_one_and_then_answered(
     other = page.context.new_page()
     other.goto(visitor.url)
     expect(other.locator(".conversation")).to_have_count(1)
+    page.get_by_role("button", name="Clave de API").click()
+    page.get_by_role("button", name="Olvidar clave").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    expect(page.locator(".conversation")).to_have_count(0)
 
 
 RENDER = """async (source) => {

@@ -11,8 +11,7 @@ import { setUpValidation } from "./validate/validate.js";
 takeKeyFromAddress();
 addEventListener("hashchange", takeKeyFromAddress);
 setUpKeyDialog(() => {
-  chat.restore();
-  chat.sidebar.refresh();
+  chat.changeKey();
 });
 setUpPassageDialog();
 

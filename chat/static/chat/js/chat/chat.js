@@ -250,6 +250,13 @@ export class Chat {
     this.showState();
   }
 
+  /** Another key has other conversations, and none without one. */
+  async changeKey() {
+    if (currentKey()) await this.restore();
+    else this.startOver();
+    await this.sidebar.refresh();
+  }
+
   open(session) {
     this.leave();
     this.remember(session);

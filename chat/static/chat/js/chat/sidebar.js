@@ -39,6 +39,7 @@ export class Sidebar {
 
   /** Read the list anew, if there is a key to read it with. */
   async refresh() {
+    if (this.list.querySelector(".conversation-form")) return; // somebody is at it
     if (!currentKey()) {
       this.list.replaceChildren();
       this.more.hidden = true;
