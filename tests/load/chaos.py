@@ -201,6 +201,7 @@ def provider(found: Installation) -> None:
     found.stop()
     found.start(BREAKER_SECONDS="30", ANTHROPIC_RETRIES="0")
     found.warm_up()
+    time.sleep(3)  # until the breaker has forgotten what came at once (QUIET_SECONDS)
     cases: tuple[tuple[str, Script], ...] = (
         ("529", Script(status=529, error_type="overloaded_error")),
         ("connections reset", Script(reset=True)),

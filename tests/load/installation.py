@@ -45,7 +45,11 @@ class Installation:
             log=self.home / "service.log",
             env=self.environment | {"HOST": "127.0.0.1", "PORT": str(port)} | variables,
         )
-        servers.wait_until(lambda: is_ready(self.url), self.process)
+        try:
+            servers.wait_until(lambda: is_ready(self.url), self.process)
+        except RuntimeError as exc:
+            last = (self.home / "service.log").read_text().splitlines()[-20:]
+            raise RuntimeError("\n".join([str(exc), *last])) from None
 
     def stop(self) -> int:
         """Stop the service as an orchestrator does."""

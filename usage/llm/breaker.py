@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 LONGEST_SECONDS: Final = 300.0  # the most that a Retry-After may ask for
 PROBED_SECONDS: Final = 1.0  # when to ask again while somebody else probes
 GROWTH: Final = 10  # calls that one begun answer lets out beyond its own place
-QUIET_SECONDS: Final = 10.0  # without a crowd for so long, a crowd is measured anew
+QUIET_SECONDS: Final = 2.0  # without a crowd for so long, a crowd is measured anew
 
 
 class BreakerState(Enum):
