@@ -299,6 +299,8 @@ BREAKER_SECONDS = env.seconds("BREAKER_SECONDS", default=30)
 CHAT_GRACE_SECONDS = env.seconds("CHAT_GRACE_SECONDS", default=20)
 # Days after which `purge_conversations` erases a conversation in which nothing was said.
 CHAT_RETENTION_DAYS = env.integer("CHAT_RETENTION_DAYS", default=365, low=1)
+# What examines a file attached to a question: (key, file name, text) -> the answer of the validation.
+CHAT_EXAMINE = "aiservice.attachments.examine"
 
 # --- Money ----------------------------------------------------------------------------------------
 

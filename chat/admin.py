@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subq
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
@@ -110,7 +110,7 @@ class WrittenFilter(DaysFilter):
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
-    list_display = ["session", "key", "expert", "count", "began", "active"]
+    list_display = ["session", "named", "key", "expert", "count", "began", "active"]
     position = ("-updated_at", "-id")
     list_filter = [
         ("updated_at", UpdatedFilter),
@@ -120,8 +120,16 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
     list_select_related = ["api_key"]
     search_fields = ["session_id"]
     search_help_text = "Comienzo de la sesión, o palabras de los mensajes"
-    readonly_fields = ["session_id", "api_key", "expert", "context", "created_at", "updated_at"]
-    fields = [("session_id", "api_key"), ("created_at", "updated_at"), "expert", "context"]
+    readonly_fields = [
+        "session_id",
+        "title",
+        "api_key",
+        "expert",
+        "context",
+        "created_at",
+        "updated_at",
+    ]
+    fields = [("session_id", "api_key"), "title", ("created_at", "updated_at"), "expert", "context"]
     change_form_after_template = "admin/chat/conversation/transcript.html"
     export_position = ("-pk",)
     export_columns = [
@@ -182,6 +190,10 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
     def session(self, conversation: Conversation) -> SafeString:
         return format_html('<span class="nowrap">{}</span>', conversation.session_id[:40])
 
+    @admin.display(description="título", ordering="title")
+    def named(self, conversation: Conversation) -> str:
+        return conversation.title[:60] or "–"
+
     @admin.display(description="clave", ordering="api_key")
     def key(self, conversation: Conversation) -> str:
         return conversation.api_key.name
@@ -233,11 +245,11 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
     readonly_fields = [
         "conversation", "role", "created_at", "text", "sent", "passages", "expert", "by", "sure",
         "supported",
-        "rating", "state", "cost",
+        "rating", "rating_reason", "state", "cost",
     ]  # fmt: skip
     fields = [
         ("conversation", "role"), ("created_at", "state"), "text", "sent", "passages",
-        ("expert", "by"), ("sure", "supported"), ("rating", "cost"),
+        ("expert", "by"), ("sure", "supported"), ("rating", "rating_reason"), "cost",
     ]  # fmt: skip
 
     def get_search_results(
@@ -295,8 +307,23 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
 
     @admin.display(description="pasajes")
     def passages(self, message: Message) -> SafeString:
-        text = json.dumps(message.citations, ensure_ascii=False, indent=2)
-        return format_html('<div class="as-read"><pre>{}</pre></div>', text)
+        rows = [
+            (
+                one["number"],
+                one.get("official_url") or one.get("document_url") or one["url"],
+                ", ".join(filter(None, (one["title"], one["section"]))),
+                "citado" if one["cited"] else "no citado",
+                one["version"],
+                one.get("date") or "sin fecha",
+                one["source"],
+            )
+            for one in message.citations
+        ]
+        return format_html_join(
+            "",
+            '<p class="as-read">[{}] <a href="{}">{}</a> · {} · versión {} · {} · {}</p>',
+            rows,
+        )
 
     @admin.display(description="uso")
     def cost(self, message: Message) -> SafeString | str:

@@ -178,6 +178,13 @@ class Message(models.Model):
     rating = models.CharField(
         "valoración", max_length=4, choices=[("up", "útil"), ("down", "no útil")], blank=True
     )
+    attachments = models.JSONField(
+        "adjuntos",
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="Lo que se dijo al modelo de los archivos que vinieron con la pregunta.",
+    )
     rating_reason = models.CharField(
         "motivo", max_length=REASON_LENGTH, blank=True, default="", db_default=""
     )

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from chat import plugins
+from chat.answering import attachments
 from chat.answering.turns import Action
 from chat.conversations import title_of
 from chat.live.turns import TURN_ID
@@ -60,6 +61,26 @@ class AskedSerializer(StrictSerializer):
     )
 
 
+class FileSerializer(serializers.Serializer[Any]):
+    """A file that goes with a question."""
+
+    filename = serializers.CharField(max_length=200)
+    content = serializers.CharField(
+        max_length=attachments.LONGEST,
+        trim_whitespace=False,
+        help_text="El texto del archivo: XML o JSON.",
+    )
+
+
+class AttachedSerializer(serializers.Serializer[Any]):
+    """What was found out about a file that came with a question."""
+
+    filename = serializers.CharField()
+    kind = serializers.CharField()
+    verdict = serializers.CharField(help_text="send, review o reject.")
+    summary = serializers.CharField()
+
+
 class QuestionSerializer(AskedSerializer, SessionSerializer):
     message = serializers.CharField(  # not of an action that takes the last question as it is
         max_length=MESSAGE_LENGTH, required=False, allow_blank=True, help_text="La pregunta."
@@ -68,6 +89,13 @@ class QuestionSerializer(AskedSerializer, SessionSerializer):
         Action.values(),
         default=Action.SEND.value,
         help_text="`regenerate`, `edit` y `continue` son de la última pregunta de la sesión.",
+    )
+    attachments = serializers.ListField(
+        child=FileSerializer(),
+        max_length=attachments.MOST,
+        required=False,
+        allow_null=True,
+        help_text="Se validan primero; el veredicto y sus observaciones acompañan a la pregunta.",
     )
     turn_id = serializers.RegexField(
         f"^{TURN_ID}$",
@@ -138,6 +166,13 @@ class TokensSerializer(serializers.Serializer[Any]):
     cache_creation_tokens = serializers.IntegerField()
 
 
+class OfficialLinkSerializer(serializers.Serializer[Any]):
+    """An official text."""
+
+    label = serializers.CharField()  # type: ignore[assignment]  # shadows Field.label
+    url = serializers.CharField()
+
+
 class CitationSerializer(serializers.Serializer[Any]):
     """A passage behind an answer."""
 
@@ -149,6 +184,14 @@ class CitationSerializer(serializers.Serializer[Any]):
     module = serializers.CharField()
     source = serializers.CharField()  # type: ignore[assignment]  # shadows Field.source
     url = serializers.CharField(help_text="El pasaje en esta API.")
+    document_url = serializers.CharField(default="", help_text="El documento entero en esta API.")
+    date = serializers.CharField(
+        default="", help_text="Cuándo se comparó con sus fuentes, o desde cuándo rige."
+    )
+    official_url = serializers.CharField(default="", help_text="El primer texto oficial.")
+    official_links = OfficialLinkSerializer(
+        many=True, default=list, help_text="Los textos oficiales que la fuente nombra."
+    )
     score = serializers.FloatField()
     cited = serializers.BooleanField()
 
@@ -204,6 +247,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     plugin_title = serializers.SerializerMethodField()
     sources = serializers.ListField(child=serializers.CharField())
     citations = CitationSerializer(many=True)
+    attachments = AttachedSerializer(many=True)
 
     class Meta:
         model = Message
@@ -221,6 +265,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "plugin_title",
             "rating",
             "rating_reason",
+            "attachments",
             "cut",
             "turn_id",
         ]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from knowledge.official import official_links
 from knowledge.searching.search import Hit
 
 # "[3]" or "[1][3]", with the space before it. After a letter it is something else: the SII writes a
@@ -74,11 +75,19 @@ def cite(hits: Sequence[Hit], answer: str | None = None) -> list[dict[str, Any]]
             "module": hit.module,
             "source": hit.source,
             "url": hit.url,
+            "document_url": hit.document_url,
+            "date": hit.date,
+            **_official(hit.source),
             "score": round(hit.score, 3),
             "cited": number in cited,
         }
         for number, hit in zip(numbers, hits, strict=True)
     ]
+
+
+def _official(source: str) -> dict[str, Any]:
+    links = official_links(source)
+    return {"official_url": links[0]["url"] if links else "", "official_links": links}
 
 
 def cited_again(citations: list[dict[str, Any]], answer: str) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from typing import Any, Final
 from django.db.models import F, FilteredRelation, Q, QuerySet
 
 from chat import plugins
-from chat.answering import prompt
+from chat.answering import attachments, prompt
+from chat.answering.attachments import Attached, File
 from chat.answering.retrieval import find_passages
 from chat.answering.turns import Action, NothingToContinue, Target, target_of
 from chat.events import MODEL
@@ -42,6 +43,8 @@ class Question:
     action: Action = Action.SEND
     turn_id: str = ""
     again: int | None = None  # the question whose turn was lost, which this one takes up
+    files: tuple[File, ...] = ()
+    attachments: tuple[Attached, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,8 @@ def prepare(question: Question) -> Exchange:
     if target is not None:
         if question.action is not Action.EDIT:
             question = replace(question, text=target.text)
+        if not question.attachments:
+            question = replace(question, attachments=attachments.stored(target.attachments))
         if question.action is not Action.CONTINUE:
             known.answered = [one for one in known.answered if one.pk != target.answer_id]
     earlier = trimmed(known.answered)
@@ -140,7 +145,8 @@ def prepare(question: Question) -> Exchange:
     if question.action is Action.CONTINUE:
         turn = prompt.CONTINUE
     else:
-        turn = prompt.user_turn(question.text, hits, user_context)
+        files = [(one.filename, one.text) for one in question.attachments]
+        turn = prompt.user_turn(question.text, hits, user_context, files)
     if earlier and earlier[-1].specialist != specialist.name:
         turn = f"{prompt.handover(specialist, opening)}\n\n{turn}"
     return Exchange(

@@ -59,11 +59,24 @@ def handover(specialist: Specialist, opening: Specialist) -> str:
     return f"<especialidad>\n{text}\n</especialidad>"
 
 
-def user_turn(question: str, hits: Iterable[Hit], user_context: Mapping[str, Any]) -> str:
-    """Return the user's turn: passages, what is known of the user's situation, and the question."""
+def user_turn(
+    question: str,
+    hits: Iterable[Hit],
+    user_context: Mapping[str, Any],
+    files: Iterable[tuple[str, str]] = (),
+) -> str:
+    """Return the user's turn: passages, what is known of the user's situation, and the question.
+
+    Args:
+        question: What the user wrote.
+        hits: Its passages.
+        user_context: What the caller's system says about the user.
+        files: Names of attached files, each with what was found out about it.
+    """
     parts = [
         _passages(hits),
         _context(user_context),
+        _files(files),
         f"<pregunta>\n{_inert(question)}\n</pregunta>",
     ]
     return "\n\n".join(part for part in parts if part)
@@ -92,6 +105,13 @@ def _context(user_context: Mapping[str, Any]) -> str:
     # Sorted, so that the same context is the same text in every turn.
     text = json.dumps(known, ensure_ascii=False, sort_keys=True)
     return f"<contexto>\n{_inert(text)}\n</contexto>"
+
+
+def _files(files: Iterable[tuple[str, str]]) -> str:
+    found = [
+        f'<adjunto nombre="{_attribute(name)}">\n{_inert(text)}\n</adjunto>' for name, text in files
+    ]
+    return "<adjuntos>\n" + "\n".join(found) + "\n</adjuntos>" if found else ""
 
 
 def _inert(text: str) -> str:

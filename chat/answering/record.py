@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from chat.answering import citations, offline
 from chat.answering.confidence import confidence, grounding
+from chat.answering.disclosure import DisclosureFilter
 from chat.answering.exchange import Exchange
 from chat.answering.turns import Action, Target, TurnTaken
 from chat.events import MODEL, OFFLINE
@@ -24,6 +26,8 @@ from usage import statements
 from usage.accounting import ledger, process
 from usage.accounting.attachments import Attachment
 from usage.models import Operation, Outcome
+
+log = structlog.get_logger(__name__)
 
 ATTACHMENT: Final = "chat.answer"
 
@@ -45,6 +49,7 @@ class Record:
         self._streaming = streaming
         self._conversation_id = self._message_id = 0
         self._filter = citations.CitationFilter(exchange.passages)
+        self._guard = DisclosureFilter()
         self._spoken: list[str] = []
         self.rest = ""  # of the text, what the filter held back until the end
 
@@ -57,7 +62,7 @@ class Record:
 
     def feed(self, text: str) -> str:
         """Take in a piece of the answer; return what can be passed on of it."""
-        passed_on = self._filter.feed(text)
+        passed_on = self._filter.feed(self._guard.feed(text))
         if passed_on:
             self._spoken.append(passed_on)
         return passed_on
@@ -101,6 +106,7 @@ class Record:
             specialist=exchange.specialist.name,
             turn_id=question.turn_id,
             process=process.announce() if question.turn_id else "",
+            attachments=[one.as_dict() for one in question.attachments],
         )
         try:
             statements.insert(message)
@@ -114,6 +120,7 @@ class Record:
         changes: dict[str, Any] = {"turn_id": question.turn_id, "process": process.announce()}
         if not exchange.continues:
             changes |= {"content": question.text, "prompt": exchange.turn}
+            changes["attachments"] = [one.as_dict() for one in question.attachments]
         unchanged = Message.objects.filter(
             pk=target.pk, turn_id=target.turn_id, process=target.process
         )
@@ -142,7 +149,9 @@ class Record:
         """Return the answer for its settlement, or what there is of it."""
         answered = outcome is Outcome.ANSWERED
         if answered:
-            self.rest = self._filter.flush()
+            self.rest = self._filter.feed(self._guard.flush()) + self._filter.flush()
+            if self._guard.disclosed:
+                log.warning("rules_disclosed", specialist=self.exchange.specialist.name)
         kept = (answered or self._streaming) and bool(self.text.strip())
         if outcome is Outcome.REFUSED:
             # Sent again, it would be refused again, and whatever is asked after it.

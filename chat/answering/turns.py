@@ -62,6 +62,7 @@ class Target:
     specialist: str
     llm_used: str
     citations: list[dict[str, Any]]
+    attachments: list[dict[str, str]]
 
 
 def target_of(api_key: ApiKey, session_id: str, action: Action, again: int | None) -> Target | None:
@@ -99,4 +100,5 @@ def target_of(api_key: ApiKey, session_id: str, action: Action, again: int | Non
         specialist=answer.specialist if answer else question.specialist,
         llm_used=answer.llm_used if answer else "",
         citations=answer.citations if answer else [],
+        attachments=question.attachments,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from channels.db import database_sync_to_async
 from rest_framework import status
 
+from chat.answering.attachments import examined
 from chat.answering.exchange import Question, prepare
 from chat.answering.record import Record
 from chat.answering.turns import Action, TurnTaken
@@ -65,6 +66,9 @@ async def ask(question: Question, *, streaming: bool) -> Events:
         question = replace(question, turn_id=new_turn_id())
     if question.action is not Action.SEND:
         await _refuse_if_busy(question)
+    if question.files:
+        attached = await examined(question.files, question.api_key)
+        question = replace(question, files=(), attachments=attached)
     exchange = await database_sync_to_async(prepare)(question)
     record = Record(exchange, streaming=streaming)
     turn = Turn(owner_of(question.api_key), question.session_id, question.turn_id)

@@ -10,6 +10,7 @@ from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from chat.answering.attachments import File
 from chat.answering.exchange import Question
 from chat.answering.turns import Action
 from chat.ending import Ending
@@ -48,6 +49,7 @@ def question_from(data: Any, api_key: ApiKey, idempotency_key: str | None = None
         text=fields.get("message") or "",
         user_context=fields.get("user_context") or {},
         action=Action(fields["action"]),
+        files=tuple(File(**one) for one in fields.get("attachments") or ()),
         turn_id=turn_id or (turn_id_of(idempotency_key) if idempotency_key else ""),
     )
 

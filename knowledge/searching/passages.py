@@ -49,6 +49,7 @@ class VersionFacts(TypedDict):
     source_path: str
     tags: tuple[str, ...]
     version: int
+    date: str  # ISO: when it was last compared with its sources, else since when it holds
 
 
 class PassageFacts(VersionFacts):
@@ -123,6 +124,7 @@ def _read_versions(ids: list[int]) -> dict[int, VersionFacts]:
             "source_path": version.source_path,
             "tags": tuple(version.tags),
             "version": version.number,
+            "date": day.isoformat() if (day := version.checked_on or version.valid_from) else "",
         }
         for version in versions.select_related("document").only(*_VERSION_FIELDS)
     }
@@ -146,5 +148,7 @@ _VERSION_FIELDS: Final = (
     "source_path",
     "tags",
     "number",
+    "checked_on",
+    "valid_from",
     "document__slug",
 )

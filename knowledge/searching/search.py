@@ -48,16 +48,27 @@ class Hit:
     tags: tuple[str, ...]
     version: int
     anchor: str
+    date: str = ""
 
     @property
     def url(self) -> str:
         """Where the public API serves the section."""
         return _url(self.document_id, self.anchor)
 
+    @property
+    def document_url(self) -> str:
+        """Where the public API serves the whole document."""
+        return _document_url(self.document_id)
+
 
 @lru_cache(maxsize=10_000)
 def _url(document_id: str, anchor: str) -> str:
     return reverse("knowledge-section", args=[document_id, anchor])
+
+
+@lru_cache(maxsize=10_000)
+def _document_url(document_id: str) -> str:
+    return reverse("knowledge-document", args=[document_id])
 
 
 @dataclass(frozen=True)
