@@ -35,6 +35,7 @@ def spectacular(*, version: str) -> dict[str, object]:
         "SWAGGER_UI_DIST": "SIDECAR",
         "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
         "COMPONENT_SPLIT_REQUEST": True,
+        "COMPONENT_SPLIT_PATCH": False,  # what a PATCH needs is needed
         # Both of a call and of a validation are called "outcome".
         "ENUM_NAME_OVERRIDES": {
             "CallOutcomeEnum": "usage.models.record.Outcome",

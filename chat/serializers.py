@@ -313,6 +313,16 @@ class ConversationSerializer(serializers.Serializer[Any]):
     stats = StatsSerializer()
 
 
+class ExportedConversationSerializer(serializers.Serializer[Any]):
+    """A whole conversation, to keep elsewhere."""
+
+    session_id = serializers.CharField()
+    title = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    messages = MessageSerializer(many=True)
+
+
 class ListedConversationSerializer(serializers.Serializer[Any]):
     """A conversation in the list."""
 

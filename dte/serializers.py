@@ -197,6 +197,11 @@ class DteDataField(serializers.JSONField):
     """A document in JSON, or its XML as text."""
 
 
+@extend_schema_field({"anyOf": [{"enum": Validation.Mode.values}, {"enum": [None, False]}]})
+class ModeField(serializers.JSONField):
+    """From which side the document is judged; null, or false as Odoo writes it, for emission."""
+
+
 class LegacyRequestSerializer(serializers.Serializer[Any]):
     """The request of older clients."""
 
@@ -209,7 +214,7 @@ class LegacyRequestSerializer(serializers.Serializer[Any]):
         help_text="Lista de rechazos anteriores del emisor, contexto para la revisión de IA; otra cosa "
         "se ignora.",
     )
-    mode = serializers.ChoiceField(Validation.Mode.choices, required=False)
+    mode = ModeField(required=False)
 
 
 class OutcomeSerializer(StrictSerializer):

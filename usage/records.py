@@ -17,7 +17,7 @@ from usage.models import Operation, Outcome, State, UsageRecord
 from usage.models.record import TOKEN_CLASSES
 from usage.models.scope import Scope
 from usage.money import plain
-from usage.summary import PeriodSerializer, seen_by
+from usage.summary import PeriodField, PeriodSerializer, seen_by
 
 
 class RecordSerializer(serializers.ModelSerializer[UsageRecord]):
@@ -51,7 +51,7 @@ class RecordPageSerializer(serializers.Serializer[Any]):
 class RecordFilterSerializer(PeriodSerializer):
     """Which rows are meant; without a period, all."""
 
-    period = serializers.CharField(default="all_time")
+    period = PeriodField(default="all_time")
     operation = serializers.ChoiceField(Operation.choices, required=False)
     model = serializers.CharField(required=False)
     outcome = serializers.ChoiceField(Outcome.choices, required=False)

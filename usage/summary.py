@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db.models import Q
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +18,8 @@ from usage.models.scope import Scope
 from usage.money import plain
 
 PERIODS: Final = ("today", "yesterday", "this_month", "last_30_days", "all_time")
+_DAY: Final = r"\d{4}-\d{2}-\d{2}"
+PERIOD: Final = {"type": "string", "pattern": f"^({'|'.join(PERIODS)}|{_DAY},{_DAY})$"}
 
 
 class UsageSumsSerializer(serializers.Serializer[Any]):
@@ -62,10 +64,15 @@ class UsageSummarySerializer(serializers.Serializer[Any]):
     by_day = UsageGroupSerializer(many=True)
 
 
+@extend_schema_field(PERIOD)
+class PeriodField(serializers.CharField):
+    """A period by its name, or by its first and last day."""
+
+
 class PeriodSerializer(serializers.Serializer[Any]):
     """Which days are meant."""
 
-    period = serializers.CharField(default="this_month")
+    period = PeriodField(default="this_month")
 
     def validate_period(self, period: str) -> tuple[str, date | None, date]:
         """Return the period with its first day, if it has one, and its last."""
@@ -115,7 +122,7 @@ class SummaryView(MeteredAPIView):
         parameters=[
             OpenApiParameter(
                 "period",
-                str,
+                PERIOD,
                 description=f"{', '.join(PERIODS)}, o dos fechas separadas por una coma.",
                 default="this_month",
             )

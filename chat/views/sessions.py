@@ -20,6 +20,7 @@ from chat.serializers import (
     ConversationFilterSerializer,
     ConversationPageSerializer,
     ConversationSerializer,
+    ExportedConversationSerializer,
     ExportFormatSerializer,
     ListedConversationSerializer,
     MessageSerializer,
@@ -140,7 +141,10 @@ class ExportView(MeteredAPIView):
         operation_id="chat_session_export",
         summary="Exportar una conversación",
         parameters=[ExportFormatSerializer],
-        responses={(200, "application/json"): ConversationSerializer, (200, "text/markdown"): str},
+        responses={
+            (200, "application/json"): ExportedConversationSerializer,
+            (200, "text/markdown"): str,
+        },
         tags=TAGS,
     )
     async def get(self, request: Request, session_id: str) -> HttpResponse:

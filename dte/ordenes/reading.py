@@ -41,6 +41,7 @@ _REFERENCES = (
 )  # fmt: skip
 _NOTES = ("narration", "note", "notes", "observaciones", "description")
 
+_TOO_LARGE: Final = 2**63  # for an identifier of PostgreSQL
 _IN_BRACKETS = re.compile(r"\s*\[([^\]]{1,40})\]\s*")
 
 
@@ -200,8 +201,10 @@ def _id(value: object) -> Id | None:
         if plain is None:
             return value[:MAX_TEXT] if value.strip() else None
         written = str(plain())
-        return int(written) if written.lstrip("-").isdigit() and len(written) < 20 else None
-    return value
+        if not written.lstrip("-").isdigit() or len(written) > 20:
+            return None
+        value = int(written)
+    return value if abs(value) < _TOO_LARGE else None
 
 
 def _partner_id(data: Mapping[str, object]) -> Id | None:

@@ -28,7 +28,13 @@ AI: Final = ["auto", "never"]
 
 
 _LINES: Final = {
-    name: {"type": "array", "items": {}, "maxItems": MAX_LINES, "nullable": True} for name in LINES
+    name: {
+        "anyOf": [
+            {"type": "array", "items": {}, "maxItems": MAX_LINES},
+            {"enum": [False, "", None]},  # as Odoo writes nothing
+        ]
+    }
+    for name in LINES
 }
 _ID: Final = {
     "oneOf": [{"type": "integer", "format": "int64"}, {"type": "string", "pattern": r"\S"}]
