@@ -145,12 +145,13 @@ class UsageView(MeteredAPIView):
 
 def accounts(key: ApiKey, now: datetime) -> dict[str, dict[str, Any]]:
     """Return what a key's account used since the start of each window."""
-    today = reports.today(now)
+    since = {period: period.start(now) for period in Period}
+    days = reports.daily(min(since.values()), reports.today(now), key.account_id)
     return {
         period.value: _account(
-            period, reports.total(reports.rows(period.start(now), today, key.account_id)), now
+            period, reports.together(sums for day, sums in days.items() if day >= start), now
         )
-        for period in Period
+        for period, start in since.items()
     }
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from usage.models import DailyUsage, Outcome, UsageRecord
 from usage.models.record import TOKEN_CLASSES
+from usage.statements import Prepared
 
 SUMS: Final = ("calls", "incomplete", *TOKEN_CLASSES, "cost_usd", "saved_usd")
 FAILURES: Final = (Outcome.FAILED, Outcome.REJECTED, Outcome.TIMEOUT, Outcome.SWEPT)
@@ -32,6 +33,33 @@ def total(found: QuerySet[DailyUsage]) -> dict[str, Any]:
     """Return calls, tokens by class, cost, savings, and the share of input that the cache served."""
     sums: dict[str, Any] = found.aggregate(**{name: Sum(name) for name in SUMS})
     return _completed(sums)
+
+
+def daily(first: date, last: date, account_id: int) -> dict[date, dict[str, Any]]:
+    """Return the sums of an account's keys for each day that has any; compiled once."""
+    return {
+        day: dict(zip(SUMS, sums, strict=True))
+        for day, *sums in _DAILY.rows(first, last, account_id)
+    }
+
+
+def together(days: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the same as `total` from the sums of days."""
+    found = list(days)
+    return _completed({name: sum(day[name] for day in found) for name in SUMS})
+
+
+_DAILY: Final = Prepared(
+    lambda first, last, account_id: (
+        rows(first, last, account_id)
+        .order_by()
+        .values_list("day")
+        .annotate(**{f"{name}_sum": Sum(name) for name in SUMS})
+    ),
+    date(1, 1, 1),
+    date(1, 1, 2),
+    -7,
+)
 
 
 def total_of(records: QuerySet[UsageRecord]) -> dict[str, Any]:

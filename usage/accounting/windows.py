@@ -10,7 +10,7 @@ the first call under a limit of its own on: it begins with what the account's ke
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from usage.accounting.remembered import memory
 from usage.models import BudgetWindow, DailyUsage, Period
 from usage.models.budget import Holder
 from usage.money import from_pico, to_pico
+from usage.statements import Prepared
 
 Scope = tuple[Holder, Period]
 Caps = Mapping[Scope, Decimal | None]
@@ -176,14 +177,31 @@ def read(payer: Payer, moment: datetime) -> dict[Scope, BudgetWindow]:
         for holder in payer.holders
         for period in Period
     }
-    whose = Q(api_key=payer.api_key_id) | Q(api_key=None, account=None)
-    whose |= Q(account=payer.account_id, end_user__in={"", payer.end_user})
-    for window in current(moment).filter(whose):
+    starts = (period.start(moment) for period in Period)
+    for window in _OF_A_CALL.rows(payer.api_key_id, payer.account_id, payer.end_user, *starts):
         found[window.holder, Period(window.period)] = window
     return found
 
 
 def current(moment: datetime) -> QuerySet[BudgetWindow]:
     """Return every window that is in use at a moment."""
-    day, month = (Q(period=period, starts_on=period.start(moment)) for period in Period)
-    return BudgetWindow.objects.filter(day | month)
+    return _begun(*(period.start(moment) for period in Period))
+
+
+def _begun(day: date, month: date) -> QuerySet[BudgetWindow]:
+    return BudgetWindow.objects.filter(
+        Q(period=Period.DAY, starts_on=day) | Q(period=Period.MONTH, starts_on=month)
+    )
+
+
+def _of_a_call(
+    api_key_id: int, account_id: int, end_user: str, day: date, month: date
+) -> QuerySet[BudgetWindow]:
+    whose = Q(api_key=api_key_id) | Q(api_key=None, account=None)
+    whose |= Q(account=account_id, end_user__in=["", end_user])
+    return _begun(day, month).filter(whose)
+
+
+_OF_A_CALL: Final = Prepared(
+    _of_a_call, -7, -8, "\N{BUST IN SILHOUETTE}", date(1, 1, 1), date(1, 1, 2)
+)
