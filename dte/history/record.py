@@ -1,12 +1,13 @@
 """What an account has had validated: read by the rules, written after every answer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from dte import metrics
@@ -34,6 +35,27 @@ class _Known:
     total: Decimal | None
     received: str | None = None
     """The digest of what was last received; None if nothing was."""
+
+
+_NAMES: Final = ("issuer", "tipo", "folio", "digest", "outcome", "total", "mode", "outcome_at")
+
+
+def _of_folios(account_id: int, folios: Collection[str]) -> QuerySet[Validation]:
+    return Validation.objects.filter(
+        api_key__account=account_id, folio__in=folios, kind=Validation.DOCUMENT
+    )
+
+
+def _newest(
+    account_id: int, folios: Collection[str], limit: int
+) -> QuerySet[Validation, tuple[Any, ...]]:
+    rows = _of_folios(account_id, folios)
+    return rows.order_by("-created_at").values_list(*_NAMES)[:limit]
+
+
+_OF_ONE_FOLIO: Final = statements.Prepared(
+    lambda account_id, folio: _newest(account_id, [folio], _MOST_ROWS), -7, "\N{PAGE FACING UP}"
+)
 
 
 class KeyHistory:
@@ -81,17 +103,14 @@ class KeyHistory:
         A document that is validated over and over has many rows and needs one: the newest come by
         the index, and only where there are more is the rest searched for answers of the SII.
         """
-        rows = Validation.objects.filter(
-            api_key__account=self._api_key.account_id,
-            folio__in=folios,
-            kind=Validation.DOCUMENT,
-        )
-        names = ("issuer", "tipo", "folio", "digest", "outcome", "total", "mode")
-        limit = _MOST_ROWS * len(folios)
-        newest = list(rows.order_by("-created_at").values_list(*names, "outcome_at")[:limit])
+        account, limit = self._api_key.account_id, _MOST_ROWS * len(folios)
+        if len(folios) == 1:
+            newest = _OF_ONE_FOLIO.rows(account, *folios)
+        else:
+            newest = list(_newest(account, folios, limit))
         if len(newest) == limit:
-            answered = rows.filter(outcome_at__isnull=False).order_by("-outcome_at")
-            newest += answered.values_list(*names, "outcome_at")[:limit]
+            answered = _of_folios(account, folios).filter(outcome_at__isnull=False)
+            newest += answered.order_by("-outcome_at").values_list(*_NAMES)[:limit]
         said = sorted((row for row in newest if row[-1]), key=lambda row: row[-1], reverse=True)
         return [row[:-1] for row in (*said, *(row for row in newest if not row[-1]))]
 
