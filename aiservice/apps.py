@@ -1,5 +1,6 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.core.checks import Tags, register
+from django.db.models.signals import post_migrate
 from prometheus_client import REGISTRY
 
 from aiservice.checks import check_transport
@@ -15,6 +16,12 @@ class AiserviceConfig(AppConfig):
         """Register what is measured when Prometheus asks, and the deployment check."""
         register(check_transport, Tags.security, deploy=True)
         # Needs the models, which are loaded only now.
+        from aiservice import audit, groups
         from aiservice.metrics import DependencyCollector
+
+        audit.start()
+        # Of the applications with tables chat is the last: by then every permission is there.
+        last = apps.get_app_config("chat")
+        post_migrate.connect(groups.ensure, sender=last, dispatch_uid="aiservice.groups")
 
         REGISTRY.register(DependencyCollector())

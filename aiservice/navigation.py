@@ -33,6 +33,12 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
             "items": [
                 {"title": "Resumen", "icon": "monitoring", "link": reverse_lazy("admin:index")},
                 _page("Registros de uso", "receipt", "usage.usagerecord"),
+                {
+                    "title": "Límites y gasto",
+                    "icon": "data_usage",
+                    "link": reverse_lazy("admin:usage_standing"),
+                    "permission": _may_see("usage", "budgetwindow"),
+                },
                 _page("Presupuestos", "savings", "usage.budget"),
                 _page("Gasto por ventana", "calendar_month", "usage.budgetwindow"),
                 _page("Precios de modelos", "sell", "usage.modelprice"),
@@ -79,11 +85,13 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Acceso",
             "items": [
+                _page("Cuentas", "apartment", "usage.account"),
                 _page("Claves de API", "key", "usage.apikey"),
                 _page("Usuarios", "person", "auth.user"),
                 _page("Grupos", "group", "auth.group"),
                 _page("Intentos de ingreso", "lock", "axes.accessattempt"),
                 _page("Ingresos", "login", "axes.accesslog"),
+                _page("Auditoría", "policy", "auditlog.logentry"),
             ],
         },
     ]

@@ -91,6 +91,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "auditlog",
     "usage",
     "knowledge",
     "dte",
@@ -107,6 +108,7 @@ MIDDLEWARE = [
     "aiservice.middleware.AdminSessionMiddleware",
     "aiservice.middleware.InlineCsrfViewMiddleware",
     "aiservice.middleware.AdminAuthenticationMiddleware",
+    "aiservice.audit.AdminAuditMiddleware",
     "aiservice.middleware.AdminMessageMiddleware",
     "aiservice.logins.AdminLoginMiddleware",
     "aiservice.middleware.InlineXFrameOptionsMiddleware",
@@ -125,6 +127,19 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",  # refuses who is locked out, before a password is hashed
     "django.contrib.auth.backends.ModelBackend",
 ]
+# Logins by OpenID Connect (aiservice/oidc.py); without an issuer, by password alone.
+OIDC_ISSUER = env.url("OIDC_ISSUER", "https", "http")
+OIDC_RP_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_RP_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_RP_SIGN_ALGO = env.choice("OIDC_SIGN_ALGORITHM", "RS256", "ES256", default="RS256")
+OIDC_GROUPS_CLAIM = env.text("OIDC_GROUPS_CLAIM", default="groups")
+OIDC_RP_SCOPES = env.text("OIDC_SCOPES", default="openid email profile")
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 10
+if OIDC_ISSUER:
+    AUTHENTICATION_BACKENDS.append("aiservice.oidc.Backend")
+    if not (OIDC_RP_CLIENT_ID and OIDC_RP_CLIENT_SECRET):
+        raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET.")
 # Wrong passwords that lock an address out of the admin, and for how long; by name, anybody could lock
 # the administrator out.
 AXES_FAILURE_LIMIT = env.integer("ADMIN_LOGIN_FAILURES", default=10, low=1)
@@ -314,6 +329,12 @@ BUDGET_GLOBAL_DAY_USD = env.dollars("BUDGET_GLOBAL_DAY_USD", default="50")
 BUDGET_GLOBAL_MONTH_USD = env.dollars("BUDGET_GLOBAL_MONTH_USD", default="500")
 # How long a call may wait for money that other calls hold, most of which they give back.
 BUDGET_WAIT_SECONDS = env.seconds("BUDGET_WAIT_SECONDS", default=5)
+# Who is told of a budget that is nearly used up, and of one that is.
+BUDGET_WEBHOOK_URL = env.url("BUDGET_WEBHOOK_URL", "https", "http")
+BUDGET_WEBHOOK_SECRET = env.text("BUDGET_WEBHOOK_SECRET")
+BUDGET_EMAILS = env.words("BUDGET_EMAILS")
+if BUDGET_WEBHOOK_URL and not BUDGET_WEBHOOK_SECRET:
+    raise ImproperlyConfigured("BUDGET_WEBHOOK_URL needs BUDGET_WEBHOOK_SECRET.")
 # Pesos for a dollar: with it, the admin shows pesos beside dollars.
 CLP_PER_USD = env.dollars("CLP_PER_USD", default="")
 

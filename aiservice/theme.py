@@ -18,6 +18,7 @@ def templates(directory: Path) -> list[dict[str, object]]:
                     "django.template.context_processors.request",
                     "django.contrib.auth.context_processors.auth",
                     "django.contrib.messages.context_processors.messages",
+                    "aiservice.oidc.offered",
                 ],
             },
         },

@@ -16,6 +16,7 @@ handler404 = "aiservice.errors.not_found"
 handler500 = "aiservice.errors.server_error"
 
 urlpatterns = [
+    path("", include("aiservice.oidc")),  # before the admin, which takes every other path below it
     path("admin/", admin.site.urls),
     path("health", health.HealthView.as_view(), name="health"),
     path("ready", health.ReadyView.as_view(), name="ready"),

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from auditlog.models import LogEntry
 from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
@@ -40,6 +41,11 @@ def answered_by(message: Message) -> str:
     """Say which specialist answered, and with what."""
     by = ANSWERED_BY.get(message.llm_used, message.llm_used)
     return " · ".join(filter(None, [specialist_title(message.specialist), by]))
+
+
+def note_reading(conversation: Conversation) -> None:
+    """Write down that somebody read what was said; the audit log says who and when."""
+    LogEntry.objects.log_create(conversation, force_log=True, action=LogEntry.Action.ACCESS)
 
 
 def read(message: Message) -> SafeString:
@@ -172,6 +178,11 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Add a page of the transcript: the whole of a long one would take minutes to read anyway."""
+        opened = (
+            Conversation.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        )
+        if opened is not None and self.has_view_permission(request, opened):
+            note_reading(opened)
         messages = Message.objects.filter(conversation=object_id).order_by("pk").defer("prompt")
         page = Paginator(messages, MESSAGES_PER_PAGE).get_page(request.GET.get("pagina"))
         # Django's own view takes any other parameter for a filter to go back to.
@@ -274,6 +285,20 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
     @admin.display(description="respaldo")
     def supported(self, message: Message) -> str:
         return "–" if message.grounding is None else f"{grouped(100 * message.grounding)} %"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show a message, and write down that its conversation was read."""
+        known = Message.objects.select_related("conversation")
+        opened = known.filter(pk=object_id).first() if object_id.isdecimal() else None
+        if opened is not None and self.has_view_permission(request, opened):
+            note_reading(opened.conversation)
+        return super().change_view(request, object_id, form_url, extra_context)
 
     @admin.display(description="fecha", ordering="created_at")
     def created(self, message: Message) -> str:

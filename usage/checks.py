@@ -58,12 +58,12 @@ def require_usable_models() -> None:
 
 def _judge(model: str) -> list[CheckMessage]:
     today = timezone.localdate()
-    known = [row for row in prices.reviewed() if row["model"] == model] or _priced_in_admin(model)
+    known = _priced(model)
     if not any(row["valid_from"] <= today for row in known):
         return [
             Error(
                 f"The model '{model}' has no price, so no call to it could be paid for.",
-                hint="Correct ANTHROPIC_MODEL, or add its price to usage/accounting/prices.csv.",
+                hint="Correct ANTHROPIC_MODEL, or add its price in the admin, «Precios de modelos».",
                 id="usage.E001",
             )
         ]
@@ -89,12 +89,15 @@ def _judge(model: str) -> list[CheckMessage]:
     return []
 
 
-def _priced_in_admin(model: str) -> list[dict[str, Any]]:
-    """Return an operator's own prices; none while the database is away or not yet migrated."""
+def _priced(model: str) -> list[dict[str, Any]]:
+    """Return a model's prices from where the calls take them: the table.
+
+    The reviewed file only seeds it, so it speaks where there is no table yet, or nobody to ask.
+    """
     try:
-        return [
-            {"valid_from": price.valid_from, "retires_on": price.retires_on}
-            for price in ModelPrice.objects.filter(model=model)
-        ]
+        if ModelPrice.objects.exists():
+            rows = ModelPrice.objects.filter(model=model)
+            return [{"valid_from": row.valid_from, "retires_on": row.retires_on} for row in rows]
     except DatabaseError:
-        return []
+        pass
+    return [row for row in prices.reviewed() if row["model"] == model]

@@ -39,7 +39,6 @@ from rest_framework.exceptions import (
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import exception_handler as drf_exception_handler
 
 log = structlog.get_logger(__name__)
 
@@ -149,6 +148,9 @@ def _first_code(exc: ValidationError) -> str:
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's handler with our body; named by ``EXCEPTION_HANDLER`` in settings."""
+    # DRF's views load our parsers, which load this module: whoever comes first must not meet itself.
+    from rest_framework.views import exception_handler as drf_exception_handler
+
     exc = _in_our_words(exc)
     response = drf_exception_handler(exc, context)
     if response is None or not isinstance(exc, APIException):

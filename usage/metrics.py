@@ -106,6 +106,11 @@ BUDGET_RATIO: Final = Gauge(
     ["scope", "period"],
     multiprocess_mode="livemostrecent",
 )
+BUDGET_WARNINGS: Final = Counter(
+    "aiservice_budget_warnings_total",
+    "Thresholds of budgets that somebody was told of.",
+    ["scope", "period"],
+)
 BUDGETS_NEAR: Final = Gauge(
     "aiservice_budgets_near_limit",
     "Budgets past their soft threshold, of any key.",

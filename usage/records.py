@@ -29,7 +29,7 @@ class RecordSerializer(serializers.ModelSerializer[UsageRecord]):
     class Meta:
         model = UsageRecord
         fields = (
-            "id", "call_id", "attempt", "request_id", "key", "started_at", "settled_at", "operation",
+            "id", "call_id", "attempt", "request_id", "key", "end_user", "started_at", "settled_at", "operation",
             "model", "state", "outcome", "error_type", "stop_reason", *TOKEN_CLASSES, "total_tokens",
             "usage_complete", "cost_usd", "latency_ms", "first_token_ms",
         )  # fmt: skip
@@ -57,6 +57,7 @@ class RecordFilterSerializer(PeriodSerializer):
     outcome = serializers.ChoiceField(Outcome.choices, required=False)
     state = serializers.ChoiceField(State.choices, required=False)
     request_id = serializers.CharField(required=False)
+    end_user = serializers.CharField(required=False)
 
 
 class RecordPages(CursorPages):

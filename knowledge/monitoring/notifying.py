@@ -4,26 +4,24 @@ A delivery is written with its notice. A thread of the run sends what is due, so
 hangs holds nothing up; what was not taken is tried again by later runs.
 """
 
-import hashlib
-import hmac
-import json
 import threading
 import time
 from datetime import datetime, timedelta
 from typing import Final
 
-import httpx2
 import structlog
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import connections
 from django.utils import timezone
 
 from knowledge.models import SiiDelivery, SiiNotice
+from usage import notifying
+from usage.notifying import escaped
 
 log = structlog.get_logger(__name__)
 
 WEBHOOK_SECONDS: Final = 10
+
 # Seconds until the next attempt, after the first, the second … ; then it is given up.
 RETRIES: Final = (2, 10, 60, 300, 1_800, 7_200, 21_600, 43_200)
 # While it is being tried nobody else tries.
@@ -64,8 +62,8 @@ def _try(delivery: SiiDelivery) -> None:
     error = ""
     try:
         send(delivery.notice)
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as exc:  # SMTP's are OSErrors
-        error = f"{type(exc).__name__}: {_status(exc)}".rstrip(": ")
+    except notifying.FAILURES as exc:
+        error = notifying.reason(exc)
         log.warning("sii.not_delivered", channel=delivery.channel, error=error)
     delivery.attempts += 1
     delivery.error = error[:200]
@@ -77,55 +75,33 @@ def _try(delivery: SiiDelivery) -> None:
     delivery.save(update_fields=["attempts", "error", "due_at", "delivered_at"])
 
 
-def _status(exc: Exception) -> str:
-    """Return what may be kept of an error; its text may hold the webhook's secret address."""
-    return str(exc.response.status_code) if isinstance(exc, httpx2.HTTPStatusError) else ""
-
-
 # --- Webhook --------------------------------------------------------------------------------------
 
 
 def _post(notice: SiiNotice) -> None:
-    body = json.dumps(payload(notice), ensure_ascii=False, separators=(",", ":")).encode()
-    moment = str(int(time.time()))
-    response = httpx2.post(
+    notifying.post(
         settings.SII_MONITOR_WEBHOOK_URL,
-        content=body,
-        headers={
-            "Content-Type": "application/json",
-            "User-Agent": settings.SII_MONITOR_USER_AGENT,
-            "X-Notice-Id": str(notice.pk),  # the same for every attempt
-            "X-Timestamp": moment,
-            "X-Signature-256": signature(body, moment),
-        },
-        timeout=WEBHOOK_SECONDS,
-        follow_redirects=False,
-        trust_env=False,
+        settings.SII_MONITOR_WEBHOOK_SECRET,
+        payload(notice),
+        name=str(notice.pk),
+        seconds=WEBHOOK_SECONDS,
+        user_agent=settings.SII_MONITOR_USER_AGENT,
     )
-    if response.is_redirect:
-        raise httpx2.HTTPStatusError("redirect", request=response.request, response=response)
-    response.raise_for_status()
-
-
-def signature(body: bytes, moment: str) -> str:
-    """Return ``sha256=…`` over ``timestamp.body``, so that neither can be replaced."""
-    secret = settings.SII_MONITOR_WEBHOOK_SECRET.encode()
-    return "sha256=" + hmac.new(secret, f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
 
 
 def payload(notice: SiiNotice) -> dict[str, object]:
     """Return a message that Slack's incoming webhooks take, with the notice itself in ``metadata``."""
     title = f"[{notice.get_impact_display()}] {notice}"
-    lines = [f"*{_slack(title)}*", _slack(notice.summary)]
+    lines = [f"*{escaped(title)}*", escaped(notice.summary)]
     if notice.actions:
-        lines += [f"• {_slack(action)}" for action in notice.actions]
+        lines += [f"• {escaped(action)}" for action in notice.actions]
     if notice.rules:
         codes = ", ".join(rule["code"] for rule in notice.rules[:20])
-        lines.append(f"Reglas que citan lo mismo: {_slack(codes)}")
-    lines.append(_slack(notice.url))
+        lines.append(f"Reglas que citan lo mismo: {escaped(codes)}")
+    lines.append(escaped(notice.url))
     text = "\n".join(lines)
     return {
-        "text": _slack(f"{title}: {notice.summary}")[:3_000],
+        "text": escaped(f"{title}: {notice.summary}")[:3_000],
         "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text[:3_000]}}],
         "metadata": {
             "event_type": "sii_notice",
@@ -150,16 +126,10 @@ def payload(notice: SiiNotice) -> dict[str, object]:
     }
 
 
-def _slack(text: str) -> str:
-    """Escape what would call people or hide a link (Slack, «Formatting text», escaping)."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
 # --- E-mail ---------------------------------------------------------------------------------------
 
 
 def _mail(notice: SiiNotice) -> None:
-    subject = " ".join(f"SII, impacto {notice.get_impact_display()}: {notice}".split())
     parts = [
         notice.summary,
         "\n".join(f"- {action}" for action in notice.actions),
@@ -174,11 +144,8 @@ def _mail(notice: SiiNotice) -> None:
         f"Qué cambió:\n{notice.diff[:20_000]}",
         f"Clasificado por: {notice.get_classified_by_display()}.",
     ]
-    EmailMessage(
-        subject=subject[:200],
-        body="\n\n".join(part for part in parts if part),
-        to=settings.SII_MONITOR_EMAILS,
-    ).send()
+    subject = f"SII, impacto {notice.get_impact_display()}: {notice}"
+    notifying.mail(subject, parts, settings.SII_MONITOR_EMAILS)
 
 
 # --- The thread of a run --------------------------------------------------------------------------

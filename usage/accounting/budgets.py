@@ -3,13 +3,12 @@
 docs/budget.md explains the pattern and what must not be done instead; `windows` is its statement.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import structlog
 from django.conf import settings
 from django.db.models import Q
 
@@ -21,8 +20,6 @@ from usage.errors import BudgetExceeded
 from usage.models import Budget, BudgetWindow, Period
 from usage.models.budget import EACH, Holder
 from usage.money import dollars, plain
-
-log = structlog.get_logger(__name__)
 
 # A statement sees the rows that were there when it began: whoever waited for the one that made the
 # windows of a day may have to look again.
@@ -83,6 +80,16 @@ def _limit(set_by_admin: SetByAdmin, holder: Holder, period: Period) -> Limit:
         return Limit(holder, period, None)
     scope = holder.scope.upper()
     return Limit(holder, period, getattr(settings, f"BUDGET_{scope}_{period.name}_USD"))
+
+
+def limits_of_end_users(account_id: int) -> Callable[[BudgetWindow], Decimal | None]:
+    """Return what tells the limit that holds now for a window of one of an account's users."""
+    set_by_admin = _set_by_admin(Q(account=account_id))
+
+    def limit_of(window: BudgetWindow) -> Decimal | None:
+        return _limit(set_by_admin, window.holder, Period(window.period)).usd
+
+    return limit_of
 
 
 def _needed(bounds: list[Limit]) -> list[Holder]:
@@ -212,47 +219,6 @@ def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
     pairs = [(window, _limit(set_by_admin, *scope)) for scope, window in found.items()]
     listed = (pair for pair in pairs if not pair[1].holder.end_user or pair[1].usd is not None)
     return sorted(listed, key=lambda pair: (pair[1].scope != "global", pair[0].owner))
-
-
-def watch(moment: datetime) -> None:
-    """Look at every window that is in use now: export the global ones, warn of soft thresholds."""
-    near = 0
-    ratios = {(scope, period.value): 0.0 for scope in metrics.SCOPES for period in Period}
-    for window, limit in in_use(moment):
-        used = window.spent_usd + window.held_usd
-        period = limit.period.value
-        if limit.scope == "global":
-            metrics.BUDGET_SPENT.labels(period).set(float(window.spent_usd))
-            metrics.BUDGET_HELD.labels(period).set(float(window.held_usd))
-            metrics.BUDGET_LIMIT.labels(period).set(
-                float("inf" if limit.usd is None else limit.usd)
-            )
-        if limit.usd is not None and used:
-            share = float(used / limit.usd) if limit.usd else 1.0
-            ratios[limit.scope, period] = max(ratios[limit.scope, period], share)
-        if limit.is_near(used):
-            near += 1
-            _warn_once(window, limit, used)
-    for (scope, period), share in ratios.items():
-        metrics.BUDGET_RATIO.labels(scope, period).set(share)
-    metrics.BUDGETS_NEAR.set(near)
-
-
-_warned: set[int] = set()
-
-
-def _warn_once(window: BudgetWindow, limit: Limit, used: Decimal) -> None:
-    if window.pk not in _warned:
-        _warned.add(window.pk)
-        log.warning(
-            "budget_near_limit",
-            scope=limit.scope,
-            api_key=window.api_key_id,
-            account=window.account_id,
-            period=window.period,
-            used_usd=plain(used),
-            limit_usd=None if limit.usd is None else plain(limit.usd),
-        )
 
 
 def standing(payer: Payer, moment: datetime) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from usage import metrics
-from usage.accounting import beats, budgets, rollup, spool
+from usage.accounting import beats, rollup, spool, warnings
 from usage.accounting.sweep import sweep
 from usage.http import idempotency
 
@@ -31,7 +31,7 @@ class Upkeep:
         self._steps: dict[str, Callable[[], Any]] = {
             "beat": beats.beat,
             "sweep": _sweep,
-            "budgets": lambda: budgets.watch(timezone.now()),
+            "budgets": lambda: warnings.watch(timezone.now()),
             "idempotency": idempotency.forget_old,
             "rollup": rollup.fold,
             "spool": _count_files,

@@ -1,16 +1,25 @@
 """Limits, and what is spent and held of them."""
 
+from datetime import datetime
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
-from django.urls import reverse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
+from usage.accounting import budgets
+from usage.accounting.budgets import Limit
 from usage.admin.base import ReadOnlyAdmin
 from usage.models import Account, ApiKey, Budget, BudgetWindow
+from usage.models.budget import Holder
 from usage.money import dollars
 
 
@@ -90,6 +99,26 @@ class BudgetAdmin(ModelAdmin):
     list_select_related = ["api_key", "account"]
     autocomplete_fields = ["api_key", "account"]
 
+    def get_urls(self) -> list[URLPattern]:
+        """Put limits and spending together on a page."""
+        page = self.admin_site.admin_view(self.standing)
+        return [path("gasto/", page, name="usage_standing"), *super().get_urls()]
+
+    def standing(self, request: HttpRequest) -> HttpResponse:
+        """Show every window in use with its limit, those of the settings included."""
+        if not request.user.has_perm("usage.view_budgetwindow"):
+            raise PermissionDenied
+        now = timezone.now()
+        own = {(b.holder, b.period): b.pk for b in Budget.objects.all()}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Límites y gasto",
+            "opts": self.model._meta,
+            "rows": [_row(window, limit, own, now) for window, limit in budgets.in_use(now)],
+            "add": reverse("admin:usage_budget_add"),
+        }
+        return TemplateResponse(request, "admin/usage/budget/standing.html", context)
+
     @admin.display(description="de quién", ordering="api_key")
     def owner(self, budget: Budget) -> str:
         return budget.owner
@@ -101,6 +130,37 @@ class BudgetAdmin(ModelAdmin):
     @admin.display(description="aviso desde", ordering="soft_percent")
     def soft(self, budget: Budget) -> str:
         return f"{budget.soft_percent} %"
+
+
+def _row(
+    window: BudgetWindow, limit: Limit, own: dict[tuple[Holder, str], int], now: datetime
+) -> dict[str, Any]:
+    """Describe a window: what is used and held of how much, and where its limit is edited."""
+    used = window.spent_usd + window.held_usd
+    percent = None if not limit.usd else min(999, round(100 * used / limit.usd))
+    ends = timezone.localtime(limit.period.end(now))
+    budget = own.get((window.holder, window.period))
+    holder = {"api_key": window.api_key_id, "account": window.account_id}
+    given = {**holder, "end_user": window.end_user, "period": window.period}
+    query = urlencode({name: value for name, value in given.items() if value})
+    return {
+        "owner": window.owner,
+        "period": limit.period.label,
+        "limit": "sin límite" if limit.usd is None else dollars(limit.usd),
+        "by_default": budget is None,
+        "spent": dollars(window.spent_usd),
+        "held": dollars(window.held_usd) if window.held_usd else "–",
+        "percent": percent,
+        "state": ""
+        if percent is None or percent < limit.soft_percent
+        else "full"
+        if percent >= 100
+        else "near",
+        "ends": f"{ends:%d-%m %H:%M}",
+        "edit": reverse("admin:usage_budget_change", args=[budget])
+        if budget
+        else f"{reverse('admin:usage_budget_add')}?{query}",
+    }
 
 
 @admin.register(BudgetWindow)

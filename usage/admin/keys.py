@@ -66,7 +66,7 @@ class KeyForm(forms.ModelForm):
     """A key; a new one need not name its account."""
 
     scopes = forms.MultipleChoiceField(
-        label="permisos",
+        label="Permisos",
         choices=[(scope.value, f"{scope.value}: {scope.label}") for scope in Scope],
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         required=False,

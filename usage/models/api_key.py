@@ -183,9 +183,13 @@ class ApiKey(models.Model):
 
     def revoke(self) -> None:
         """Close the key for good; revoking twice keeps the first date."""
-        now = timezone.now()
-        ApiKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
-        self.revoked_at = self.revoked_at or now
+        with transaction.atomic():
+            # Saved rather than updated, so that the audit log sees it.
+            stored = ApiKey.objects.select_for_update().get(pk=self.pk)
+            if stored.revoked_at is None:
+                stored.revoked_at = timezone.now()
+                stored.save(update_fields=["revoked_at"])
+        self.revoked_at = stored.revoked_at
 
     def touch(self, now: datetime) -> None:
         """Note the use, at most once a minute: a busy key must not become a hot row."""

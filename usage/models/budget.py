@@ -143,6 +143,8 @@ class BudgetWindow(Held):
     starts_on = models.DateField("desde")
     spent_usd = UsdField("gastado (USD)", db_column="spent_picousd", default=Decimal(0))
     held_usd = UsdField("reservado (USD)", db_column="held_picousd", default=Decimal(0))
+    # The highest threshold, in percent of the limit, that somebody was told of.
+    warned_percent = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
 
     class Meta:
         verbose_name = "ventana de presupuesto"

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import connections
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from tests.integration.usage.books import CENT, reservation
 from usage.accounting import budgets, ledger
@@ -111,3 +112,23 @@ def test_windows_in_use_leave_out_end_users_without_a_limit(acme, keys):
     Budget.objects.create(account=acme, end_user="ana", period="day", limit_usd=CENT)
     owners = {window.owner for window, _ in budgets.in_use(timezone.now())}
     assert "ana, de Acme" in owners
+
+
+def test_an_account_reads_what_its_users_spent_and_nobody_else_s(acme, keys):
+    _, secret = ApiKey.objects.issue(name="lectora", account=acme)
+    Budget.objects.create(account=acme, end_user=EACH, period="month", limit_usd=Decimal(5))
+    spend(keys[0].acting_for("ana"), CENT)
+    spend(keys[1].acting_for("ana"), CENT)
+    spend(keys[1].acting_for("beto"), 3 * CENT)
+    spend(ApiKey.objects.issue(name="de otra cuenta")[0].acting_for("ana"), CENT)
+    client = APIClient(headers={"Authorization": f"Bearer {secret}"})
+    listed = client.get("/api/usage/end-users").json()
+    shown = [(row["end_user"], row["used_usd"], row["limit_usd"]) for row in listed["results"]]
+    assert shown == [("beto", "0.03", "5"), ("ana", "0.02", "5")]
+    history = client.get("/api/usage/end-users", {"end_user": "ana", "window": "day"}).json()
+    assert [row["used_usd"] for row in history["results"]] == ["0.02"]
+    assert history["results"][0]["limit_usd"] is None
+    records = client.get("/api/usage/records", {"end_user": "ana"}).json()["results"]
+    assert [row["end_user"] for row in records] == ["ana", "ana"]
+    past = client.get("/api/usage/end-users", {"date": "2020-01-01"}).json()
+    assert past["count"] == 0

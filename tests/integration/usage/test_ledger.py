@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from tests.integration.usage.books import CENT, reservation, windows
-from usage.accounting import budgets, ledger, remembered, upkeep
+from usage.accounting import budgets, ledger, remembered, upkeep, warnings
 from usage.accounting.ledger import Settlement
 from usage.accounting.payer import payer_of
 from usage.errors import BudgetExceeded
@@ -296,7 +296,7 @@ def test_a_new_day_has_cost_nothing_before_its_first_call(key):
 
     now = timezone.now()
     ledger.reserve(reservation(key))
-    budgets.watch(now)
+    warnings.watch(now)
     assert REGISTRY.get_sample_value("aiservice_budget_held_usd", {"period": "day"}) == 0.01
-    budgets.watch(now + timedelta(days=1))
+    warnings.watch(now + timedelta(days=1))
     assert REGISTRY.get_sample_value("aiservice_budget_held_usd", {"period": "day"}) == 0
