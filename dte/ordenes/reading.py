@@ -204,7 +204,7 @@ def _id(value: object) -> Id | None:
         if not written.lstrip("-").isdigit() or len(written) > 20:
             return None
         value = int(written)
-    return value if abs(value) < _TOO_LARGE else None
+    return value if -_TOO_LARGE <= value < _TOO_LARGE else None
 
 
 def _partner_id(data: Mapping[str, object]) -> Id | None:
