@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from corsheaders.defaults import default_headers
 from django.core.exceptions import ImproperlyConfigured
 
 from aiservice.api import rest_framework, spectacular
@@ -51,6 +52,12 @@ if PRODUCTION:
 # Reverse proxies in front of the service. 0: the peer address is the client, X-Forwarded-* is ignored.
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", default=0)
 CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS")
+# Sites whose pages may call the API and open its socket from a browser, and show the chat in a frame.
+ALLOWED_ORIGINS = env.origins("ALLOWED_ORIGINS")
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = (*default_headers, "x-api-key", "idempotency-key", "last-event-id")
+CORS_EXPOSE_HEADERS = ("X-Session-Id", "X-Request-ID", "Retry-After", "RateLimit-Remaining")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", default=PRODUCTION)
 # Machines call these, often from inside the cluster: a redirect would hide a misconfigured client
@@ -87,6 +94,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -103,6 +111,7 @@ INSTALLED_APPS = [
 # user, messages) runs only there, and Django's own protection on the event loop.
 MIDDLEWARE = [
     "aiservice.middleware.RequestMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "aiservice.middleware.InlineSecurityMiddleware",
     "servestatic.middleware.ServeStaticMiddleware",
     "aiservice.middleware.AdminSessionMiddleware",
@@ -314,6 +323,8 @@ BREAKER_SECONDS = env.seconds("BREAKER_SECONDS", default=30)
 CHAT_GRACE_SECONDS = env.seconds("CHAT_GRACE_SECONDS", default=20)
 # Days after which `purge_conversations` erases a conversation in which nothing was said.
 CHAT_RETENTION_DAYS = env.integer("CHAT_RETENTION_DAYS", default=365, low=1)
+# How long a visitor of another site may use the token that its server got for him.
+CHAT_TOKEN_SECONDS = env.seconds("CHAT_TOKEN_SECONDS", default=3600, low=1)
 # What examines a file attached to a question: (key, file name, text) -> the answer of the validation.
 CHAT_EXAMINE = "aiservice.attachments.examine"
 

@@ -57,13 +57,13 @@ Scope = MutableMapping[str, Any]
 
 
 class OriginIfPresent(OriginValidator):  # type: ignore[misc]
-    """Refuse browsers that come from another site.
+    """Refuse browsers that come from another site, unless it is allowed (``ALLOWED_ORIGINS``).
 
     Programs send no Origin and are judged by their key alone; a browser always sends one.
     """
 
     def __init__(self, application: Any) -> None:
-        super().__init__(application, settings.ALLOWED_HOSTS)
+        super().__init__(application, [*settings.ALLOWED_HOSTS, *settings.ALLOWED_ORIGINS])
 
     def valid_origin(self, parsed_origin: ParseResult | None) -> bool:
         """Tell whether the connection may be opened."""

@@ -24,7 +24,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def owned_by(self, api_key: ApiKey) -> "ConversationQuerySet":
         """Return those that a caller may see."""
-        return self.filter(api_key__account=api_key.account_id)
+        found = self.filter(api_key__account=api_key.account_id)
+        return found.filter(end_user=api_key.end_user) if api_key.is_visitor else found
 
     def named(self, api_key: ApiKey, session_id: str) -> "Conversation | None":
         """Return the conversation of a name; of two, the key's own.

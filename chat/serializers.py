@@ -16,7 +16,7 @@ from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
 from usage.http.end_user import EndUserSerializer
 from usage.http.strict import StrictSerializer
 
-MESSAGE_LENGTH: Final = 10_000  # a pasted document fits; a book does not
+MESSAGE_LENGTH: Final = 12_000  # a pasted document fits; a book does not
 CONTEXT_LENGTH: Final = 8_000
 
 

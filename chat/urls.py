@@ -6,7 +6,7 @@ from django.utils.functional import lazy
 from django.views.generic import RedirectView
 
 from chat.page import page
-from chat.views import asking, feedback, sessions
+from chat.views import asking, feedback, sessions, widget
 
 urlpatterns = [
     path("", page, name="page"),
@@ -18,6 +18,7 @@ urlpatterns = [
         {"session_id": "new"},  # which a conversation may be called, too
         name="chat-session-new",
     ),
+    path("api/chat/widget/token", widget.TokenView.as_view(), name="chat-widget-token"),
     path(
         "api/chat/conversations",
         sessions.ConversationsView.as_view(),

@@ -18,7 +18,7 @@ from chat.live.running import RUNNING
 from chat.live.shared import SHARED
 from chat.live.stored import Stored
 from chat.live.turns import Turn, new_turn_id, parse
-from chat.models import owner_of
+from chat.models import Conversation, owner_of
 from usage.errors import Refusal
 from usage.models import ApiKey
 
@@ -56,6 +56,7 @@ async def ask(question: Question, *, streaming: bool) -> Events:
         TurnTaken: The conversation's last question, which the action is about, is being answered.
         NotFound, NothingToDo: There is no such question.
     """
+    await _keep_to_own(question.api_key, question.session_id, new=True)
     if question.turn_id:
         found = await _joined(question)
         if isinstance(found, Question):
@@ -77,6 +78,20 @@ async def ask(question: Question, *, streaming: bool) -> Events:
     running = RUNNING.start(turn, record, give(record, streaming=streaming))
     SHARED.copy(running)
     return running.read()
+
+
+async def _keep_to_own(api_key: ApiKey, session_id: str, *, new: bool) -> None:
+    """Refuse a visitor of a customer's site the conversations of others.
+
+    Raises:
+        NotFound: The session is not his; or is not there yet, where it may not be ``new``.
+    """
+    if not api_key.is_visitor:
+        return
+    account = Conversation.objects.filter(api_key__account=api_key.account_id)
+    known = await database_sync_to_async(account.filter(session_id=session_id).exists)()
+    if known or not new:
+        await database_sync_to_async(Conversation.objects.of)(api_key, session_id)
 
 
 async def _joined(question: Question) -> Events | Question:
@@ -130,6 +145,7 @@ async def resume(api_key: ApiKey, session_id: str, event_id: str = "") -> Events
     Raises:
         NotFound: The caller has no such session, or it has no such turn.
     """
+    await _keep_to_own(api_key, session_id, new=False)
     owner = owner_of(api_key)
     place = parse(event_id)
     if place is None:
@@ -159,6 +175,7 @@ async def stop(api_key: ApiKey, session_id: str) -> bool:
     Raises:
         NotFound: The caller has no such session.
     """
+    await _keep_to_own(api_key, session_id, new=False)
     owner = owner_of(api_key)
     under_way = RUNNING.under_way((owner, session_id))
     for running in under_way:

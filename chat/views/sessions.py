@@ -176,11 +176,12 @@ class NewSessionView(SessionView):
         serializer.is_valid(raise_exception=True)
         context = serializer.validated_data.get("user_context") or {}
         opened = new_session_id()
+        caller = caller_of(request).acting_for(serializer.validated_data["end_user"])
         await database_sync_to_async(Conversation.objects.create)(
-            api_key=caller_of(request),
+            api_key=caller,
             session_id=opened,
             user_context=context,
-            end_user=serializer.validated_data["end_user"],
+            end_user=caller.end_user,
         )
         return Response({"session_id": opened, "welcome_message": WELCOME})
 

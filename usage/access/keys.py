@@ -11,6 +11,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from usage import networks
+from usage.access import visitors
 from usage.access.address import exact_ip
 from usage.models import ApiKey
 from usage.models.api_key import MARK
@@ -31,7 +32,10 @@ def find_key(secret: str) -> ApiKey:
             first two it was, so that a guess learns nothing.
     """
     now = timezone.now()
-    key = ApiKey.objects.find(secret) if len(secret) <= _LONGEST_SECRET else None
+    if secret.startswith(visitors.MARK):
+        key = visitors.key_of(secret)
+    else:
+        key = ApiKey.objects.find(secret) if len(secret) <= _LONGEST_SECRET else None
     if key is None or key.revoked_at is not None:
         raise AuthenticationFailed("La clave de API no es válida.", code="invalid_api_key")
     if not key.account.active:

@@ -88,9 +88,12 @@ class ApiKey(models.Model):
     Attributes:
         end_user: Whom of its own users a request is made for, as the caller names him; of the request,
             not of the row.
+        is_visitor: Whether the request came with a token (`usage.access.visitors`): then the end user is
+            settled, and sees his own alone.
     """
 
     end_user: str = ""
+    is_visitor: bool = False
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="keys", verbose_name="cuenta")
     name = models.CharField("nombre", max_length=100)
@@ -175,7 +178,7 @@ class ApiKey(models.Model):
 
     def acting_for(self, end_user: str) -> "ApiKey":
         """Return the key as it is used for one of its account's own users; "" for none of them."""
-        if not end_user:
+        if not end_user or self.is_visitor:
             return self
         acting = copy.copy(self)
         acting.end_user = end_user

@@ -232,7 +232,7 @@ def test_an_unknown_session_is_not_found(api_client: APIClient, path: str):
         ({"message": "   "}, "message"),
         ({"message": None}, "message"),
         ({"message": ["a"]}, "message"),
-        ({"message": "x" * 10_001}, "message"),
+        ({"message": "x" * 12_001}, "message"),
         ({"message": "a\x00b"}, "message"),
         ({"message": "hola", "session_id": "x" * 101}, "session_id"),
         ({"message": "hola", "session_id": "a\x00"}, "session_id"),

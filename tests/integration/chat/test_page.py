@@ -10,7 +10,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import Page, expect
 
-from chat.page import CONTENT_SECURITY_POLICY
+from chat.page import policy as page_policy
 from tests.fake_claude import FakeClaude, Script
 from tests.integration.chat.conftest import Visitor
 
@@ -23,7 +23,7 @@ CHAT = Path(__file__).parents[3] / "chat"
 def modules(tab: Page) -> Page:
     """The page's files without a service behind them, to try its modules one by one."""
     address = "http://page.example"
-    policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+    policy = {"Content-Security-Policy": page_policy()}
     html = render_to_string("chat/page.html")
     tab.route(
         f"{address}/**",

@@ -4,21 +4,21 @@
  */
 
 import { byId } from "./dom.js";
+import { ofComputer, ofTab } from "./storage.js";
 
 const STORED_AS = "aiservice.key";
 const USUAL_REASON = byId("key-reason").textContent;
 
-export const currentKey = () =>
-  sessionStorage.getItem(STORED_AS) ?? localStorage.getItem(STORED_AS) ?? "";
+export const currentKey = () => ofTab.getItem(STORED_AS) ?? ofComputer.getItem(STORED_AS) ?? "";
 
 function keep(key, everywhere) {
   forget();
-  (everywhere ? localStorage : sessionStorage).setItem(STORED_AS, key);
+  (everywhere ? ofComputer : ofTab).setItem(STORED_AS, key);
 }
 
 function forget() {
-  sessionStorage.removeItem(STORED_AS);
-  localStorage.removeItem(STORED_AS);
+  ofTab.removeItem(STORED_AS);
+  ofComputer.removeItem(STORED_AS);
 }
 
 /** Take a key given as `#key=…` and remove it from the address bar and the history entry. */
@@ -26,7 +26,7 @@ export function takeKeyFromAddress() {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const key = fragment.get("key");
   if (key === null) return;
-  if (key.trim()) sessionStorage.setItem(STORED_AS, key.trim());
+  if (key.trim()) ofTab.setItem(STORED_AS, key.trim());
   history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -52,7 +52,7 @@ function ask(reason) {
   said.textContent = reason ?? USUAL_REASON;
   said.classList.toggle("is-refusal", Boolean(reason));
   byId("key-forget").hidden = !currentKey();
-  byId("key-remember").checked = localStorage.getItem(STORED_AS) !== null;
+  byId("key-remember").checked = ofComputer.getItem(STORED_AS) !== null;
   input.value = "";
   dialog.returnValue = "";
   dialog.showModal();

@@ -4,6 +4,7 @@ import { ApiError, readSession, stopSession } from "../api.js";
 import { announce, byId, scrollBehavior } from "../dom.js";
 import { newId } from "../ids.js";
 import { currentKey, requestKey } from "../key.js";
+import { ofTab } from "../storage.js";
 import { Composer } from "./composer.js";
 import { Sidebar } from "./sidebar.js";
 import { answerEvents, runningEvents } from "./stream.js";
@@ -16,7 +17,7 @@ const PATIENCE = 4_000; // milliseconds for a stopped answer to end by itself
 
 export class Chat {
   constructor() {
-    this.sessionId = sessionStorage.getItem(STORED_AS);
+    this.sessionId = ofTab.getItem(STORED_AS);
     this.controller = null;
     this.last = null; // { question, answer } of the latest turn
     this.shown = null; // the number of the latest message drawn
@@ -39,8 +40,8 @@ export class Chat {
 
   remember(sessionId) {
     this.sessionId = sessionId;
-    if (sessionId) sessionStorage.setItem(STORED_AS, sessionId);
-    else sessionStorage.removeItem(STORED_AS);
+    if (sessionId) ofTab.setItem(STORED_AS, sessionId);
+    else ofTab.removeItem(STORED_AS);
     this.sidebar.mark(sessionId);
   }
 

@@ -1,6 +1,7 @@
 /** The box in which a question is written: its draft, its limit, the files that go with it. */
 
 import { byId, counted, el, formatNumber, icon } from "../dom.js";
+import { ofTab } from "../storage.js";
 
 export const LONGEST = 12_000; // characters, as of the API
 const TOLD_FROM = LONGEST - 1_000;
@@ -12,7 +13,7 @@ export class Composer {
   constructor() {
     this.input = byId("question");
     this.files = []; // { filename, content }
-    this.input.value = sessionStorage.getItem(DRAFT) ?? "";
+    this.input.value = ofTab.getItem(DRAFT) ?? "";
     this.input.addEventListener("input", () => this.changed());
     this.changed();
   }
@@ -46,7 +47,7 @@ export class Composer {
   }
 
   changed() {
-    sessionStorage.setItem(DRAFT, this.input.value);
+    ofTab.setItem(DRAFT, this.input.value);
     byId("send").disabled = !this.isReady;
     this.input.style.height = "auto";
     this.input.style.height = `${Math.min(this.input.scrollHeight, 200)}px`;

@@ -11,6 +11,7 @@ import { announce, byId, el, icon } from "../dom.js";
 import { formatMoment } from "../format.js";
 import { currentKey } from "../key.js";
 import { save } from "../save.js";
+import { ofComputer } from "../storage.js";
 
 const PAUSE = 250; // milliseconds of typing before a search is sent
 const CLOSED = "aiservice.sidebar";
@@ -255,14 +256,14 @@ const isNarrow = () => matchMedia("(max-width: 900px)").matches;
 function setUpDrawer(node) {
   const button = byId("sidebar-toggle");
   const shade = byId("sidebar-shade");
-  if (localStorage.getItem(CLOSED)) document.body.classList.add("without-sidebar");
+  if (ofComputer.getItem(CLOSED)) document.body.classList.add("without-sidebar");
   tellButton(node);
   button.addEventListener("click", () => {
     if (isNarrow()) openDrawer(node);
     else {
       const closed = document.body.classList.toggle("without-sidebar");
-      if (closed) localStorage.setItem(CLOSED, "1");
-      else localStorage.removeItem(CLOSED);
+      if (closed) ofComputer.setItem(CLOSED, "1");
+      else ofComputer.removeItem(CLOSED);
     }
     tellButton(node);
   });

@@ -1,6 +1,7 @@
 /** The visitor's own company, to which received documents should be addressed: kept in this tab. */
 
 import { byId } from "../dom.js";
+import { ofTab } from "../storage.js";
 import { chosenMode } from "./mode.js";
 
 const STORED_AS = "aiservice.receptor";
@@ -8,15 +9,15 @@ const STORED_AS = "aiservice.receptor";
 /** Wire the field: what is a RUT is written as people write it, what is not is pointed out. */
 export function setUpReceiver() {
   const field = byId("receiver");
-  field.value = written(sessionStorage.getItem(STORED_AS) ?? "");
+  field.value = written(ofTab.getItem(STORED_AS) ?? "");
   field.addEventListener("input", () => showProblem(""));
   field.addEventListener("change", () => {
     const rut = tidy(field.value);
     showProblem(problemOf(rut));
     if (problemOf(rut)) return;
     field.value = written(rut);
-    if (rut) sessionStorage.setItem(STORED_AS, rut);
-    else sessionStorage.removeItem(STORED_AS);
+    if (rut) ofTab.setItem(STORED_AS, rut);
+    else ofTab.removeItem(STORED_AS);
   });
 }
 
