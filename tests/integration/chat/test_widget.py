@@ -179,13 +179,13 @@ def test_the_widget_answers_on_the_page_of_another_site(page_of_a_site: str, tab
     tab.goto(page_of_a_site)
     tab.get_by_role("button", name="Asistente").click()
     chat = tab.frame_locator("iframe[title='Asistente']")
-    chat.get_by_label("Su pregunta").wait_for()
-    tab.wait_for_load_state("networkidle")  # the frame's scripts have taken over
-    chat.get_by_label("Su pregunta").fill("¿Cuánto duran los folios de un CAF?")
-    chat.get_by_label("Su pregunta").press("Enter")
+    question = chat.get_by_label("Su pregunta")
+    while not chat.locator("#turns > li").count():  # until the frame's scripts have taken over
+        question.fill("¿Cuánto duran los folios de un CAF?")
+        question.press("Enter")
+        tab.wait_for_timeout(500)
 
-    expect(
-        chat.get_by_text("Respuesta sin IA").or_(chat.get_by_text("No encontré"))
-    ).to_be_visible()
+    # The service of this test has no knowledge and no model.
+    expect(chat.get_by_text("No encontré nada")).to_be_visible()
     tab.get_by_role("button", name="Asistente").click()
     expect(tab.locator("iframe")).to_be_hidden()
