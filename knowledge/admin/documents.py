@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from knowledge import tryout
 from knowledge.chunks import cut
@@ -41,7 +42,12 @@ class TagsField(forms.CharField):
 class DocumentForm(forms.ModelForm):
     """A document, held to the same rules as a file."""
 
-    tags = TagsField(label="Etiquetas", required=False, help_text="Separadas por comas.")
+    tags = TagsField(
+        label="Etiquetas",
+        required=False,
+        help_text="Separadas por comas.",
+        widget=UnfoldAdminTextInputWidget,
+    )
 
     class Meta:
         model = Document
@@ -57,7 +63,7 @@ class DocumentForm(forms.ModelForm):
             "body",
         )
         widgets: ClassVar = {
-            "body": forms.Textarea(attrs={"rows": 28, "class": "vLargeTextField knowledge-editor"})
+            "body": UnfoldAdminTextareaWidget(attrs={"rows": 28, "class": "knowledge-editor"})
         }
 
     def clean(self) -> dict[str, object]:

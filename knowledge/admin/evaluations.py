@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
 
-from knowledge import scoring
+from knowledge import evaluating, scoring
 from knowledge.models import Evaluation
+from usage.admin.base import grouped, moment
 
 
 def percent(share: float) -> str:
@@ -79,9 +80,9 @@ def curve(semantic: bool) -> str | None:
 class EvaluationAdmin(ModelAdmin):
     list_before_template = "admin/knowledge/evaluation/curves.html"
     list_display = (
-        "created_at",
+        "evaluated",
         "semantic",
-        "questions",
+        "asked",
         "share_1",
         "share_5",
         "mrr_3",
@@ -106,6 +107,7 @@ class EvaluationAdmin(ModelAdmin):
         curves = {
             "curves": [(title, data) for title, data in found if data],
             "curve_options": json.dumps(_OPTIONS),
+            "evaluation": evaluating.progress(),
         }
         response: HttpResponse = super().changelist_view(request, (extra_context or {}) | curves)
         return response
@@ -119,9 +121,23 @@ class EvaluationAdmin(ModelAdmin):
         except (scoring.InvalidQuestionsError, OSError) as error:
             self.message_user(request, str(error), messages.ERROR)
         else:
-            scoring.save(scoring.run(cases))
-            self.message_user(request, f"Preguntas evaluadas: {len(cases)}.", messages.SUCCESS)
+            begun = evaluating.begin(cases)
+            self.message_user(
+                request,
+                f"Se evalúan {grouped(len(cases))} preguntas; el resultado aparece en la lista."
+                if begun
+                else "Ya hay una evaluación en curso.",
+                messages.INFO if begun else messages.WARNING,
+            )
         return HttpResponseRedirect(reverse("admin:knowledge_evaluation_changelist"))
+
+    @admin.display(description="fecha", ordering="created_at")
+    def evaluated(self, evaluation: Evaluation) -> str:
+        return moment(evaluation.created_at)
+
+    @admin.display(description="preguntas", ordering="questions")
+    def asked(self, evaluation: Evaluation) -> str:
+        return grouped(evaluation.questions)
 
     @admin.display(description="hit@1", ordering="hit_1")
     def share_1(self, evaluation: Evaluation) -> str:

@@ -6,6 +6,7 @@ document.addEventListener("DOMContentLoaded", () => {
   if (!editor) return;
   const preview = document.createElement("div");
   preview.className = "knowledge-preview";
+  preview.setAttribute("role", "region");
   preview.setAttribute("aria-live", "polite");
   preview.setAttribute("aria-label", "Vista previa");
   editor.after(preview);

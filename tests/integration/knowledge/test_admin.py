@@ -228,13 +228,9 @@ def test_questions_without_answer_lead_to_a_new_document(admin_client: Client):
     assert "otra cosa" not in admin_client.get("/admin/knowledge/question/").content.decode()
 
 
-def test_the_last_evaluation_is_shown_and_can_be_run_again(
-    admin_client: Client, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_the_last_evaluation_is_shown(admin_client: Client, document: Document, tmp_path: Path):
     (tmp_path / "q.yaml").write_text("- {question: plazo de folios, expect: [folios]}")
-    monkeypatch.setattr(scoring, "SHIPPED", tmp_path)
-    admin_client.post("/admin/knowledge/evaluation/run/")
-    result = Evaluation.objects.get()
+    result = scoring.save(scoring.run(scoring.read([tmp_path])))
     assert result.hit_1 == 1
     assert "hit@1 1,000" in admin_client.get(BASE).content.decode()
     assert admin_client.get(f"/admin/knowledge/evaluation/{result.pk}/change/").status_code == 200
