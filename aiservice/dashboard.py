@@ -76,7 +76,7 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
             key=lambda b: b["percent"],
             reverse=True,
         )[:8],
-        **_span(today - timedelta(days=span - 1), today),
+        **_recent_span(span, today),
         "latency": _latency(),
         "validations": _validations(now) if request.user.has_perm("dte.view_validation") else None,
     }
@@ -173,16 +173,22 @@ def _ills() -> list[str]:
     return found
 
 
+def _recent_span(days: int, today: date) -> dict[str, object]:
+    """Return charts and tables of the last days, as of the last minute."""
+    first = today - timedelta(days=days - 1)
+    return cache.get_or_set(f"dashboard.span.{first}", lambda: _span(first, today), 60) or {}
+
+
 def _span(first: date, last: date) -> dict[str, object]:
     """Return the charts and tables of a span of days."""
     rows = reports.rows(first, last)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    whole = reports.total(rows)
     keys = reports.by(rows, "api_key")
+    whole = reports.added(keys)
     names = dict(
         ApiKey.objects.filter(pk__in=[k["api_key"] for k in keys]).values_list("pk", "name")
     )
-    outcomes = reports.by(rows, "outcome")
+    outcomes = reports.costs_by(rows, "outcome")
     failed = sum(group["calls"] for group in outcomes if group["outcome"] in reports.FAILURES)
     charts: list[tuple[str, str, dict[Any, Any]]] = [
         ("Costo por operación", "operation", dict(Operation.choices)),
@@ -193,7 +199,7 @@ def _span(first: date, last: date) -> dict[str, object]:
         "charts": [
             {
                 "title": title,
-                "data": _stacked(reports.by(rows, "day", column), column, days, labels),
+                "data": _stacked(reports.costs_by(rows, "day", column), column, days, labels),
                 "options": json.dumps(_CHART),
             }
             for title, column, labels in charts

@@ -75,16 +75,9 @@ def total_of(records: QuerySet[UsageRecord]) -> dict[str, Any]:
 
 def by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:
     """Return the same for each value of one or more columns, the dearest first."""
-    groups = found.values(*names).order_by().annotate(**{f"{n}_sum": Sum(n) for n in SUMS})
-    listed = [
-        {
-            **{name: group[name] for name in names},
-            **_completed({name: group[f"{name}_sum"] for name in SUMS}),
-        }
-        for group in groups
-    ]
+    groups = [_completed(group) for group in _grouped(found, names, SUMS)]
     return sorted(
-        (group for group in listed if group["calls"]), key=lambda g: g["cost_usd"], reverse=True
+        (group for group in groups if group["calls"]), key=lambda g: g["cost_usd"], reverse=True
     )
 
 
@@ -95,10 +88,31 @@ def spent_this_month(column: str) -> dict[Any, Decimal]:
     return {g[column]: g["cost"] for g in groups.annotate(cost=Sum("cost_usd"))}
 
 
+def costs_by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:
+    """Return calls and cost alone for each value of one or more columns: a chart needs no more."""
+    return [group for group in _grouped(found, names, ("calls", "cost_usd")) if group["calls"]]
+
+
+def _grouped(
+    found: QuerySet[DailyUsage], names: tuple[str, ...], sums: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    groups = found.values(*names).order_by().annotate(**{f"{n}_sum": Sum(n) for n in sums})
+    return [
+        {**{name: group[name] for name in names}, **{name: group[f"{name}_sum"] for name in sums}}
+        for group in groups
+    ]
+
+
+def added(groups: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what groups are together, so that nothing is added up twice."""
+    sums = {name: sum((group[name] for group in groups), Decimal(0)) for name in SUMS}
+    return _completed(sums)
+
+
 def _completed(sums: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        name: int(sums[name] or 0) for name in SUMS if not name.endswith("_usd")
-    }
+    """Make whole numbers of sums, and add the share of the input that the cache served."""
+    found = dict(sums)
+    found |= {name: int(sums[name] or 0) for name in SUMS if not name.endswith("_usd")}
     found |= {name: sums[name] or Decimal(0) for name in ("cost_usd", "saved_usd")}
     prompt = sum(found[name] for name in TOKEN_CLASSES if name != "output_tokens")
     found["cache_hit_rate"] = found["cache_read_tokens"] / prompt if prompt else None
