@@ -82,16 +82,23 @@ class Conversation(models.Model):
         verbose_name = "conversación"
         verbose_name_plural = "conversaciones"
         ordering = ["-updated_at", "-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["api_key", "session_id"], name="chat_conversation_one_per_key_and_session"
-            )
-        ]
         indexes = [
+            # Its beginning is searched for.
+            models.Index(
+                fields=["session_id"],
+                name="chat_conversation_by_name",
+                opclasses=["varchar_pattern_ops"],
+            ),
+            models.Index(fields=["specialist", "-updated_at"], name="chat_conversation_by_expert"),
             models.Index(
                 fields=["api_key", "end_user", "-updated_at"],
                 name="chat_conversation_by_end_user",
                 condition=~models.Q(end_user=""),
+            ),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["api_key", "session_id"], name="chat_conversation_one_per_key_and_session"
             )
         ]
 
@@ -199,7 +206,19 @@ class Message(models.Model):
         verbose_name = "mensaje"
         verbose_name_plural = "mensajes"
         ordering = ["id"]
-        indexes = [models.Index(fields=["conversation", "id"], name="chat_message_by_conversation")]
+        indexes = [
+            models.Index(fields=["conversation", "id"], name="chat_message_by_conversation"),
+            models.Index(fields=["specialist", "-created_at"], name="chat_message_by_expert"),
+            models.Index(fields=["llm_used", "-created_at"], name="chat_message_by_model"),
+            models.Index(
+                fields=["rating", "-created_at"],
+                name="chat_message_by_rating",
+                condition=~models.Q(rating=""),
+            ),
+            models.Index(
+                fields=["-created_at"], name="chat_message_cut", condition=models.Q(cut=True)
+            ),
+        ]
         constraints = [
             models.CheckConstraint(
                 name="chat_message_answers_have_a_question",

@@ -135,6 +135,27 @@ class Validation(models.Model):
                 condition=~models.Q(track_id=""),
                 name="validation_track",
             ),
+            # What the admin filters and searches by: of what most rows have, only the rest.
+            *(
+                models.Index(
+                    fields=[name, "-created_at"],
+                    name=f"validation_by_{name}",
+                    condition=~models.Q(**{name: usual}),
+                )
+                for name, usual in (
+                    ("kind", "DTE"),
+                    ("recommendation", "send"),
+                    ("outcome", ""),
+                    ("mode", "emission"),
+                )
+            ),
+            *(
+                models.Index(fields=[name, "-created_at"], name=f"validation_by_{name}")
+                for name in ("tipo", "folio", "issuer", "receiver")
+            ),
+            models.Index(
+                fields=["track_id"], name="validation_by_track", condition=~models.Q(track_id="")
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,17 +8,20 @@ later. A sum over the table is right before, during and after that.
 
 import hashlib
 from collections import defaultdict
-from datetime import date
+from collections.abc import Iterator
+from datetime import date, datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from usage.models import DailyUsage
+from usage.models import DailyUsage, State, UsageRecord
 from usage.models.record import TOKEN_CLASSES
 
 GROUP: Final = ("day", "api_key_id", "operation", "model", "outcome")
+_FOLDED_BY: Final = (*GROUP, "erased")
 SUMS: Final = ("calls", "incomplete", *TOKEN_CLASSES, "cost_usd", "saved_usd")
 
 _TABLE: Final = "usage_usagerecord"
@@ -148,14 +151,44 @@ def remove(using: str = "default") -> None:
 
 
 def rebuild(using: str = "default") -> None:
-    """Add up the whole ledger; within the transaction that made the triggers."""
+    """Add up the whole ledger; within the transaction that made the triggers. Erased rows stay added up."""
     connection = connections[using]
     postgresql = connection.vendor == "postgresql"
     folded = "true" if postgresql else "1"
     day = _day("r", connection.vendor)
     with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {DailyUsage._meta.db_table}")  # noqa: S608
-        cursor.execute(_select(f"{_TABLE} r", "r", day, "", folded, exact=postgresql))
+        cursor.execute(f"DELETE FROM {DailyUsage._meta.db_table} WHERE NOT erased")  # noqa: S608
+        # By day, for pages read some days of it.
+        cursor.execute(
+            _select(f"{_TABLE} r", "r", day, "", folded, exact=postgresql) + " ORDER BY 1"
+        )
+
+
+def erase(before: datetime, batch: int = 5_000) -> Iterator[int]:
+    """Erase settled rows that began before a moment, some thousands at a time; yield how many each time.
+
+    What they add up to stays: it is written down as of erased rows in the transaction that erases them,
+    while the triggers take it from the sums of those that are kept. A row that somebody corrected stays
+    with its correction.
+    """
+    rows = UsageRecord.objects.filter(state=State.SETTLED, started_at__lt=before)
+    rows = rows.filter(corrections=None).order_by("started_at")
+    while chosen := list(rows.values_list("pk", flat=True)[:batch]):
+        with transaction.atomic():
+            yield _erase(chosen)
+
+
+def _erase(chosen: list[UUID]) -> int:
+    postgresql = connections["default"].vendor == "postgresql"
+    true, day = ("true", _day("r", "postgresql")) if postgresql else ("1", _day("r", "sqlite"))
+    of_them = UsageRecord.objects.filter(pk__in=chosen)
+    ids, parameters = of_them.values("pk").query.sql_with_params()
+    rows = f"(SELECT * FROM {_TABLE} WHERE id IN ({ids})) r"  # noqa: S608
+    written = _select(rows, "r", day, "", f"{true}, {true}", exact=postgresql)
+    written = written.replace("saved_picousd, folded)", "saved_picousd, folded, erased)", 1)
+    with connections["default"].cursor() as cursor:
+        cursor.execute(written, parameters)
+    return of_them.delete()[1].get(UsageRecord._meta.label, 0)
 
 
 def fold() -> int:
@@ -171,7 +204,7 @@ def _fold_day(day: date) -> int:
     rows = list(DailyUsage.objects.select_for_update(skip_locked=True).filter(day=day))
     groups: dict[tuple[Any, ...], list[DailyUsage]] = defaultdict(list)
     for row in rows:
-        groups[tuple(getattr(row, name) for name in GROUP)].append(row)
+        groups[tuple(getattr(row, name) for name in _FOLDED_BY)].append(row)
     changed = [rows for rows in groups.values() if not all(row.folded for row in rows)]
     merged = [_merge(rows) for rows in changed]
     gone = [row.pk for rows in changed for row in rows]
@@ -182,6 +215,6 @@ def _fold_day(day: date) -> int:
 
 
 def _merge(rows: list[DailyUsage]) -> DailyUsage:
-    group = {name: getattr(rows[0], name) for name in GROUP}
+    group = {name: getattr(rows[0], name) for name in _FOLDED_BY}
     sums = {name: sum(getattr(row, name) for row in rows) for name in SUMS}
     return DailyUsage(**group, **sums, folded=True)

@@ -11,10 +11,10 @@ from usage.money import UsdField
 
 
 class DailyUsage(models.Model):
-    """A part of what a day's settled rows add up to; `usage.accounting.rollup` writes it.
+    """A part of what a day's settled rows, kept or erased, add up to; `usage.accounting.rollup` writes it.
 
     Rows of the same day, key, operation, model and outcome add up, so a sum over the table is always a
-    sum over the ledger. Changes come as rows of their own, negative ones too, until they are folded.
+    sum over the ledger, erased rows included. Changes come as rows of their own, negative ones too, until they are folded.
     """
 
     day = models.DateField("día")  # of Santiago, on which the calls began
@@ -35,6 +35,8 @@ class DailyUsage(models.Model):
     # What the same tokens would have cost without the prompt cache, less what they did.
     saved_usd = UsdField("ahorrado (USD)", db_column="saved_picousd", default=Decimal(0))
     folded = models.BooleanField(default=False)
+    # Of rows that the retention erased: no rebuilding brings these back.
+    erased = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name = "uso por día"

@@ -1,5 +1,6 @@
 """The sums by day are the ledger's, whatever is done to its rows and whoever does it."""
 
+import io
 import os
 import random
 import subprocess
@@ -10,11 +11,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
 from usage.accounting import prices, rollup
+from usage.accounting.corrections import correct
 from usage.models import ApiKey, DailyUsage, ModelPrice, Operation, Outcome, UsageRecord
 from usage.models.record import TOKEN_CLASSES
 from usage.tokens import TokenUsage
@@ -112,6 +115,98 @@ def churn(seed, steps):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_sums_by_day_are_those_of_the_rows(seed):
     churn(seed, 120)
+
+
+def test_erased_rows_stay_added_up():
+    chance = random.Random(5)
+    keys = [ApiKey.objects.issue(name=name)[0] for name in "ab"]
+    tariffs = list(ModelPrice.objects.filter(model__in=["claude-sonnet-5-5", "claude-haiku-5-5"]))
+    UsageRecord.objects.bulk_create(
+        row(chance, chance.choice(keys), chance.choice(tariffs)) for _ in range(120)
+    )
+    before = found()
+    assert before == expected()
+    settled = UsageRecord.objects.filter(state="settled", started_at__lt=NOON)
+    gone = settled.count()
+    assert [*rollup.erase(NOON, batch=25)] == [25] * (gone // 25) + [gone % 25] * bool(gone % 25)
+    assert not settled.exists()
+    assert found() == before
+    rollup.fold()
+    assert found() == before
+    rollup.rebuild()
+    assert found() == before
+    UsageRecord.objects.filter(state="settled").first().delete()
+    kept = Counter(before)
+    assert found() != kept  # what is deleted by hand is still taken off
+
+
+def test_old_rows_are_erased_by_a_command_and_corrected_ones_are_not(django_user_model):
+    chance = random.Random(6)
+    key = ApiKey.objects.issue(name="a")[0]
+    price = ModelPrice.objects.current("claude-sonnet-5-5", NOON.date())
+    now = timezone.now()
+    old, corrected, recent = (row(chance, key, price, settled=True) for _ in range(3))
+    corrected.usage_complete = False
+    for record, days in ((old, 100), (corrected, 100), (recent, 60)):
+        record.started_at = now - timedelta(days=days)
+        record.save()
+    correct(
+        corrected.pk, TokenUsage(1), reason="bill", by=django_user_model.objects.create_user("x")
+    )
+    before = found()
+    out = io.StringIO()
+    call_command("erase_usage", older_than=90, stdout=out)
+    assert "borrados: 1," in out.getvalue()
+    assert {record.pk for record in UsageRecord.objects.all()} == {corrected.pk, recent.pk}
+    assert found() == before
+    with pytest.raises(CommandError):
+        call_command("erase_usage", older_than=30)
+
+
+@pytest.mark.load
+def test_fifty_thousand_changes_leave_the_sums_equal_to_the_rows(record_property):
+    """Insert, settle, correct, delete and fold in random order, a thousand calls being there at a time."""
+    chance = random.Random(7)
+    keys = [ApiKey.objects.issue(name=name)[0] for name in "abcde"]
+    tariffs = list(ModelPrice.objects.filter(model__in=["claude-sonnet-5-5", "claude-haiku-5-5"]))
+    there: list[UsageRecord] = []
+    done: Counter[str] = Counter()
+    for change in range(50_000):
+        what = chance.choice(["insert", "insert", "settle", "correct", "delete"])
+        if what == "insert" or len(there) < 1000:
+            record = row(chance, chance.choice(keys), chance.choice(tariffs))
+            record.save()
+            there.append(record)
+            done["insert"] += 1
+        else:
+            at = chance.randrange(len(there))
+            record = there[at]
+            if what == "delete":
+                record.delete()
+                there[at] = there[-1]
+                there.pop()
+            elif record.state == "open":
+                what = "settle"
+                record.state, record.outcome, record.settled_at = "settled", "answered", NOON
+                record.save()
+            else:
+                what = "correct"
+                record.output_tokens += chance.randint(0, 9)
+                usage = TokenUsage(**{name: getattr(record, name) for name in TOKEN_CLASSES})
+                record.total_tokens = usage.total
+                geo = record.inference_geo
+                record.cost_usd = prices.cost(usage, record.price, inference_geo=geo)
+                record.save()
+            done[what] += 1
+        if change % 500 == 0:
+            rollup.fold()
+        if change % 10_000 == 0:
+            assert found() == expected()
+    assert found() == expected()
+    rollup.fold()
+    assert found() == expected()
+    assert sum(done.values()) == 50_000
+    record_property("changes", dict(done))
 
 
 def test_folding_leaves_one_row_for_each_group():
