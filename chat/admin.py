@@ -19,7 +19,7 @@ from chat.plugins.registry import installed_registry
 from chat.words import saying
 from knowledge.render import to_html
 from usage.admin.base import ReadOnlyAdmin, grouped, moment
-from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.exports import Column, ExportAdmin, identifier, usd
 from usage.admin.large import DaysFilter, known
 from usage.admin.origins import MOST, ORIGINS, Origin
 from usage.models import UsageRecord
@@ -120,6 +120,7 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
     position = ("-updated_at", "-id")
     list_filter = [
         ("updated_at", UpdatedFilter),
+        ("api_key__account", RelatedDropdownFilter),
         ("api_key", RelatedDropdownFilter),
         known("specialist", "especialista", _specialists),
     ]
@@ -251,7 +252,7 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
         Column("clave", "conversation__api_key__name"), Column("rol", "role"), Column("texto", "content"),
         Column("especialista", "specialist"), Column("respondido_por", "llm_used"),
         Column("confianza", "confidence", "number"), Column("valoracion", "rating"),
-        Column("cortada", "cut", "flag"), usd("costo_usd", "usage__cost_usd"), Column("uso", "usage_id"),
+        Column("cortada", "cut", "flag"), usd("costo_usd", "usage__cost_usd"), identifier("uso", "usage_id"),
     ]  # fmt: skip
     readonly_fields = [
         "conversation", "role", "created_at", "text", "sent", "passages", "expert", "by", "sure",

@@ -20,7 +20,7 @@ from dte.formato.tipos import TYPE_NAMES
 from dte.history.statistics import frequent_codes, precision, raised_codes
 from dte.models import KeyPolicy, RaisedCode, Validation
 from usage.admin.base import moment
-from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.exports import Column, ExportAdmin, identifier, usd
 from usage.admin.large import DaysFilter, KnownFilter, known
 from usage.admin.origins import ORIGINS, Origin
 from usage.models import UsageRecord
@@ -90,6 +90,7 @@ class ValidationAdmin(ExportAdmin):
         ("mode", ChoicesDropdownFilter),
         known("tipo", "tipo", _types),
         CodeFilter,
+        ("api_key__account", RelatedDropdownFilter),
         ("api_key", RelatedDropdownFilter),
     ]
     list_select_related = ["api_key"]
@@ -117,7 +118,7 @@ class ValidationAdmin(ExportAdmin):
         Column("veredicto", "recommendation"), Column("confianza", "confidence", "number"),
         Column("estado", "state"), Column("envio_sii", "track_id"), Column("respuesta_sii", "outcome"),
         Column("respondida", "outcome_at", "moment"), usd("costo_usd", "usage__cost_usd"),
-        Column("sha256", "digest"), Column("id", "id"), Column("uso", "usage_id"),
+        Column("sha256", "digest"), identifier("id", "id"), identifier("uso", "usage_id"),
     ]  # fmt: skip
 
     class Media:

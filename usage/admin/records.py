@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
@@ -19,7 +20,7 @@ from usage.accounting import reports
 from usage.accounting.corrections import correct, is_correctable
 from usage.admin import arithmetic
 from usage.admin.base import ReadOnlyAdmin, ReadOnlyInline, grouped, moment
-from usage.admin.exports import Column, ExportAdmin, usd
+from usage.admin.exports import Column, ExportAdmin, identifier, usd
 from usage.admin.large import DaysFilter, LargeChangeList, known
 from usage.admin.origins import MOST, ORIGINS
 from usage.models import Correction, DailyUsage, ModelPrice, Outcome, UsageRecord
@@ -32,12 +33,13 @@ _WITHOUT_MODEL = (Outcome.OFFLINE, Outcome.REFUSED, Outcome.CANCELLED)
 # What a filter asks of the ledger, and what the same is in the sums by day.
 _ADDED_UP: dict[str, str] = {
     "api_key__id__exact": "api_key",
+    "api_key__account__id__exact": "api_key__account",
     "operation__exact": "operation",
     "model": "model",
     "outcome__exact": "outcome",
 }
 _DAYS = {"started_at_from", "started_at_to"}
-_SUMMED_AT_MOST = 5_000
+_SUMMED_AT_MOST = 2_000
 
 
 class CorrectionForm(forms.ModelForm):
@@ -83,11 +85,12 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
 
     form = CorrectionForm
     inlines = [CorrectionInline]
-    change_list_template = "admin/usage/usagerecord/change_list.html"
+    list_before_template = "admin/usage/usagerecord/totals.html"
     position = ("-started_at", "-id")
-    list_display = ["started", "key", "what", "model", "ended", "tokens", "cost", "seconds"]
+    list_display = ["started", "key", "what", "by_model", "ended", "tokens", "cost", "seconds"]
     list_filter = [
         ("started_at", DaysFilter),
+        ("api_key__account", RelatedDropdownFilter),
         ("api_key", RelatedDropdownFilter),
         ("operation", ChoicesDropdownFilter),
         known("model", "modelo", _models),
@@ -101,9 +104,9 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
     change_form_before_template = "admin/usage/usagerecord/origin.html"
     shown: ClassVar = [
         (None, {"fields": [
-            ("started_at", "settled_at"), ("api_key", "operation"), ("ended", "model"),
+            ("started_at", "settled_at"), ("api_key", "operation"), ("outcome_named", "model"),
         ]}),
-        ("Costo", {"fields": ["account"]}),
+        ("Costo", {"fields": ["calculation"]}),
         ("Duración", {"fields": [("seconds", "first_text")]}),
         ("Identificadores", {"fields": [
             "id", ("call_id", "attempt"), "request_id", "provider_request_id", "provider_message_id",
@@ -111,15 +114,17 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
         ]}),
     ]  # fmt: skip
     export_columns = [
-        Column("inicio", "started_at", "moment"), Column("clave", "api_key__name"),
-        Column("prefijo", "api_key__prefix"), Column("operacion", "operation"),
-        Column("modelo", "model"), Column("estado", "state"), Column("resultado", "outcome"),
-        Column("error", "error_type"), Column("termino", "stop_reason"),
+        Column("inicio", "started_at", "moment"),
+        Column("cuenta", "api_key__account__name"), Column("clave", "api_key__name"),
+        Column("prefijo", "api_key__prefix", "word"), Column("operacion", "operation", "word"),
+        Column("modelo", "model", "word"), Column("estado", "state", "word"),
+        Column("resultado", "outcome", "word"), Column("error", "error_type"),
+        Column("termino", "stop_reason"),
         *(Column(name, name, "number") for name in (*TOKEN_CLASSES, "total_tokens")),
         Column("uso_completo", "usage_complete", "flag"), Column("region", "inference_geo"),
         usd("costo_usd", "cost_usd"), usd("reservado_usd", "held_usd"),
         Column("ms", "latency_ms", "number"), Column("ms_primer_texto", "first_token_ms", "number"),
-        Column("id", "id"), Column("llamada", "call_id"), Column("intento", "attempt", "number"),
+        identifier("id", "id"), identifier("llamada", "call_id"), Column("intento", "attempt", "number"),
         Column("solicitud", "request_id"), Column("solicitud_proveedor", "provider_request_id"),
         Column("mensaje_proveedor", "provider_message_id"),
     ]  # fmt: skip
@@ -137,7 +142,7 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
     def get_readonly_fields(
         self, request: HttpRequest, obj: UsageRecord | None = None
     ) -> list[str]:
-        own = ["ended", "account", "seconds", "first_text"]
+        own = ["outcome_named", "calculation", "seconds", "first_text"]
         stored = [f.name for f in UsageRecord._meta.fields if f.name not in TOKEN_CLASSES]
         return stored + own
 
@@ -200,6 +205,12 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
     def key(self, record: UsageRecord) -> str:
         return record.api_key.name
 
+    @admin.display(description="modelo", ordering="model")
+    def by_model(self, record: UsageRecord) -> SafeString:
+        return format_html(
+            '<span class="nowrap">{}</span>', record.model.removeprefix("claude-") or "–"
+        )
+
     @admin.display(description="operación", ordering="operation")
     def what(self, record: UsageRecord) -> str:
         return str(record.get_operation_display())
@@ -232,8 +243,12 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
     def first_text(self, record: UsageRecord) -> str:
         return "–" if record.first_token_ms is None else grouped(record.first_token_ms / 1000, 1)
 
-    @admin.display(description="cuenta")
-    def account(self, record: UsageRecord) -> SafeString | str:
+    @admin.display(description="resultado")
+    def outcome_named(self, record: UsageRecord) -> str:
+        return self.ended(record)[1]
+
+    @admin.display(description="cálculo")
+    def calculation(self, record: UsageRecord) -> SafeString | str:
         return arithmetic.shown(record)
 
 
@@ -241,9 +256,11 @@ def totals(changelist: LargeChangeList) -> dict[str, Any] | None:
     """Add up what is filtered: from the sums by day, or few rows by themselves; None if it would take long."""
     params = {name: values for name, values in changelist.filter_params.items() if any(values)}
     if changelist.query or not set(params) <= {*_ADDED_UP, *_DAYS}:
-        few = changelist.queryset.order_by().values_list("pk", flat=True)[: _SUMMED_AT_MOST + 1]
-        found = reports.total_of(UsageRecord.objects.filter(pk__in=list(few)))
-        return found if found["calls"] <= _SUMMED_AT_MOST else None
+        rows = changelist.queryset.order_by().values_list("pk", flat=True)
+        few = list(rows[: _SUMMED_AT_MOST + 1])
+        if len(few) > _SUMMED_AT_MOST:
+            return None
+        return reports.total_of(UsageRecord.objects.filter(pk__in=few))
     first, last = next(
         spec.days() for spec in changelist.filter_specs if isinstance(spec, DaysFilter)
     )

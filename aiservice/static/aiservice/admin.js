@@ -19,3 +19,15 @@ document.addEventListener("DOMContentLoaded", () => {
     shown.after(" ", button);
   }
 });
+
+// Django's autocompletion draws a box of its own, which its label does not name.
+window.addEventListener("load", () => {
+  for (const select of document.querySelectorAll("select.admin-autocomplete")) {
+    const label = document.querySelector(`label[for="${select.id}"]`);
+    const box = select.nextElementSibling;
+    if (!label || !box) continue;
+    for (const part of box.querySelectorAll("[role=combobox], [role=textbox]")) {
+      part.setAttribute("aria-label", label.textContent.trim());
+    }
+  }
+});

@@ -20,11 +20,24 @@ ENGLISH = re.compile(
 )
 
 
+HEADINGS_IN_ENGLISH = re.compile(
+    r"\b(access|attempts?|failures?|log|user agent|address|username|path|select|to view|view|time)\b",
+    re.IGNORECASE,
+)
+
+
+def headings(page):
+    """Return a page's title and the names of its columns."""
+    told = re.findall(r"<title>(.*?)</title>|column-\w+\">(.*?)</th>", page, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]*>", " ", part) for parts in told for part in parts)
+
+
 @pytest.mark.parametrize("name", LISTS)
 def test_every_list_and_form_answers_in_spanish(admin_client, name):
     page = admin_client.get(reverse(f"admin:{name}_changelist"))
     assert page.status_code == 200
     assert not ENGLISH.findall(page.content.decode())
+    assert not HEADINGS_IN_ENGLISH.findall(headings(page.content.decode()))
     form = admin_client.get(reverse(f"admin:{name}_add"))
     assert form.status_code in (200, 403)
     assert not ENGLISH.findall(form.content.decode())
