@@ -1,3 +1,4 @@
+from axes.apps import AppConfig as Axes
 from django.apps import AppConfig, apps
 from django.core.checks import Tags, register
 from django.db.models.signals import post_migrate
@@ -25,3 +26,10 @@ class AiserviceConfig(AppConfig):
         post_migrate.connect(groups.ensure, sender=last, dispatch_uid="aiservice.groups")
 
         REGISTRY.register(DependencyCollector())
+
+
+class LoginsConfig(Axes):  # type: ignore[misc]  # axes ships no types
+    """Attempts to enter the admin, under a name that people know."""
+
+    default = False
+    verbose_name = "Ingresos a la administración"

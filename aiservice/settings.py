@@ -98,7 +98,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "axes",
+    "aiservice.apps.LoginsConfig",  # django-axes
     "auditlog",
     "usage",
     "knowledge",
