@@ -21,7 +21,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 if __name__ == "__main__":  # where this is imported, a reactor may be installed already
@@ -72,6 +72,8 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         exit_seconds: How long threads may take to end after the replies. Then the stack of each one is
             printed on standard error, and the process leaves with code 1.
         ready_callable: Called before the first request.
+        is_idle: Whether what goes on behind the application has ended, too.
+        close: Ends it, when the time for it is over.
         **options: Those of daphne's server.
     """
 
@@ -82,10 +84,14 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         drain_seconds: float,
         exit_seconds: float = EXIT_SECONDS,
         ready_callable: Callable[[], None] | None = None,
+        is_idle: Callable[[], bool] = lambda: True,
+        close: Callable[[], Awaitable[None]] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(application, ready_callable=self.prepare, **(OPTIONS | options))
         self.begin = ready_callable
+        self.is_idle = is_idle
+        self.close = close
         self.drain_seconds = drain_seconds
         self.exit_seconds = exit_seconds
         self.draining = asyncio.Event()
@@ -141,12 +147,11 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
             port.stopListening()
         for protocol in self.running():
             self.close_after_reply(protocol)
-        from chat.live import asking  # loaded by now, with the applications
-
-        await self.wait_until_idle(self.drain_seconds, asking.is_idle)
+        await self.wait_until_idle(self.drain_seconds, self.is_idle)
         for protocol in self.running():
             hang_up(protocol)
-        await asking.close()
+        if self.close is not None:
+            await self.close()
         await self.wait_until_idle(HANG_UP_SECONDS)
         for task in self.running().values():
             task.cancel()
@@ -217,11 +222,16 @@ def serve(host: str, port: int) -> None:
             sys.exit(processes.supervise(settings.PROCESSES, host, port, grace))
         except OSError as exc:
             sys.exit(explain(host, port, exc))
+    application = get_default_application()
+    from chat.live import asking  # with the applications, which are loaded only by now
+
     server = DrainingServer(
-        get_default_application(),
+        application,
         drain_seconds=settings.DRAIN_SECONDS,
         endpoints=[endpoint(host, port)],
         ready_callable=begin,
+        is_idle=asking.is_idle,
+        close=asking.close,
     )
     if listening is not None:
         server.endpoints = []
