@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-shuffled test-load chaos bench lint format lock clean
+.PHONY: help run serve secrets test test-shuffled test-load chaos bench lint coverage-report supply-chain format lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -23,6 +23,9 @@ run: $(VENV)/.base  ## prepare a development installation and serve it (HOST, PO
 
 serve: $(VENV)/.base  ## serve in production mode, configured by the environment (docs/settings.md)
 	$(BIN)/python -m aiservice.serve
+
+secrets:  ## make deploy/secrets/ for the Compose stack; what exists stays as it is
+	@deploy/make_secrets.sh
 
 test: $(VENV)/.dev  ## run the whole suite with coverage; WORKERS=0 for one process, more arguments in PYTEST_ARGS
 	$(BIN)/python -m coverage erase
@@ -73,6 +76,17 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	@! git grep -nIE '$(REGISTRIES)'
 	@! LC_ALL=C.UTF-8 git grep -nE '^.{101}' -- '*.js'
 
+coverage-report: $(VENV)/.dev  ## write coverage_report.md from what the last `make test` measured
+	@test -e .coverage || { echo "Nothing measured yet: make test" >&2; exit 1; }
+	@{ echo "# Coverage"; echo; \
+	echo "Lines and branches that the suite runs, measured on $$(date +%Y-%m-%d) at $$(git rev-parse --short HEAD) by \`make test\`, servers that"; \
+	echo "tests start included. Written by \`make coverage-report\`; line by line in htmlcov/ after \`make test\`."; echo; \
+	$(BIN)/python -m coverage report --format=markdown --skip-covered; } >coverage_report.md
+	@tail -n 1 coverage_report.md
+
+supply-chain: $(VENV)/.dev  ## known weaknesses, licences, a bill of materials, secrets in the tree
+	$(BIN)/python deploy/supply_chain.py
+
 format: $(VENV)/.dev  ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -87,7 +101,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 lock: $(BIN)/uv  ## write requirements/ anew from pyproject.toml (UPGRADE=--upgrade: with newer versions)
 	@$(COMPILE) pyproject.toml --output-file requirements/base.txt >/dev/null
 	@$(COMPILE) --group semantic --no-deps --output-file requirements/semantic.txt >/dev/null
-	@$(COMPILE) pyproject.toml --group semantic --group test --group lint \
+	@$(COMPILE) --group tracing --constraint requirements/base.txt --output-file requirements/tracing.txt >/dev/null
+	@$(COMPILE) pyproject.toml --group semantic --group tracing --group test --group lint \
 		--constraint requirements/base.txt --output-file requirements/dev.txt >/dev/null
 
 clean:  ## remove what was built; var/ (your database) stays

@@ -1,10 +1,12 @@
 from axes.apps import AppConfig as Axes
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core.checks import Tags, register
 from django.db.models.signals import post_migrate
 from prometheus_client import REGISTRY
 
 from aiservice.checks import check_transport
+from usage import tracing
 
 
 class AiserviceConfig(AppConfig):
@@ -26,6 +28,8 @@ class AiserviceConfig(AppConfig):
         post_migrate.connect(groups.ensure, sender=last, dispatch_uid="aiservice.groups")
 
         REGISTRY.register(DependencyCollector())
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            tracing.start(settings.OTEL_EXPORTER_OTLP_ENDPOINT, settings.VERSION)
 
 
 class LoginsConfig(Axes):  # type: ignore[misc]  # axes ships no types

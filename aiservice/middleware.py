@@ -21,6 +21,7 @@ from django.utils.deprecation import MiddlewareMixin
 
 from aiservice import metrics
 from aiservice.errors import database_unavailable, method_not_allowed, unsupported_coding
+from usage import tracing
 from usage.access.address import client_ip
 
 log = structlog.get_logger("aiservice.access")
@@ -64,6 +65,8 @@ class RequestMiddleware:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
+        span = tracing.begin("request", "SERVER", http__request__method=_method(request))
+        tracing.keep_current(span)
         forget_no_charset(request)
         if request.headers.get("Content-Encoding", "").strip().lower() in {"", "identity"}:
             response = await self.get_response(request)
@@ -72,6 +75,13 @@ class RequestMiddleware:
         if isinstance(response, HttpResponseNotAllowed):
             response = method_not_allowed(request, response.headers["Allow"])
         self._report(request, response, time.perf_counter() - started)
+        tracing.end(
+            span,
+            "" if response.status_code < 500 else str(response.status_code),
+            http__response__status_code=response.status_code,
+            http__route=_view(request),
+            aiservice__request_id=request_id,
+        )
         response.headers[REQUEST_ID_HEADER] = request_id
         return response
 
@@ -84,10 +94,7 @@ class RequestMiddleware:
         return None
 
     def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-        # The route, not the path: paths hold session ids and would make endless label values.
-        match = request.resolver_match
-        view = (match.view_name or match.route) if match else "<unnamed view>"
-        method = request.method if request.method in {"GET", "POST", "DELETE"} else "other"
+        view, method = _view(request), _method(request)
         metrics.RESPONSES.labels(str(response.status_code), view, method).inc()
         metrics.LATENCY.labels(view, method).observe(seconds)
         log.info(
@@ -99,6 +106,16 @@ class RequestMiddleware:
             address=client_ip(request),
             key=getattr(request, "key_prefix", None),
         )
+
+
+def _view(request: HttpRequest) -> str:
+    """Return the route, not the path: paths hold session ids and would make endless label values."""
+    match = request.resolver_match
+    return (match.view_name or match.route) if match else "<unnamed view>"
+
+
+def _method(request: HttpRequest) -> str:
+    return request.method if request.method in {"GET", "POST", "DELETE"} else "other"
 
 
 def forget_no_charset(request: HttpRequest) -> None:

@@ -385,3 +385,6 @@ LOGGING_CONFIG = "aiservice.logs.configure"
 LOGGING = logging_config(
     level=env.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", default="INFO")
 )
+
+# Spans go here, over OTLP and HTTP; without it, OpenTelemetry is not even imported (usage/tracing.py).
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")

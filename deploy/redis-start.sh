@@ -57,6 +57,7 @@ fi
 port=${PORT:-6379}
 password=$(secret redis_password)
 replication_password=$(secret redis_replication_password)
+exporter_password=$(secret redis_exporter_password)
 if [ -f "$conf" ]; then
     follows=$(grep -E '^(replicaof|slaveof) ' "$conf" || true)
 elif [ "$role" = replica ]; then
@@ -74,16 +75,35 @@ replica-announce-port $port
 masteruser replication
 masterauth $replication_password
 repl-diskless-sync-delay 0
-# Cached answers and rate limits: losing them costs a second of work, so nothing is written to disk.
-save ""
-appendonly no
+# Snapshots and a journal: a node that restarts knows the rate limits and cached answers of before. The
+# journal is synced once a second; what a crash loses of it is a second of limits, never money.
+save 900 1 300 10 60 10000
+appendonly yes
+appendfsync everysec
 maxmemory ${MAXMEMORY:-256mb}
-maxmemory-policy allkeys-lru
+# Nothing is evicted. Every key here has an end of its own, and every eviction policy that could make room
+# would take rate limits with the cached answers: whoever fills the cache would open the limits, and nobody
+# would hear of it. At the limit writes fail instead: answers are no longer cached, each process enforces
+# its share of the limits from its own memory, and RedisMemoryFull has been firing since nine tenths.
+maxmemory-policy noeviction
 # The service may do what a cache and a limiter need; the others exactly what Redis documents for them.
 user default reset off
 user aiservice on >$password ~* &* +@all -@admin -@dangerous
-user replication on >$replication_password +psync +replconf +ping
+user replication on >$replication_password +psync +sync +replconf +ping
+user exporter on >$exporter_password +ping +info +config|get +slowlog|len +slowlog|get +latency|latest +latency|histogram +client|setname +client|list +select +dbsize
 user sentinel on >$sentinel_password allchannels +multi +slaveof +ping +exec +subscribe +config|rewrite +role +publish +info +client|setname +client|kill +script|kill
 END
 mv "$conf.new" "$conf"
+
+# A backup that restore.sh laid here becomes the journal that this node starts from.
+if [ -f "$DATA/restore.rdb" ]; then
+    rm -rf "$DATA/appendonlydir"
+    mv "$DATA/restore.rdb" "$DATA/dump.rdb"
+    redis-server --port 0 --unixsocket "$DATA/restore.sock" --dir "$DATA" --dbfilename dump.rdb \
+        --save "" --appendonly no --daemonize yes >/dev/null
+    ask() { redis-cli -s "$DATA/restore.sock" "$@"; }
+    until ask config set appendonly yes | grep -q OK; do sleep 0.2; done
+    while ask info persistence | grep -qE '^aof_rewrite_(in_progress|scheduled):1'; do sleep 0.2; done
+    ask shutdown nosave || true
+fi
 exec redis-server "$conf"

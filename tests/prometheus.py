@@ -1,5 +1,6 @@
 """The alerts as shipped, and a real Prometheus that judges a running service by them, faster."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -50,6 +51,14 @@ def metrics_of(expression: str) -> set[str]:
     """Return the metric names of a PromQL expression."""
     bare = re.sub(r"\{.*?\}|\[[\w$]+\]|\b(by|on) ?\(.*?\)", "", expression)
     return set(re.findall(r"[a-z_][a-z0-9_]+", bare)) - _LANGUAGE
+
+
+def asked_for() -> set[str]:
+    """Return every metric that an alert or the dashboard names."""
+    dashboard = json.loads((DEPLOY / "grafana" / "dashboards" / "aiservice.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    expressions = [rule["expr"] for rule in rules().values()] + queries
+    return {name for expression in expressions for name in metrics_of(expression)}
 
 
 def hurried(factor: float) -> str:

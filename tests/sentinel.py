@@ -21,6 +21,7 @@ PASSWORDS: Final = {
     "redis_password": "for-the-service",
     "redis_replication_password": "for-the-replicas",
     "redis_sentinel_password": "for-the-sentinels",
+    "redis_exporter_password": "for-the-exporter",
 }
 
 

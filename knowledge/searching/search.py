@@ -20,6 +20,7 @@ from knowledge.searching.live import Snapshot
 from knowledge.searching.postings import Array
 from knowledge.searching.query import Query, analyse
 from knowledge.searching.relevance import FLOOR, Evidence
+from usage import tracing
 from usage.hops import give_connections_back
 
 DEFAULT_RESULTS: Final = 5
@@ -123,7 +124,7 @@ def search(
         tags: Only documents with one of these tags.
     """
     limit = min(top_k, MAX_RESULTS)
-    with metrics.SEARCH_SECONDS.time():
+    with metrics.SEARCH_SECONDS.time(), tracing.span("retrieve passages"):
         found = explore(query, limit=limit, modules=modules, tags=tags)
         passages = [] if found.refused else hits(found.candidates)
     metrics.SEARCHES.labels("found" if passages else "nothing").inc()

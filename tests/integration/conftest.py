@@ -39,8 +39,8 @@ def services(directory: Path) -> Iterator[StartService]:
     """Start services that log into a directory, and end them all."""
     started: list[RunningService] = []
 
-    def start(module: str = "aiservice.serve", **variables: str) -> RunningService:
-        port = servers.free_port()
+    def start(module: str = "aiservice.serve", port: int = 0, **variables: str) -> RunningService:
+        port = port or servers.free_port()
         log = directory / f"service-{len(started)}.log"
         settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
         settings["PYTHONFAULTHANDLER"] = "1"  # a hang is rare, and says where it is only once

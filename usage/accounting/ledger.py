@@ -10,7 +10,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from usage import metrics, statements
+from usage import metrics, statements, tracing
 from usage.accounting import budgets, journal, process
 from usage.accounting.attachments import Attachment
 from usage.accounting.payer import Payer, payer_of_row
@@ -74,8 +74,9 @@ def reserve(reservation: Reservation) -> OpenCall:
         BudgetExceeded: No room; nothing was written, and a transaction around it can go on.
     """
     now = timezone.now()
+    span = tracing.span("ledger.reserve", gen_ai__request__model=reservation.model)
     # No savepoint inside a caller's transaction: a refusal undoes itself, and any error ends it all.
-    with transaction.atomic(savepoint=False):
+    with span, transaction.atomic(savepoint=False):
         record = UsageRecord(
             api_key_id=reservation.payer.api_key_id,
             end_user=reservation.payer.end_user,
@@ -122,7 +123,7 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
     A row that is settled already keeps its numbers; the attachment is stored all the same.
     """
     stored = None
-    with transaction.atomic():
+    with tracing.span("ledger.settle", aiservice__outcome=settlement.outcome), transaction.atomic():
         settled = statements.update(
             UsageRecord,
             {"id": call.id, "state": State.OPEN},

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from usage import metrics
+from usage import metrics, tracing
 from usage.accounting import journal, ledger
 from usage.accounting.ledger import OpenCall
 from usage.hops import finish, hop
@@ -73,6 +73,14 @@ class Attempt:
         self._breaker = self._runtime.breakers.of(plan.model)
         self._first_event_by = first_event_by
         self._started = time.monotonic()
+        self._span = tracing.begin(
+            f"chat {plan.model}",
+            "CLIENT",
+            gen_ai__operation__name="chat",
+            gen_ai__provider__name="anthropic",
+            gen_ai__request__model=plan.model,
+            aiservice__operation=plan.operation.value,
+        )
         self._reserving: asyncio.Future[OpenCall] | None = None
         self._admission: Admission | None = None
         self._connection: Connection | None = None
@@ -100,7 +108,10 @@ class Attempt:
         except Suspended as suspended:
             self._failure = failures.suspended(suspended.seconds)
         finally:
-            await finish(self._close())
+            try:
+                await finish(self._close())
+            finally:
+                self._end_span()
         if self._failure is not None:
             raise AttemptError(self._failure)
 
@@ -201,6 +212,22 @@ class Attempt:
         if failure is not None or self.reading.finished:
             return breaker.WELL
         return breaker.ABANDONED
+
+    def _end_span(self) -> None:
+        """End the span by what was settled; without a settlement, nothing was sent."""
+        usage = self.account.bill.usage if self.account else None
+        error = self._failure.type if self._failure else ""
+        tracing.end(
+            self._span,
+            error,
+            gen_ai__response__id=self.reading.message_id,
+            gen_ai__response__finish_reasons=[self.reading.stop_reason]
+            if self.reading.stop_reason
+            else None,
+            gen_ai__usage__input_tokens=usage.total - usage.output_tokens if usage else None,
+            gen_ai__usage__output_tokens=usage.output_tokens if usage else None,
+            aiservice__outcome=self.account.bill.outcome.value if self.account else "",
+        )
 
     async def _settle(self, call: OpenCall) -> None:
         density, connection = self._runtime.density, self._connection

@@ -1,7 +1,9 @@
 """A real Prometheus with the shipped rules, hurried, beside a service that loses what it depends on."""
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -67,11 +69,11 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
-    home = Path(tmp_path_factory.mktemp("watched"))
-    for directory in [home, *list(home.parents)[:2]]:
-        directory.chmod(0o755)  # PostgreSQL runs as another user
+def watched() -> Iterator[Watched]:
+    home = Path(tempfile.mkdtemp(dir=servers.TEMPORARY))
+    home.chmod(0o755)  # PostgreSQL runs as another user
     with ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
         postgres = servers.Postgres(home / "postgres")
         stack.callback(postgres.stop)
         cleanups: list[Callable[[], object]] = []

@@ -1,5 +1,12 @@
 """Redis Sentinel as deployed: the service's cache and rate limit through a failover."""
 
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +21,8 @@ from prometheus_client import REGISTRY
 from redis.exceptions import NoPermissionError
 
 from aiservice import settings as service_settings
-from tests import servers
-from tests.sentinel import HOST, NAME, ONCE, PASSWORDS, Topology
+from tests import prometheus, servers
+from tests.sentinel import DEPLOY, HOST, NAME, ONCE, PASSWORDS, Topology
 from usage.access import limits
 from usage.access.limits import limiter
 from usage.errors import RequestRateExceeded
@@ -166,3 +173,105 @@ def test_all_of_it_gone_costs_no_call_and_is_said(
         topology.start_one(port)
     servers.wait_until(is_up, service.process)
     burst()
+
+
+def test_backup_of_redis_is_taken_from_the_primary_and_restored_on_one(topology, tmp_path):
+    cache.set("kept", "before the loss", timeout=600)
+    backups, data = tmp_path / "backups", tmp_path / "data"
+    backups.mkdir()
+    data.mkdir()
+    env = {
+        "PATH": os.environ["PATH"],
+        "BACKUPS": str(backups),
+        "SECRETS": str(topology.root / "secrets"),
+        # The first one is nobody.
+        "SENTINELS": " ".join(f"{HOST}:{port}" for port in [1, *topology.sentinel_ports]),
+        "DATA": str(data),
+    }
+    scripts = DEPLOY / "backup"
+    subprocess.run(["bash", scripts / "backup.sh", "redis", "today"], env=env, check=True)
+    assert [path.name for path in backups.iterdir()] == ["redis-today.rdb"]
+    subprocess.run(
+        ["bash", scripts / "restore.sh", backups / "redis-today.rdb"], env=env, check=True
+    )
+    port = servers.free_port()
+    process = servers.start(
+        ["sh", str(DEPLOY / "redis-start.sh"), "primary"],
+        log=tmp_path / "redis.log",
+        env=env | {"BIND": HOST, "ADDRESS": HOST, "PORT": str(port)},
+    )
+    try:
+        servers.wait_until(lambda: servers.listens(port), process)
+        password = PASSWORDS["redis_password"]
+        with redis.Redis(HOST, port, username="aiservice", password=password) as client:
+            assert client.exists(cache.make_key("kept"))
+        assert not (data / "restore.rdb").exists()
+    finally:
+        servers.stop(process, signal.SIGKILL)
+
+
+def exporter(topology: Topology, user: str, password: str) -> tuple[int, subprocess.Popen[bytes]]:
+    port = servers.free_port()
+    process = servers.start(
+        ["prometheus-redis-exporter", "-web.listen-address", f"{HOST}:{port}"],
+        log=topology.root / f"exporter-{user}.log",
+        env={"REDIS_ADDR": "", "REDIS_USER": user, "REDIS_PASSWORD": PASSWORDS[password]},
+    )
+    servers.wait_until(lambda: servers.listens(port), process)
+    return port, process
+
+
+@pytest.mark.skipif(not shutil.which("prometheus-redis-exporter"), reason="not installed")
+def test_exporters_tell_what_alerts_and_the_dashboard_ask_of_redis(topology):
+    told = ""
+    for user, password, target in (
+        ("exporter", "redis_exporter_password", topology.redis_ports[0]),
+        ("", "redis_sentinel_password", topology.sentinel_ports[0]),
+    ):
+        port, process = exporter(topology, user, password)
+        url = f"http://{HOST}:{port}/scrape?target={HOST}:{target}"
+        try:
+            answer = httpx2.get(url).text
+        finally:
+            servers.stop(process, signal.SIGKILL)
+        assert "\nredis_up 1\n" in answer
+        assert 'redis_exporter_last_scrape_error{err=""} 0' in answer
+        told += answer
+    assert "redis_sentinel_master_ok_sentinels{" in told
+    names = set(re.findall(r"^(redis_\w+)[ {]", told, re.MULTILINE))
+    assert {name for name in prometheus.asked_for() if name.startswith("redis_")} <= names
+
+
+@pytest.mark.skipif(not shutil.which("redis-cli"), reason="redis-cli is not installed")
+def test_the_script_for_people_loses_the_primary_and_tells_what_happens(topology, tmp_path):
+    names = ["redis-primary", "redis-replica-1", "redis-replica-2"]
+    names += [f"redis-sentinel-{number}" for number in (1, 2, 3)]
+    ports = dict(zip(names, topology.redis_ports + topology.sentinel_ports, strict=True))
+    facts = {
+        "ports": ports,
+        "pids": {port: process.pid for port, process in topology.processes.items()},
+        "secrets": str(topology.root / "secrets"),
+    }
+    (tmp_path / "topology").write_text(json.dumps(facts))
+    (tmp_path / "docker").write_text(
+        f'#!/bin/sh\nexec {sys.executable} {DEPLOY.parent}/tests/fake_compose.py "$@"\n'
+    )
+    (tmp_path / "docker").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TOPOLOGY": str(tmp_path / "topology")}
+    running = subprocess.Popen(
+        ["sh", DEPLOY / "test_redis_failover.sh"], env=env, stdout=subprocess.PIPE, text=True
+    )
+    lost = topology.primary_port()
+    while running.poll() is None:
+        if (request := tmp_path / "start").exists():
+            topology.kill(lost)
+            topology.start_one(int(request.read_text()))
+            request.unlink()
+        time.sleep(0.05)
+    assert running.stdout
+    told = running.stdout.read()
+    running.stdout.close()
+    assert running.returncode == 0, told
+    assert "agree on another primary" in told
+    assert told.splitlines()[-1].split("  ")[-1].startswith("passed:")
+    print(told)

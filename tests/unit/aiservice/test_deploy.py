@@ -1,19 +1,34 @@
-"""The Compose file, as far as it can be checked without an engine."""
+"""The deployment, as far as it can be checked without an engine."""
 
+import importlib
+import json
+import os
 import re
+import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from aiservice import settings
+
 pytestmark = pytest.mark.unit
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
-COMPOSE = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
+FILE = DEPLOY / "docker-compose.yml"
+COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-EXAMPLE = (DEPLOY.parent / ".env.example").read_text()
-SECRET_WORDS = re.compile(r"SECRET|PASSWORD|API_KEY|DATABASE_URL")
+OURS = {"prepare", "service-a", "service-b", "scheduler"}
+SECRET_WORDS = re.compile(r"SECRET|PASSWORD|PASS\b|API_KEY|DATABASE_URL|EMAIL_URL")
+SETTINGS = (ROOT / "docs" / "settings.md").read_text().partition("\n## Tests\n")[0]
+DOCUMENTED = set(re.findall(r"^\| `([A-Z_]+)` \|", SETTINGS, re.MULTILINE))
+OF_THE_STACK = set(
+    re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "docs" / "deployment.md").read_text(), re.MULTILINE)
+)
 
 
 def environment(service: str) -> dict[str, Any]:
@@ -21,18 +36,48 @@ def environment(service: str) -> dict[str, Any]:
     return variables
 
 
+def test_compose_file_is_one_by_the_published_schema():
+    """The Compose Specification's own schema, as check-jsonschema ships it."""
+    program = str(Path(sys.executable).with_name("check-jsonschema"))
+    command = [program, "--builtin-schema", "vendor.compose-spec", str(FILE)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_compose_has_the_whole_topology():
-    assert set(SERVICES) == {
-        *("prepare", "service", "postgres", "prometheus", "redis-primary"),
-        *("redis-replica-1", "redis-replica-2"),
+    assert set(SERVICES) == OURS | {
+        *("proxy", "postgres", "backup"),
+        *("redis-primary", "redis-replica-1", "redis-replica-2"),
         *("redis-sentinel-1", "redis-sentinel-2", "redis-sentinel-3"),
+        *("redis-exporter", "sentinel-exporter", "postgres-exporter", "blackbox-exporter"),
+        *("prometheus", "alertmanager", "grafana"),
     }
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_hardened_and_limited(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+    assert {"cpus", "memory"} <= set(service["deploy"]["resources"]["limits"])
+    assert service["networks"]
+    assert service["restart"] == ("on-failure:3" if name == "prepare" else "unless-stopped")
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_service_has_a_health_check_or_is_a_job(name):
     check = SERVICES[name]["healthcheck"]
     assert check.get("test") or (name == "prepare" and check == {"disable": True})
+
+
+def test_traffic_depends_on_ready():
+    for name in ("service-a", "service-b"):
+        assert "/ready" in SERVICES[name]["healthcheck"]["test"][-1]
+        assert SERVICES["proxy"]["depends_on"][name] == {"condition": "service_healthy"}
+    assert "health_uri /ready" in (DEPLOY / "proxy" / "Caddyfile").read_text()
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -45,75 +90,208 @@ def test_service_gets_secrets_as_files_only(name):
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_service_uses_declared_secrets_volumes_and_dependencies(name):
+def test_service_uses_declared_secrets_volumes_networks_and_dependencies(name):
     service = SERVICES[name]
     assert set(service.get("secrets", [])) <= set(COMPOSE["secrets"])
+    assert set(service.get("networks", [])) <= set(COMPOSE["networks"])
     assert set(service.get("depends_on", {})) <= set(SERVICES)
     for volume in service.get("volumes", []):
         source, target, *mode = volume.split(":")
         if source.startswith("./"):
-            assert (DEPLOY / source).is_file()
+            assert (DEPLOY / source).exists()
             assert mode == ["ro"]
         else:
             assert source in COMPOSE["volumes"]
-            assert target.startswith("/")
+        assert target.startswith("/")
+
+
+def test_secrets_are_files_which_is_all_that_read_only_services_may_have():
+    for name, secret in COMPOSE["secrets"].items():
+        assert secret == {"file": f"./secrets/{name}"}
+    assert "configs" not in COMPOSE
 
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_image_is_pinned_to_a_version(name):
     image = SERVICES[name]["image"]
-    assert image == "aiservice" or re.search(r":v?\d", image)
+    if name in OURS or name == "backup":
+        assert image.endswith(f":${{AISERVICE_VERSION:-{settings.VERSION}}}")
+    else:
+        assert re.search(r":v?\d+\.\d+(\.\d+)?(-alpine)?$", image)
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_is_published_beyond_this_host(name):
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+def test_nothing_but_the_proxy_is_published_beyond_this_host(name):
+    ports = SERVICES[name].get("ports", [])
+    if name == "proxy":
+        assert ports == ["80:80", "443:443"]
+    else:
+        assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_every_secret_comes_from_a_variable_of_the_example_and_has_no_default_there():
-    variables = {secret["environment"] for secret in COMPOSE["secrets"].values()}
-    given = dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
-    assert variables <= set(given)
-    assert {name: given[name] for name in variables if given[name]} == {
-        "DATABASE_URL": "postgres://aiservice:${POSTGRES_PASSWORD}@postgres:5432/aiservice"
-    }
+@pytest.mark.parametrize("name", OURS)
+def test_every_documented_setting_is_passed_through(name):
+    """But what the image, the stack or development decides."""
+    decided = {"ENVIRONMENT", "DEBUG", "STATE_DIR", "HOST", "PORT", "REDIS_URL", "ALLOW_SQLITE"}
+    given = {variable.removesuffix("_FILE") for variable in environment(name)}
+    assert given == DOCUMENTED - decided - {"SII_MONITOR_LOCAL"}
+
+
+def test_every_variable_asked_of_the_operator_is_documented():
+    asked = set(re.findall(r"\$\{(\w+)", FILE.read_text()))
+    assert asked <= DOCUMENTED | OF_THE_STACK
+    assert asked >= OF_THE_STACK
+
+
+def test_an_anchor_that_is_replaced_keeps_what_all_must_have():
+    """YAML merges replace whole values: an exporter with networks of its own must name them all."""
+    data = {name for name, service in SERVICES.items() if "data" in service["networks"]}
+    assert {"postgres", "backup", "prometheus", "postgres-exporter"} | OURS <= data
+    assert {name for name in SERVICES if name.startswith("redis-")} <= data
+    assert COMPOSE["networks"]["data"] == {"internal": True}
+    assert "postgres" not in {n for n, service in SERVICES.items() if "edge" in service["networks"]}
 
 
 def test_replies_may_end_before_the_container_is_killed():
-    from aiservice import serve, settings
+    from aiservice import serve
 
-    grace = int(SERVICES["service"]["stop_grace_period"].removesuffix("s"))
+    grace = int(SERVICES["service-a"]["stop_grace_period"].removesuffix("s"))
     assert grace > settings.DRAIN_SECONDS + serve.HANG_UP_SECONDS + serve.EXIT_SECONDS
+    assert int(SERVICES["proxy"]["stop_grace_period"].removesuffix("s")) > grace
 
 
 def test_redis_has_three_sentinels_that_the_service_knows():
-    hosts = environment("service")["REDIS_SENTINEL_HOSTS"].split(",")
+    hosts = environment("service-a")["REDIS_SENTINEL_HOSTS"].split(",")
     assert [host.partition(":")[0] for host in hosts] == [
         name for name in SERVICES if name.startswith("redis-sentinel")
     ]
-    name = environment("service")["REDIS_MASTER_NAME"]
+    assert environment("backup")["SENTINELS"].split() == hosts
+    name = environment("service-a")["REDIS_MASTER_NAME"]
     conf = (DEPLOY / "sentinel.conf").read_text()
-    assert f"\nsentinel monitor {name} redis-primary 6379 2\n" in conf
-    milliseconds = re.search(rf"down-after-milliseconds {name} (\d+)", conf)
-    assert milliseconds
-    assert 1000 <= int(milliseconds[1]) <= 5000
+    assert re.findall(r"^sentinel (.*)$", conf, re.MULTILINE) == [
+        "resolve-hostnames yes",
+        "announce-hostnames yes",
+        f"monitor {name} redis-primary 6379 2",
+        f"down-after-milliseconds {name} 5000",
+        f"failover-timeout {name} 10000",
+        f"parallel-syncs {name} 1",
+    ]
+
+
+def test_redis_keeps_what_it_has_and_evicts_nothing():
+    script = (DEPLOY / "redis-start.sh").read_text()
+    for setting in ("save 900 1 300 10 60 10000", "appendonly yes", "maxmemory-policy noeviction"):
+        assert f"\n{setting}\n" in script
 
 
 def test_each_redis_announces_its_own_name():
     for name in SERVICES:
-        if name.startswith("redis-"):
+        if re.match(r"redis-(primary|replica|sentinel)", name):
             assert environment(name)["ADDRESS"] == name
             assert f"{name}:/data" in SERVICES[name]["volumes"]
+
+
+def test_prometheus_scrapes_what_there_is_and_loads_the_rules_that_are_mounted():
+    loaded = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    addresses = [
+        target
+        for job in loaded["scrape_configs"]
+        for group in job.get("static_configs", [])
+        for target in group["targets"]
+    ] + [
+        rule["replacement"]
+        for job in loaded["scrape_configs"]
+        for rule in job.get("relabel_configs", [])
+        if "replacement" in rule
+    ]
+    known = {*SERVICES, "localhost"}
+    assert {address.partition(":")[0] for address in addresses} <= known
+    for name in ("service-a:8000", "service-b:8000", "scheduler:9300"):
+        assert name in addresses
+    mounted = [volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]]
+    assert {f"/etc/prometheus/{name}" for name in loaded["rule_files"]} <= set(mounted)
 
 
 def test_state_of_the_service_survives_its_container():
     directory = re.search(r"STATE_DIR=(\S+)", (DEPLOY / "Dockerfile").read_text())
     assert directory
-    assert SERVICES["service"]["volumes"] == [f"state:{directory[1]}"]
-    assert SERVICES["service"]["read_only"] is True
+    for name in ("service-a", "service-b", "prepare"):
+        assert SERVICES[name]["volumes"] == [f"state:{directory[1]}"]
 
 
 def test_image_copies_nothing_private():
-    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
-    assert ".*" in ignored  # .env and .git
-    assert "var/" in ignored
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert {".*", "deploy/", "var/"} <= set(ignored)  # .env and .git, the secrets, a database
+    assert "/deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_secrets_are_made_once_and_never_overwritten(tmp_path):
+    directory = tmp_path / "secrets"
+
+    def make() -> dict[str, str]:
+        env = {"PATH": os.environ["PATH"], "SECRETS": str(directory)}
+        subprocess.run(
+            ["sh", DEPLOY / "make_secrets.sh"], env=env, check=True, stdout=subprocess.DEVNULL
+        )
+        return {path.name: path.read_text() for path in directory.iterdir()}
+
+    made = make()
+    assert set(made) == set(COMPOSE["secrets"])
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()} == {0o444}
+    yours = {"anthropic_api_key", "email_url", "oidc_client_secret", "budget_webhook_secret"}
+    assert {name for name, value in made.items() if not value} == yours
+    assert len({value for name, value in made.items() if name not in yours}) == len(made) - len(
+        yours
+    )
+    assert made["postgres_password"] in made["database_url"]
+    (directory / "redis_password").unlink()
+    again = make()
+    assert {name for name in made if made[name] != again[name]} == {"redis_password"}
+
+
+def test_service_starts_with_secrets_as_they_are_made(tmp_path):
+    """The settings take every secret of the stack, the empty ones too."""
+    env = {"PATH": os.environ["PATH"], "SECRETS": str(tmp_path / "secrets")}
+    subprocess.run(
+        ["sh", DEPLOY / "make_secrets.sh"], env=env, check=True, stdout=subprocess.DEVNULL
+    )
+    given = {
+        name: str(value).replace("/run/secrets", str(tmp_path / "secrets"))
+        for name, value in environment("service-a").items()
+        if value is not None and "${" not in str(value)
+    }
+    given |= {"ALLOWED_HOSTS": "dte.example.cl", "TRUSTED_PROXIES": "1", "PROCESSES": "1"}
+    given |= {"CSRF_TRUSTED_ORIGINS": "https://dte.example.cl", "STATE_DIR": str(tmp_path)}
+    code = "from django.conf import settings as s; print(s.ANTHROPIC_API_KEY == '', s.PRODUCTION)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={
+            "PATH": os.environ["PATH"],
+            "ENVIRONMENT": "production",
+            "DJANGO_SETTINGS_MODULE": "aiservice.settings",
+            **given,
+        },
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
+def test_dashboard_is_what_its_script_writes():
+    sys.path.insert(0, str(DEPLOY / "grafana"))
+    try:
+        dashboard = importlib.import_module("dashboard")
+    finally:
+        sys.path.pop(0)
+    assert dashboard.TARGET.read_text() == dashboard.text()
+    loaded = json.loads(dashboard.TARGET.read_text())
+    source = yaml.safe_load(
+        (DEPLOY / "grafana" / "provisioning" / "datasources" / "prometheus.yml").read_text()
+    )
+    assert {panel["datasource"]["uid"] for panel in loaded["panels"]} == {
+        source["datasources"][0]["uid"]
+    }
+    assert max(panel["gridPos"]["x"] + panel["gridPos"]["w"] for panel in loaded["panels"]) <= 24

@@ -26,7 +26,7 @@ def test_shipped_schedule_names_commands_with_arguments_they_take():
 
 
 def test_what_must_happen_every_day_is_due_every_day():
-    daily = {"erase_validations", "clearsessions", "axes_reset_logs"}
+    daily = {"erase_validations", "purge_conversations", "clearsessions", "axes_reset_logs"}
     jobs = {job.name: job.when.split() for job in read(SHIPPED)}
     assert daily | {"monitor_sii", "sweep_calls"} <= set(jobs)
     for name in daily:

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 pytestmark = pytest.mark.unit
 
@@ -47,9 +46,3 @@ def test_reference_gives_the_defaults_of_the_settings():
     assert {name: ROWS[name].strip("`") for name in literals} == {
         name: str(value) for name, value in literals.items()
     }
-
-
-def test_compose_sets_only_variables_that_the_settings_read():
-    compose = yaml.safe_load((ROOT / "deploy" / "docker-compose.yml").read_text())
-    given = {name.removesuffix("_FILE") for name in compose["x-service"]["environment"]}
-    assert given <= set(variables())
