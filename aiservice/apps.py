@@ -12,6 +12,7 @@ from usage import tracing
 class AiserviceConfig(AppConfig):
     """The composition root: wires the other applications, decides nothing itself."""
 
+    default = True  # beside the classes of axes, which this module imports and names
     name = "aiservice"
     verbose_name = "Servicio de IA"
 
