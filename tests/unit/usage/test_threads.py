@@ -31,6 +31,7 @@ async def ask(app, seconds=0.0):
     await app({"seconds": seconds}, None, None)
 
 
+@pytest.mark.django_db  # the application looks for the prices of its models when it is imported
 def test_the_service_lends_its_threads():
     from aiservice.asgi import application as service
 
