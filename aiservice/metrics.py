@@ -3,8 +3,10 @@
 import os
 import time
 from collections.abc import Iterator
-from typing import Final
 
+from django_prometheus import models
+from django_prometheus.conf import NAMESPACE, PROMETHEUS_LATENCY_BUCKETS
+from django_prometheus.middleware import Metrics
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -16,19 +18,31 @@ from aiservice.redis import REDIS
 from knowledge.metrics import PassagesCollector
 from knowledge.monitoring.metrics import MonitorCollector
 
-# Under the names that dashboards for Django know, those of django-prometheus; its other families would
-# never move here.
-RESPONSES: Final = Counter(
-    "django_http_responses_total_by_status_view_method_total",
-    "Responses by status, view and method.",
-    ["status", "view", "method"],
-)
-LATENCY: Final = Histogram(
-    "django_http_requests_latency_seconds_by_view_method",
-    "Seconds to the response, of a stream to its beginning, by view and method.",
-    ["view", "method"],
-    buckets=(0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 25, 50, 75),
-)
+# What the package registers when it is imported, and nothing here would ever move.
+for _unused in (models.model_inserts, models.model_updates, models.model_deletes):
+    REGISTRY.unregister(_unused)
+
+
+class HttpMetrics(Metrics):  # type: ignore[misc]
+    """The two families of django-prometheus that our middleware counts; its others would never move."""
+
+    def register(self) -> None:
+        """Register them under the names that dashboards for Django know."""
+        self.responses_by_status_view_method = self.register_metric(
+            Counter,
+            "django_http_responses_total_by_status_view_method_total",
+            "Responses by status, view and method.",
+            ["status", "view", "method"],
+            namespace=NAMESPACE,
+        )
+        self.requests_latency_by_view_method = self.register_metric(
+            Histogram,
+            "django_http_requests_latency_seconds_by_view_method",
+            "Seconds to the response, of a stream to its beginning, by view and method.",
+            ["view", "method"],
+            buckets=PROMETHEUS_LATENCY_BUCKETS,
+            namespace=NAMESPACE,
+        )
 
 
 class DependencyCollector(Collector):

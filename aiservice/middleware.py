@@ -19,8 +19,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.utils.deprecation import MiddlewareMixin
 
-from aiservice import metrics
 from aiservice.errors import database_unavailable, method_not_allowed, unsupported_coding
+from aiservice.metrics import HttpMetrics
 from usage import tracing
 from usage.access.address import client_ip
 
@@ -54,6 +54,7 @@ class RequestMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]]) -> None:
         self.get_response = get_response
+        self.metrics = HttpMetrics.get_instance()
         if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
 
@@ -95,8 +96,10 @@ class RequestMiddleware:
 
     def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
         view, method = _view(request), _method(request)
-        metrics.RESPONSES.labels(str(response.status_code), view, method).inc()
-        metrics.LATENCY.labels(view, method).observe(seconds)
+        self.metrics.responses_by_status_view_method.labels(
+            str(response.status_code), view, method
+        ).inc()
+        self.metrics.requests_latency_by_view_method.labels(view, method).observe(seconds)
         log.info(
             "request",
             method=method,
