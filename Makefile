@@ -47,7 +47,7 @@ bench: $(VENV)/.dev  ## measure and write docs/performance.md; beside LiteLLM wi
 
 # What lint gives Django: nothing of the developer's own environment, and no database to look into.
 DEVELOPMENT := ENVIRONMENT=development SECRET_KEY=lint DATABASE_URL=sqlite://:memory:
-PRODUCTION = LOG_LEVEL=ERROR ENVIRONMENT=production ALLOWED_HOSTS=dte.example.cl DATABASE_URL=postgres://db/aiservice \
+PRODUCTION = ENVIRONMENT=production ALLOWED_HOSTS=dte.example.cl ALLOW_SQLITE=true DATABASE_URL=sqlite://:memory: \
 	SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')
 LONGEST_MODULE := 400
 # Bracketed, so that this line does not find itself.

@@ -1,10 +1,15 @@
 /**
  * The assistant on any page, by one tag:
  *
- *   <script src="https://dte.example.cl/static/chat/widget.js" data-token-url="/asistente/token" defer></script>
+ *   <script
+ *     src="https://dte.example.cl/static/chat/widget.js"
+ *     data-token-url="/asistente/token"
+ *     defer
+ *   ></script>
  *
- * The address in data-token-url belongs to the page's own server, which holds the API key and answers
- * a POST with what the service answered it: {"token": "…", "expires_in": 3600}. docs/widget.md says more.
+ * The address in data-token-url belongs to the page's own server, which holds the API key and
+ * answers a POST with what the service answered it: {"token": "…", "expires_in": 3600}.
+ * docs/widget.md says more.
  */
 (() => {
   const script = document.currentScript;
@@ -72,7 +77,8 @@
     if (!response.ok) throw new Error(`${tokenUrl}: ${response.status}`);
     const { token, expires_in: seconds } = await response.json();
     validUntil = Date.now() + (seconds - RENEW_SECONDS) * 1000;
-    // After #, so that the token is in no request and no log; a new query makes the frame load anew.
+    // After #, so that the token is in no request and no log; a new query makes the frame load
+    // anew.
     frame.src = `${service}/?widget=${Date.now()}#key=${encodeURIComponent(token)}`;
   }
 

@@ -1,8 +1,8 @@
 /**
  * What the browser keeps for this page: for the tab, and on this computer.
  *
- * In the frame of another site (docs/widget.md) a browser may forbid both; then it is kept until the
- * page is left.
+ * In the frame of another site (docs/widget.md) a browser may forbid both; then it is kept until
+ * the page is left.
  */
 
 class Memory {
