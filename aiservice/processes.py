@@ -128,7 +128,8 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit code.
 
-        A child that ends before it has ever served ends all: it has said why, and would again.
+        A child that ends before it has ever served ends all, unless another serves: it has said why,
+        and would again.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._take_signal)
@@ -155,7 +156,7 @@ class Supervisor:
             code = child.look()
             if code is None:
                 continue
-            if not child.serves:
+            if not child.serves and not self._another_serves(child):
                 return code or 1
             log.error("process_died", pid=child.process.pid, code=code)
             forget_gauges(child.process.pid, metrics)
@@ -163,6 +164,11 @@ class Supervisor:
             time.sleep(RESTART_SECONDS)
             self._children[index] = Child(self._listening, self._life, environment)
         return 0
+
+    def _another_serves(self, child: Child) -> bool:
+        return any(
+            other.look() is None and other.serves for other in self._children if other is not child
+        )
 
     def _end(self) -> int:
         """Drain all at once; return the first exit code that is not zero."""

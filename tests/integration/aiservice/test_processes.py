@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -71,11 +72,19 @@ def test_a_socket_of_any_process_is_told_why_it_is_closed(start_service, authori
     assert "demasiado grande" in (chat.protocol.close_reason or "")
 
 
+def has_closed_everything(pid: int) -> bool:
+    try:
+        return not any(Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:  # it is gone
+        return True
+
+
 def test_a_process_that_dies_is_replaced_and_the_others_serve_on(start_service, authorization):
     service = start_service(PROCESSES="2", RATE_LIMIT_PER_MINUTE="0")
     first, second = servers.children(service.process.pid)
     os.kill(first, signal.SIGKILL)
-    time.sleep(0.3)  # until the kernel has closed its descriptors
+    # Until the kernel has closed its socket, it is handed connections that nobody answers.
+    servers.wait_until(lambda: has_closed_everything(first), service.process)
     assert served(service.url, 20, authorization) == [200] * 20
     deadline = time.monotonic() + 30
     while len(servers.children(service.process.pid)) < 2 or first in servers.children(
