@@ -26,7 +26,7 @@ from usage.hops import give_connections_back
 DEFAULT_RESULTS: Final = 5
 MAX_RESULTS: Final = 50
 CANDIDATES: Final = 50
-WEIGHT_OF_WORDS: Final = 0.6  # in the order of candidates, the rest being meaning's
+WEIGHT_OF_WORDS: Final = 0.5  # in the order of candidates, the rest being meaning's
 
 # Where words are as clear as this, the vector of the question, nine tenths of a search's time, is not
 # asked for: two fifths of our own questions, of which one in 450 had its first passage changed.
