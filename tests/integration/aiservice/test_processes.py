@@ -96,6 +96,22 @@ def test_a_process_that_dies_is_replaced_and_the_others_serve_on(start_service, 
     assert "process_died" in service.log.read_text()
 
 
+def test_a_process_that_dies_while_it_starts_ends_no_other(start_service, authorization):
+    service = start_service(PROCESSES="2", RATE_LIMIT_PER_MINUTE="0")
+    first, second = servers.children(service.process.pid)
+    os.kill(first, signal.SIGKILL)
+
+    def newcomers() -> set[int]:
+        return set(servers.children(service.process.pid)) - {first, second}
+
+    servers.wait_until(lambda: bool(newcomers()), service.process)
+    (third,) = newcomers()
+    os.kill(third, signal.SIGKILL)  # it takes seconds to import what it serves with
+    servers.wait_until(lambda: bool(newcomers() - {third}), service.process)
+    assert second in servers.children(service.process.pid)
+    assert served(service.url, 5, authorization) == [200] * 5
+
+
 def test_sigterm_drains_all_processes(start_service, fake_claude, authorization):
     service = start_service(
         PROCESSES="2", ANTHROPIC_BASE_URL=fake_claude.url, ANTHROPIC_API_KEY="sk-ant-test"
