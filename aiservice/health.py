@@ -5,6 +5,7 @@ Claude is what real traffic has shown.
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final
@@ -35,6 +36,8 @@ from usage import llm
 from usage.accounting import upkeep
 
 STARTED_AT: Final = timezone.now()
+# Set once this process is told to end (serve.py): it serves what comes, and asks to be sent nothing more.
+stopping: Final = threading.Event()
 # For each check; they run side by side, so that the whole answer comes within a second.
 CHECK_SECONDS: Final = 0.8
 
@@ -142,7 +145,9 @@ migrations: Final = Migrations()
 
 
 def readiness() -> str:
-    """Return ``ready``, or why calls cannot be served."""
+    """Return ``ready``, or why calls should not be sent here."""
+    if stopping.is_set():
+        return "stopping"
     if not DATABASE.check(CHECK_SECONDS - 0.1).up:
         return "database_unavailable"
     try:
@@ -195,7 +200,7 @@ class HealthView(ProbeView):
 
 
 class ReadyView(ProbeView):
-    """Whether to send traffic here: only the database decides, and whether it is migrated."""
+    """Whether to send traffic here: the database decides, whether it is migrated, and a stop under way."""
 
     @extend_schema(
         summary="Listo para recibir tráfico",

@@ -5,9 +5,10 @@ With ``PROCESSES`` above 1 it starts as many, which take connections from one po
     python -m aiservice.serve
 
 Stock daphne answers SIGTERM by dropping every open reply and orphaning its view, so that a restart
-cuts answers and leaves usage rows unsettled. This one stops accepting, lets replies end, then hangs
-up on the rest, which they see as any lost client: their ``finally`` blocks run. A thread that never
-ends, for a database that does not answer, cannot keep the process from ending.
+cuts answers and leaves usage rows unsettled. This one serves on for ``STOP_DELAY_SECONDS`` while /ready
+already says no, stops accepting, lets replies end, then hangs up on the rest, which they see as any lost
+client: their ``finally`` blocks run. A thread that never ends, for a database that does not answer,
+cannot keep the process from ending.
 """
 
 import asyncio
@@ -71,7 +72,9 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         drain_seconds: How long replies under way may take to end after SIGTERM or SIGINT.
         exit_seconds: How long threads may take to end after the replies. Then the stack of each one is
             printed on standard error, and the process leaves with code 1.
+        stop_delay: How long everything is served, new connections too, before replies are waited for.
         ready_callable: Called before the first request.
+        announce_stop: Called at the signal, so that whoever asks learns to send nothing more.
         is_idle: Whether what goes on behind the application has ended, too.
         close: Ends it, when the time for it is over.
         **options: Those of daphne's server.
@@ -83,7 +86,9 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         *,
         drain_seconds: float,
         exit_seconds: float = EXIT_SECONDS,
+        stop_delay: float = 0,
         ready_callable: Callable[[], None] | None = None,
+        announce_stop: Callable[[], None] = lambda: None,
         is_idle: Callable[[], bool] = lambda: True,
         close: Callable[[], Awaitable[None]] | None = None,
         **options: Any,
@@ -94,6 +99,8 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         self.close = close
         self.drain_seconds = drain_seconds
         self.exit_seconds = exit_seconds
+        self.stop_delay = stop_delay
+        self.announce_stop = announce_stop
         self.draining = asyncio.Event()
         self.listen_failure: Failure | None = None
         self.ports: list[Any] = []
@@ -134,9 +141,11 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         return defer.Deferred.fromFuture(asyncio.ensure_future(self.drain()))
 
     async def drain(self) -> None:
-        """Stop accepting, let replies end, then hang up on what is left."""
-        self.draining.set()
+        """Say so and serve on, then stop accepting, let replies end, and hang up on what is left."""
         signal.signal(signal.SIGINT, leave)
+        self.announce_stop()
+        await asyncio.sleep(self.stop_delay)
+        self.draining.set()
         if open_replies := len(self.running()):
             logger.info(
                 "draining: %d open, which may take %g s more; Ctrl-C again ends at once",
@@ -217,17 +226,21 @@ def serve(host: str, port: int) -> None:
     allow_open_files()
     listening = processes.inherited()
     if listening is None and settings.PROCESSES > 1:
-        grace = settings.DRAIN_SECONDS + HANG_UP_SECONDS + EXIT_SECONDS + 1
+        grace = settings.STOP_DELAY_SECONDS + settings.DRAIN_SECONDS
+        grace += HANG_UP_SECONDS + EXIT_SECONDS + 1
         try:
             sys.exit(processes.supervise(settings.PROCESSES, host, port, grace))
         except OSError as exc:
             sys.exit(explain(host, port, exc))
     application = get_default_application()
-    from chat.live import asking  # with the applications, which are loaded only by now
+    from aiservice.health import stopping  # with the applications, which are loaded only by now
+    from chat.live import asking
 
     server = DrainingServer(
         application,
         drain_seconds=settings.DRAIN_SECONDS,
+        stop_delay=settings.STOP_DELAY_SECONDS,
+        announce_stop=stopping.set,
         endpoints=[endpoint(host, port)],
         ready_callable=begin,
         is_idle=asking.is_idle,

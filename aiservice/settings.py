@@ -75,7 +75,8 @@ X_FRAME_OPTIONS = "DENY"
 
 HOST = env.host("HOST", default="127.0.0.1")
 PORT = env.integer("PORT", default=8000, low=1, high=65_535)
-# How long replies under way may take to end after SIGTERM.
+# After SIGTERM: how long everything is still served while /ready says no, then how long replies may take.
+STOP_DELAY_SECONDS = env.seconds("STOP_DELAY_SECONDS", default=0)
 DRAIN_SECONDS = env.seconds("DRAIN_SECONDS", default=20)
 # No endpoint takes more: what the server stores of a request before any code of ours sees it.
 MAX_REQUEST_BYTES = env.integer("MAX_REQUEST_BYTES", default=40 * 1024 * 1024, low=1)

@@ -1,8 +1,8 @@
-"""Stands in for ``docker`` where deploy/test_redis_failover.sh runs on processes: `docker compose …`.
+"""Stands in for ``docker`` where scripts of deploy/ run on processes: `docker compose …`.
 
-Only what that script asks for: ``exec`` of a shell line in a node, ``kill`` and ``start``. The topology is
-told of by a file of JSON in the environment's ``TOPOLOGY``; starting is left to its owner, by a file that
-this one makes.
+Only what they ask for: ``exec`` of a shell line in a node, ``kill``, ``start`` and ``up --force-recreate``.
+The topology is told of by a file of JSON in the environment's ``TOPOLOGY``; starting is left to its owner,
+by a file that this one makes.
 """
 
 import json
@@ -12,6 +12,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+
+def leave_to_owner(action: str, what: str) -> None:
+    """Ask for something to be done, and wait until it is."""
+    request = Path(os.environ["TOPOLOGY"]).with_name(action)
+    request.with_suffix(".new").write_text(what)
+    request.with_suffix(".new").rename(request)
+    while request.exists():
+        time.sleep(0.05)
+
 
 facts = json.loads(Path(os.environ["TOPOLOGY"]).read_text())
 ports: dict[str, int] = facts["ports"]  # by the Compose service's name
@@ -35,9 +45,8 @@ match arguments:
     case ["kill", "--signal", "SIGKILL", name]:
         os.kill(facts["pids"][str(ports[name])], signal.SIGKILL)
     case ["start", name]:
-        request = Path(os.environ["TOPOLOGY"]).with_name("start")
-        request.write_text(str(ports[name]))
-        while request.exists():
-            time.sleep(0.05)
+        leave_to_owner("start", str(ports[name]))
+    case ["up", "--detach", "--no-deps", "--force-recreate", "--wait", name]:
+        leave_to_owner("recreate", name)
     case _:
         sys.exit(f"not stood in for: {arguments}")

@@ -31,7 +31,7 @@ class RunningService:
 
 StartService = Callable[..., RunningService]
 # What deploy/docker-compose.yml gives a service to end by itself, whatever it is busy with.
-GRACE_SECONDS = 40
+GRACE_SECONDS = 50
 
 
 @contextmanager

@@ -1,22 +1,35 @@
-"""The service behind its proxy, as deployed: streams, limits, and whose address is believed."""
+"""The service behind its proxy, as deployed: streams, limits, whose address is believed, restarts."""
 
 import itertools
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests import servers
-from tests.integration.conftest import RunningService, StartService
-from tests.proxy import INSTALLED, Proxy, proxying
+from tests.documents import document
+from tests.integration.conftest import GRACE_SECONDS, RunningService, StartService
+from tests.proxy import CADDYFILE, INSTALLED, Proxy, proxying
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.skipif(not INSTALLED, reason="caddy is not installed"),
 ]
+
+
+SHIPPED_DELAY = re.findall(
+    r"STOP_DELAY_SECONDS:-(\d+)", (CADDYFILE.parents[1] / "docker-compose.yml").read_text()
+)[0]
 
 
 class Stack:
@@ -32,9 +45,15 @@ class Stack:
     def start(self, port: int) -> RunningService:
         return self._start(port=port, **self._variables)
 
+    def recreate(self, number: int) -> None:
+        """Do what Compose does: end a replica, start another in its place, wait until it is ready."""
+        assert servers.stop(self.replicas[number].process, signal.SIGTERM, GRACE_SECONDS) == 0
+        self.replicas[number] = self.start(self.ports[number])
+        until(lambda: httpx2.get(f"{self.replicas[number].url}/ready").status_code == 200)
+
 
 @pytest.fixture
-def stack(start_service, fake_claude, api_key, tmp_path: Path) -> Iterator[Stack]:
+def stack(request, start_service, fake_claude, api_key, tmp_path: Path) -> Iterator[Stack]:
     ports = [servers.free_port() for _ in range(2)]
     variables = {
         "ANTHROPIC_BASE_URL": fake_claude.url,
@@ -43,6 +62,7 @@ def stack(start_service, fake_claude, api_key, tmp_path: Path) -> Iterator[Stack
         "TRUSTED_PROXIES": "1",
         "BUDGET_KEY_DAY_USD": "",
         "BUDGET_GLOBAL_DAY_USD": "",
+        "STOP_DELAY_SECONDS": getattr(request, "param", "0"),
     }
     upstreams = [f"127.0.0.1:{port}" for port in ports]
     with proxying(tmp_path, upstreams) as proxy:
@@ -60,8 +80,12 @@ def client(stack: Stack, api_key) -> Iterator[httpx2.Client]:
 
 
 def wait_until_served(client: httpx2.Client) -> None:
-    deadline = time.monotonic() + 30
-    while client.get("/ready").status_code != 200:
+    until(lambda: client.get("/ready").status_code == 200)
+
+
+def until(done: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 120
+    while not done():
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -104,3 +128,101 @@ def test_the_address_that_a_client_claims_is_not_believed(stack, client):
     client.get("/api/usage", headers={"X-Forwarded-For": "198.51.100.7"})
     log = "".join(replica.log.read_text() for replica in stack.replicas)
     assert "198.51.100.7" not in log
+
+
+class Traffic:
+    """Twenty readers of streams and fifty calls a second, until told to stop; each one must succeed.
+
+    Attributes:
+        failed: What went wrong.
+        done: How many of each kind went well.
+    """
+
+    STREAMS = 20
+    CALLERS = 25
+    PERIOD_SECONDS = 0.5
+
+    def __init__(self, client: httpx2.Client) -> None:
+        self._client = client
+        self._stop = threading.Event()
+        self.failed: list[str] = []
+        self.done: Counter[str] = Counter()
+        body = document(33)
+        call = {"messages": [{"role": "user", "content": "¿Qué es un CAF?"}], "max_tokens": 300}
+        search = {"query": "folios de un CAF"}
+        self._calls = {
+            "GET usage": lambda: client.get("/api/usage"),
+            "POST validate": lambda: client.post("/api/dte/validate", json=body),
+            "GET search": lambda: client.get("/api/chat/knowledge/search", params=search),
+            "POST estimate": lambda: client.post("/api/usage/estimate", json=call),
+        }
+        jobs = [self._stream] * self.STREAMS + [self._call] * self.CALLERS
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(job, number))
+            for number, job in enumerate(jobs)
+        ]
+
+    def __enter__(self) -> "Traffic":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, job: Callable[[str], str], number: int) -> None:
+        for turn in itertools.count():
+            if self._stop.is_set():
+                return
+            try:
+                self.done[job(f"{number}-{turn}")] += 1
+            except (AssertionError, httpx2.HTTPError) as exc:
+                self.failed.append(f"{type(exc).__name__}: {exc}")
+
+    def _stream(self, name: str) -> str:
+        ask(self._client, name)
+        return "streams"
+
+    def _call(self, name: str) -> str:
+        due = time.monotonic() + self.PERIOD_SECONDS
+        kinds = list(self._calls)
+        kind = kinds[sum(map(int, name.split("-"))) % len(kinds)]
+        answer = self._calls[kind]()
+        assert answer.status_code == 200, f"{kind}: {answer.status_code} {answer.text}"
+        self._stop.wait(due - time.monotonic())
+        return kind
+
+
+@pytest.mark.parametrize("stack", [SHIPPED_DELAY], indirect=True)
+def test_replicas_restart_one_after_the_other_and_no_call_fails(
+    stack, client, fake_claude, tmp_path
+):
+    """deploy/rolling_restart.sh, with processes for containers."""
+    fake_claude.say("palabra " * 24)
+    fake_claude.pause = 0.25
+    (tmp_path / "topology").write_text('{"ports": {}}')
+    (tmp_path / "docker").write_text(
+        f'#!/bin/sh\nexec {sys.executable} {servers.__file__.replace("servers", "fake_compose")} "$@"\n'
+    )
+    (tmp_path / "docker").chmod(0o755)
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TOPOLOGY": str(tmp_path / "topology")}
+    before = [replica.process.pid for replica in stack.replicas]
+    with Traffic(client) as traffic:
+        until(lambda: traffic.done["streams"] >= Traffic.STREAMS)
+        with subprocess.Popen(
+            ["sh", CADDYFILE.parents[1] / "rolling_restart.sh"], env=env
+        ) as running:
+            while running.poll() is None:
+                if (request := tmp_path / "recreate").exists():
+                    stack.recreate(["service-a", "service-b"].index(request.read_text()))
+                    request.unlink()
+                time.sleep(0.05)
+        enough = traffic.done["streams"] + Traffic.STREAMS
+        until(lambda: traffic.done["streams"] >= enough or bool(traffic.failed))
+    print(dict(traffic.done))
+    assert running.returncode == 0
+    assert not set(before) & {replica.process.pid for replica in stack.replicas}
+    assert not traffic.failed, Counter(traffic.failed)
+    assert len(traffic.done) == 5

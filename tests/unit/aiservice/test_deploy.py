@@ -156,7 +156,14 @@ def test_replies_may_end_before_the_container_is_killed():
     from aiservice import serve
 
     grace = int(SERVICES["service-a"]["stop_grace_period"].removesuffix("s"))
-    assert grace > settings.DRAIN_SECONDS + serve.HANG_UP_SECONDS + serve.EXIT_SECONDS
+    delay = int(
+        environment("service-a")["STOP_DELAY_SECONDS"].removeprefix("${STOP_DELAY_SECONDS:-")[:-1]
+    )
+    assert grace > delay + settings.DRAIN_SECONDS + serve.HANG_UP_SECONDS + serve.EXIT_SECONDS
+    # A look that was under way at the signal may still say yes when it ends.
+    caddyfile = (DEPLOY / "proxy" / "Caddyfile").read_text()
+    looks = re.findall(r"health_(?:interval|timeout) (\d+)s", caddyfile)
+    assert delay > sum(map(int, looks))
     assert int(SERVICES["proxy"]["stop_grace_period"].removesuffix("s")) > grace
 
 
