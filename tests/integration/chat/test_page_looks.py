@@ -35,6 +35,20 @@ def test_every_state_is_free_of_barriers_and_fits(
         assert outside(page) == [], state
 
 
+def test_what_is_read_stays_in_place_when_the_way_to_the_end_appears(visitor: Visitor) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 320, "height": 400})
+    visitor.arrive()
+    visitor.ask("¿Cómo anulo una factura con una nota de crédito?")
+    expect(page.locator(".turn-facts")).to_be_visible()
+    height = page.locator("#chat-scroller").evaluate("(node) => node.clientHeight")
+    to_end = page.get_by_role("button", name="Ir al final de la conversación")
+    expect(to_end).to_be_visible()
+    to_end.click()
+    expect(to_end).to_be_hidden()
+    assert page.locator("#chat-scroller").evaluate("(node) => node.clientHeight") == height
+
+
 def states(visitor: Visitor, *, narrow: bool) -> Iterator[str]:
     """Walk through what somebody sees of the page."""
     page = visitor.page
