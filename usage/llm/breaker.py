@@ -17,11 +17,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
 import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from usage import metrics
 
@@ -58,6 +60,8 @@ class Condition:
     reason: str  # the failure that opened it, empty while it is closed
     retry_seconds: float  # until a call may probe, 0 when one may now
     failures: int  # in a row, in this period
+    since: datetime  # it has been closed, or has not been
+    latency_ms: float | None  # of the last answer that began, from the request to its first event
 
 
 class Breaker:
@@ -74,6 +78,8 @@ class Breaker:
         self._silent = 0  # let out in this period, and nothing heard of them yet
         self._room = 0  # that may be so at once, beyond what it takes to open
         self._crowded_at = 0.0
+        self._since = timezone.now()
+        self._latency: float | None = None  # seconds
         self._waiting: set[asyncio.Future[None]] = set()
         metrics.BREAKER.labels(model=model).set(self._state.value)
 
@@ -84,7 +90,14 @@ class Breaker:
             self._come_round()
             left = max(0.0, self._open_until - self._clock())
             away = self._state is BreakerState.OPEN
-            return Condition(self._state, self._reason, left if away else 0.0, self._failures)
+            return Condition(
+                self._state,
+                self._reason,
+                left if away else 0.0,
+                self._failures,
+                self._since,
+                None if self._latency is None else round(self._latency * 1000, 1),
+            )
 
     def check(self) -> None:
         """Tell whether a call could leave, without taking a place.
@@ -152,8 +165,9 @@ class Breaker:
 
     # --- What becomes of a call; each is told once, by its admission ------------------------------
 
-    def _began(self, period: int) -> None:
+    def _began(self, period: int, seconds: float) -> None:
         with self._lock:
+            self._latency = seconds
             if period != self._period:
                 return
             self._silent -= 1
@@ -191,6 +205,8 @@ class Breaker:
 
     def _begin(self, state: BreakerState, reason: str | None = None) -> None:
         """Begin a period."""
+        if BreakerState.CLOSED in (state, self._state):  # a probe is no change of fortune
+            self._since = timezone.now()
         self._state = state
         self._period += 1
         self._probing = False
@@ -240,12 +256,13 @@ class Admission:
         self._period = period
         self._silent = True
         self._over = False
+        self._let_out_at = breaker._clock()
 
     def began(self) -> None:
         """The provider has begun to answer."""
         if self._silent and not self._over:
             self._silent = False
-            self._breaker._began(self._period)
+            self._breaker._began(self._period, self._breaker._clock() - self._let_out_at)
 
     def ended(self, verdict: Verdict) -> None:
         """The call is over."""

@@ -26,7 +26,11 @@ def breaker_states() -> dict[str, str]:
 
 
 def status() -> dict[str, Any]:
-    """Return the provider's state for the health page."""
+    """Return the provider's state for the health page.
+
+    `since` and `latency_ms` (from a request to the first event of its answer) are of the usual model, and
+    None before this process has called it.
+    """
     if not is_configured():
         return {"status": "not_configured", "fallback": "offline"}
     conditions = runtime.current().breakers.conditions()
@@ -34,6 +38,8 @@ def status() -> dict[str, Any]:
     usable = own is None or own.state is BreakerState.CLOSED
     return {
         "status": "ok" if usable else "degraded",
+        "since": own.since if own else None,
+        "latency_ms": own.latency_ms if own else None,
         "model": settings.ANTHROPIC_MODEL,
         "breaker": breaker_states(),
         "suspended": {

@@ -95,7 +95,9 @@ async def test_the_breaker_closes_again_after_one_good_probe(fake_claude, key, s
             await ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)
     assert breaker_states()["claude-sonnet-5-5"] != "closed"  # a busy machine takes its time
     assert status()["status"] == "degraded"
+    away_since = status()["since"]
     await until(lambda: breaker_states()["claude-sonnet-5-5"] == "half_open")
+    assert status()["since"] == away_since
     fake_claude.hold()
     probe = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY))
     await until(lambda: fake_claude.open_streams)
@@ -106,6 +108,8 @@ async def test_the_breaker_closes_again_after_one_good_probe(fake_claude, key, s
     assert (await probe).text
     assert breaker_states() == {"claude-sonnet-5-5": "closed"}
     assert status()["status"] == "ok"
+    assert status()["since"] > away_since
+    assert status()["latency_ms"] > 0
 
 
 async def test_a_probe_whose_caller_leaves_lets_the_next_one_probe(fake_claude, key, settings):
