@@ -5,13 +5,14 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
 
-from django.core.asgi import get_asgi_application
+import django
 
-http_application = get_asgi_application()  # before anything that imports models
+django.setup(set_prefix=False)  # before anything that imports models
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from aiservice.handler import Handler  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from usage import llm  # noqa: E402
 from usage.checks import require_usable_models  # noqa: E402
@@ -30,7 +31,7 @@ async def refuse(scope: Any, receive: Any, send: Any) -> None:
 elsewhere = re_path("", refuse)  # type: ignore[arg-type]  # an ASGI application, not a view
 application = ProtocolTypeRouter(
     {
-        "http": ReusedThreads(http_application),
+        "http": ReusedThreads(Handler()),
         "websocket": URLRouter([*websocket_urlpatterns, elsewhere]),
     }
 )

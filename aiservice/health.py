@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from adrf.views import APIView
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -34,6 +33,7 @@ from chat import plugins
 from knowledge.searching import search
 from usage import llm
 from usage.accounting import upkeep
+from usage.http.answering import AsyncAPIView
 
 STARTED_AT: Final = timezone.now()
 # Set once this process is told to end (serve.py): it serves what comes, and asks to be sent nothing more.
@@ -156,7 +156,7 @@ def readiness() -> str:
         return "database_unavailable"
 
 
-class ProbeView(APIView):  # type: ignore[misc]
+class ProbeView(AsyncAPIView):
     """A view that anybody may call."""
 
     authentication_classes = ()

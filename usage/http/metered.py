@@ -3,7 +3,6 @@
 import math
 from typing import Any, ClassVar
 
-from adrf.views import APIView
 from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
 from rest_framework.exceptions import AuthenticationFailed, NotAcceptable, NotAuthenticated
@@ -17,9 +16,11 @@ from usage.access.limits import Caller, Limited
 from usage.errors import RequestRateExceeded, error_body
 from usage.hops import finish, give_connections_back
 from usage.http import idempotency
+from usage.http.answering import AsyncAPIView, rendered
 from usage.http.idempotency import Claim, conclude, conclude_at_once
 from usage.models import ApiKey
 from usage.models.scope import Scope
+from usage.threads import in_thread
 
 
 class JsonAnyway(DefaultContentNegotiation):
@@ -49,7 +50,7 @@ class _Replay(Exception):  # noqa: N818  # not an error: the answer was given be
         self.response = response
 
 
-class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
+class MeteredAPIView(AsyncAPIView):
     """Needs an API key with a scope, is rate limited, and holds no database connection while its handler awaits.
 
     Limit, key and permission are checked in one hop into the request's thread, the limit first: no
@@ -65,6 +66,10 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
     limited_as: ClassVar[Limited] = Limited.READS
     caller: Caller
     claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
+
+    async def begin(self, request: Request) -> None:
+        """Check the request in its thread: this asks Redis and the database."""
+        await in_thread(self.initial, request, *self.args, **self.kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check limit, key and permission, claim the idempotency key, then let go of the database."""
@@ -116,8 +121,11 @@ class MeteredAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
         """Serve a plain handler, and keep its answer if its key was claimed."""
         if (refusal := self._refusal(request)) is not None:
             return refusal
-        response = super().sync_dispatch(request, *args, **kwargs)
-        return response if self.claim is None else conclude_at_once(self.claim, response)
+        try:
+            response = rendered(super().sync_dispatch(request, *args, **kwargs))
+            return response if self.claim is None else conclude_at_once(self.claim, response)
+        finally:
+            give_connections_back()
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
         """Refuse whom this process knows to be over, before DRF is put to work."""

@@ -73,7 +73,7 @@ async def post(secret, key="k1", data=None, view=Counted):
         response = handler(request)
         if asyncio.iscoroutine(response):
             response = await response
-        if hasattr(response, "render"):
+        if not getattr(response, "is_rendered", True):
             response.render()
         if response.streaming:
             response.body = b"".join([chunk async for chunk in response])

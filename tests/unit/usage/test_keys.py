@@ -25,7 +25,7 @@ class Whoami(MeteredAPIView):
 
 
 def get_whoami(**headers):
-    return Whoami.as_view()(APIRequestFactory().get("/", headers=headers)).render()
+    return Whoami.as_view()(APIRequestFactory().get("/", headers=headers))
 
 
 def test_a_key_is_found_by_its_secret_and_the_secret_is_stored_nowhere():

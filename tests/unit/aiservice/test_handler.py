@@ -1,0 +1,134 @@
+"""Which requests cross to a thread, and what their thread is left with."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.core.signals import request_finished
+from django.db import connection
+from django.http import HttpResponse
+
+from aiservice.handler import Handler
+from usage import threads
+from usage.models import ApiKey
+from usage.threads import RequestThread, ReusedThreads, Threads
+
+pytestmark = [pytest.mark.unit]
+
+
+class Client:
+    """Sends one request, and leaves when it is told to."""
+
+    def __init__(self, path: str, **headers: str) -> None:
+        self.scope = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "query_string": b"",
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "client": ["127.0.0.1", 1],
+            "server": ["127.0.0.1", 80],
+        }
+        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.incoming.put_nowait({"type": "http.request", "body": b""})
+        self.answer: list[Any] = []
+
+    def leave(self) -> None:
+        self.incoming.put_nowait({"type": "http.disconnect"})
+
+    async def ask(self, application: Any) -> int:
+        async def send(message: Any) -> None:
+            self.answer.append(message)
+
+        await application(self.scope, self.incoming.get, send)
+        return self.answer[0]["status"] if self.answer else 0
+
+
+class Gate(Handler):
+    """Answers once it may, with a view of the test's own."""
+
+    def __init__(self, view: Any) -> None:
+        super().__init__()
+        self.view = view
+
+    async def get_response_async(self, request: Any) -> Any:
+        return await self.view(request)
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """Count the steps that requests do in their threads."""
+    taken = []
+    submit = RequestThread.submit
+
+    def counting(self, fn, /, *args, **kwargs):
+        taken.append(fn)
+        return submit(self, fn, *args, **kwargs)
+
+    monkeypatch.setattr(RequestThread, "submit", counting)
+    return taken
+
+
+@pytest.mark.parametrize(("path", "status"), [("/live", 200), ("/nowhere", 404)])
+async def test_a_cheap_request_crosses_to_no_thread(steps, path, status):
+    client = Client(path)
+    assert await client.ask(ReusedThreads(Handler(), Threads())) == status
+    assert steps == []
+    assert client.answer[-1]["body"]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_request_without_a_key_crosses_once(steps):
+    assert await Client("/api/usage").ask(ReusedThreads(Handler(), Threads())) == 401
+    assert len(steps) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_view_that_keeps_its_connection_has_it_given_back():
+    in_use = []
+
+    async def view(request):
+        count = await sync_to_async(ApiKey.objects.count)()
+        in_use.append(not threads.is_clean())
+        return HttpResponse(str(count))
+
+    lent = Threads()
+    assert await Client("/").ask(ReusedThreads(Gate(view), lent)) == 200
+    assert in_use == [True]
+    (thread,) = lent._idle
+    assert thread.clean
+    assert thread.submit(lambda: connection.connection).result() is None
+
+
+async def test_a_client_that_leaves_ends_its_view():
+    client, begun, ended = Client("/"), asyncio.Event(), []
+
+    async def view(request):
+        begun.set()
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("view")
+
+    def finished(**kwargs):
+        ended.append("request")
+
+    request_finished.connect(finished)
+    try:
+        serving = asyncio.ensure_future(client.ask(ReusedThreads(Gate(view), Threads())))
+        async with asyncio.timeout(30):
+            await begun.wait()
+            client.leave()
+            assert await serving == 0
+    finally:
+        request_finished.disconnect(finished)
+    assert ended == ["view", "request"]
+
+
+async def test_what_a_view_fails_with_reaches_the_server():
+    async def view(request):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await Client("/").ask(ReusedThreads(Gate(view), Threads()))
