@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownF
 
 from chat.models import Conversation, Message
 from chat.plugins.registry import installed_registry
-from chat.words import saying
+from chat.words import latest, saying
 from knowledge.render import to_html
 from usage.admin.base import ReadOnlyAdmin, grouped, moment
 from usage.admin.exports import Column, ExportAdmin, identifier, usd
@@ -91,11 +91,10 @@ def specialist_title(name: str) -> str:
 
 def found_ids(request: HttpRequest, found: QuerySet[Message], column: str) -> Any:
     """Return what a search found: on a page the latest, in a file all of it."""
-    latest = found.order_by("-pk").values_list(column, flat=True)
     match = request.resolver_match
     if match is not None and str(match.url_name).endswith("_export"):
-        return latest.order_by()
-    return list(latest[:SHOWN_MATCHES])
+        return found.values(column)
+    return latest(found, column, SHOWN_MATCHES)
 
 
 def _sessions(name: str) -> list[int]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Left
+from django.db.models.functions import Coalesce, Left
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
@@ -48,7 +48,9 @@ def listed(api_key: ApiKey, *, q: str = "", end_user: str = "") -> QuerySet[Conv
         q: Text that the title or a message must have.
         end_user: Only those begun for this one of the account's users.
     """
-    first = Message.objects.filter(conversation=OuterRef("pk"), role=Message.Role.USER)
+    of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
+    counted = of_it.values("conversation").annotate(n=Count("pk"))
+    first = of_it.filter(role=Message.Role.USER)
     found = Conversation.objects.owned_by(api_key).defer("user_context")
     if end_user:
         found = found.filter(end_user=end_user)
@@ -58,7 +60,8 @@ def listed(api_key: ApiKey, *, q: str = "", end_user: str = "") -> QuerySet[Conv
         )
         found = found.filter(Q(title__icontains=q) | Q(pk__in=said.values("conversation")))
     return found.annotate(
-        message_count=Count("messages"),
+        # Counted of the rows that are shown; joined, it would be of all.
+        message_count=Coalesce(Subquery(counted.values("n")), 0),
         first_question=Subquery(
             first.order_by("pk")
             .annotate(start=Left("content", 4 * SHOWN_TITLE))

@@ -1,6 +1,10 @@
 from django.db import migrations
 
-from chat.words import INDEX, INDEX_SQL
+INDEX = "chat_message_words"
+INDEX_SQL = (
+    f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {INDEX} ON chat_message USING gin "
+    "(to_tsvector('spanish'::regconfig, COALESCE(LEFT(content, 100000), '')))"
+)
 
 
 def make(apps, schema_editor):
