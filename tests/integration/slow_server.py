@@ -1,6 +1,6 @@
 """A server whose replies outlast SIGTERM, run as a process by test_serve.py.
 
-Its arguments: PORT DRAIN_SECONDS EXIT_SECONDS LOG.
+Its arguments: PORT DRAIN_SECONDS EXIT_SECONDS STOP_DELAY LOG.
 """
 
 import logging
@@ -76,13 +76,15 @@ def note(line: str) -> None:
 
 
 if __name__ == "__main__":
-    port, drain_seconds, exit_seconds, notes = sys.argv[1:]
+    port, drain_seconds, exit_seconds, stop_delay, notes = sys.argv[1:]
     log = Path(notes)
     logging.basicConfig(level=logging.INFO)
     server = DrainingServer(
         application,
         drain_seconds=float(drain_seconds),
         exit_seconds=float(exit_seconds),
+        stop_delay=float(stop_delay),
+        announce_stop=lambda: note("stopping"),
         endpoints=[endpoint("127.0.0.1", int(port))],
     )
     server.run()

@@ -15,7 +15,7 @@ from tests.prometheus import metrics_of, rules
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 GUIDE = Path(django_settings.BASE_DIR) / "docs" / "PROMETHEUS_ALERTING.md"
-# What the exporters beside the service tell (test_exporters.py), and the scheduler (test_schedule.py).
+# What the exporters beside the service tell (test_exporters.py, test_sentinel.py), and the scheduler.
 OTHERS = re.compile(r"(redis|pg|probe)_|aiservice_(schedule|backup)_")
 # What the client library tells of its own process.
 LIBRARY = re.compile(r"(python|process)_")

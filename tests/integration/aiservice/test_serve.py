@@ -26,13 +26,18 @@ class SlowServer:
     """The process of slow_server.py."""
 
     def __init__(
-        self, directory: Path, drain_seconds: float, exit_seconds: float = EXIT_SECONDS
+        self,
+        directory: Path,
+        drain_seconds: float,
+        exit_seconds: float = EXIT_SECONDS,
+        stop_delay: float = 0,
     ) -> None:
         self.port = servers.free_port()
         self.notes = directory / "notes"
         self.log = directory / "log"
         self.notes.touch()
-        arguments = [str(self.port), str(drain_seconds), str(exit_seconds), str(self.notes)]
+        numbers = (self.port, drain_seconds, exit_seconds, stop_delay)
+        arguments = [*map(str, numbers), str(self.notes)]
         self.process = servers.start(
             [sys.executable, "-m", "tests.integration.slow_server", *arguments],
             log=self.log,
@@ -71,6 +76,15 @@ def hurried(tmp_path: Path) -> Iterator[SlowServer]:
     server = SlowServer(tmp_path, drain_seconds=0)
     yield server
     server.stop()
+
+
+def test_new_connections_are_served_until_the_delay_is_over(tmp_path):
+    server = SlowServer(tmp_path, drain_seconds=20, stop_delay=600)
+    server.process.send_signal(signal.SIGTERM)
+    servers.wait_until(lambda: "stopping" in server.notes.read_text(), server.process)
+    assert server.answers()
+    server.process.send_signal(signal.SIGINT)  # a second signal from a terminal ends at once
+    assert server.process.wait(20) == 128 + signal.SIGINT
 
 
 def test_sigterm_lets_an_open_reply_finish(patient):

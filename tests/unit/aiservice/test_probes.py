@@ -1,5 +1,7 @@
 """Probes and error envelope: what the operator's tools and a lost caller see."""
 
+import threading
+
 import pytest
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -92,6 +94,15 @@ def test_metrics_say_which_dependency_is_down(client, no_redis):
 
     assert 'aiservice_dependency_up{dependency="redis"} 0.0' in metrics
     assert 'aiservice_dependency_up{dependency="database"} 1.0' in metrics
+
+
+def test_not_ready_once_it_is_told_to_stop(client, monkeypatch):
+    monkeypatch.setattr("aiservice.health.stopping", threading.Event())
+    assert client.get("/ready").status_code == 200
+    health.stopping.set()
+    response = client.get("/ready")
+    assert (response.status_code, response.json()["reason"]) == (503, "stopping")
+    assert client.get("/live").status_code == 200
 
 
 def test_not_ready_while_migrations_are_missing(client):
