@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from aiservice.handler import Handler
 from usage import threads
 from usage.models import ApiKey
-from usage.threads import RequestThread, ReusedThreads, Threads
+from usage.threads import ReusedThreads, Steps, Threads
 
 pytestmark = [pytest.mark.unit]
 
@@ -60,13 +60,13 @@ class Gate(Handler):
 def steps(monkeypatch):
     """Count the steps that requests do in their threads."""
     taken = []
-    submit = RequestThread.submit
+    submit = Steps.submit
 
     def counting(self, fn, /, *args, **kwargs):
         taken.append(fn)
         return submit(self, fn, *args, **kwargs)
 
-    monkeypatch.setattr(RequestThread, "submit", counting)
+    monkeypatch.setattr(Steps, "submit", counting)
     return taken
 
 
@@ -86,19 +86,16 @@ async def test_a_request_without_a_key_crosses_once(steps):
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_view_that_keeps_its_connection_has_it_given_back():
-    in_use = []
+    left = []
 
     async def view(request):
         count = await sync_to_async(ApiKey.objects.count)()
-        in_use.append(not threads.is_clean())
+        left.append(threads.is_clean())
+        left.append(await sync_to_async(lambda: connection.connection)())
         return HttpResponse(str(count))
 
-    lent = Threads()
-    assert await Client("/").ask(ReusedThreads(Gate(view), lent)) == 200
-    assert in_use == [True]
-    (thread,) = lent._idle
-    assert thread.clean
-    assert thread.submit(lambda: connection.connection).result() is None
+    assert await Client("/").ask(ReusedThreads(Gate(view), Threads())) == 200
+    assert left == [True, None]
 
 
 async def test_a_client_that_leaves_ends_its_view():

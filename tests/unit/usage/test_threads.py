@@ -1,34 +1,30 @@
-"""Requests share threads, one at a time."""
+"""Requests share a few threads, step by step."""
 
 import asyncio
 import threading
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import connection, connections
 
-from usage import threads
-from usage.threads import ReusedThreads, Threads
+from usage.threads import THREADS_AT_MOST, ReusedThreads, Threads
 
 pytestmark = pytest.mark.unit
 
 
-def application():
-    """Return the middleware around an application, and the thread that each of its requests got."""
-    used = []
+async def ask(app, *steps):
+    await app({"steps": steps}, None, None)
+
+
+@pytest.fixture
+def app():
+    """The middleware around an application that does what its scope says, one step after another."""
 
     async def endpoint(scope, receive, send):
-        first = await sync_to_async(threading.get_ident)()
-        await asyncio.sleep(scope["seconds"])
-        assert await sync_to_async(threading.get_ident)() == first
-        used.append(first)
-        if scope["seconds"] < 0:
-            raise ValueError
+        for step in scope["steps"]:
+            await sync_to_async(step)()
 
-    return ReusedThreads(endpoint, Threads()), used
-
-
-async def ask(app, seconds=0.0):
-    await app({"seconds": seconds}, None, None)
+    return ReusedThreads(endpoint, Threads())
 
 
 @pytest.mark.django_db  # the application looks for the prices of its models when it is imported
@@ -38,45 +34,90 @@ def test_the_service_lends_its_threads():
     assert isinstance(service.application_mapping["http"], ReusedThreads)
 
 
-async def test_one_request_after_another_uses_the_same_thread():
-    app, used = application()
-    for _ in range(3):
-        await ask(app)
-    with pytest.raises(ValueError):  # noqa: PT011 - raised by the application above
-        await ask(app, -1)
-    await ask(app)
-    assert len(used) == 5
-    assert len(set(used)) == 1
+async def test_hundreds_of_requests_take_a_few_threads(app):
+    used, at_once, most = set(), [0], [0]
+    lock = threading.Lock()
+
+    def step():
+        with lock:
+            used.add(threading.get_ident())
+            at_once[0] += 1
+            most[0] = max(most[0], at_once[0])
+        threading.Event().wait(0.001)
+        with lock:
+            at_once[0] -= 1
+
+    await asyncio.gather(*(ask(app, step, step, step) for _ in range(500)))
+
+    assert len(used) <= THREADS_AT_MOST
+    assert most[0] <= THREADS_AT_MOST
 
 
-async def test_requests_at_the_same_time_do_not_wait_for_each_other(monkeypatch):
-    monkeypatch.setattr(threads, "IDLE_THREADS", 2)
-    app, used = application()
-    await asyncio.gather(*(ask(app, 0.05) for _ in range(5)))
-    assert len(set(used)) == 5
-    used.clear()
-    await asyncio.gather(*(ask(app, 0.05) for _ in range(2)))
-    for _ in range(3):
-        await ask(app)
-    assert len(set(used)) == 2  # only those that were kept
+async def test_whoever_came_first_is_served_first(app):
+    free, order = threading.Event(), []
+    held = [asyncio.ensure_future(ask(app, free.wait)) for _ in range(THREADS_AT_MOST)]
+    await asyncio.sleep(0)
+    waiting = []
+    for number in range(50):
+        waiting.append(asyncio.ensure_future(ask(app, lambda number=number: order.append(number))))
+        await asyncio.sleep(0)
+    free.set()
+    await asyncio.gather(*held, *waiting)
+
+    # So many are taken out of the line together, and may overtake each other.
+    assert all(abs(place - number) < THREADS_AT_MOST for place, number in enumerate(order))
+    assert sorted(order) == list(range(50))
 
 
-async def test_a_thread_still_at_work_for_a_cancelled_request_is_not_lent():
+async def test_the_steps_of_one_request_follow_each_other(app):
+    inside, seen = threading.Lock(), []
+
+    def step(number):
+        assert inside.acquire(blocking=False)
+        seen.append(number)
+        inside.release()
+
+    async def together(scope, receive, send):
+        await asyncio.gather(*(sync_to_async(step)(number) for number in range(100)))
+
+    await ReusedThreads(together, Threads())({}, None, None)
+
+    assert seen == list(range(100))
+
+
+async def test_what_fails_is_told_and_the_next_step_runs(app):
+    def fail():
+        raise ValueError("theirs")
+
+    for _ in range(2 * THREADS_AT_MOST):
+        with pytest.raises(ValueError, match="theirs"):
+            await ask(app, fail)
+    await ask(app, int)
+
+
+async def test_a_step_whose_request_has_left_is_not_run(app):
+    free, ran = threading.Event(), []
+    held = [asyncio.ensure_future(ask(app, free.wait)) for _ in range(THREADS_AT_MOST)]
+    await asyncio.sleep(0)
+    left = asyncio.ensure_future(ask(app, lambda: ran.append("left")))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait([left])
+    free.set()
+    await asyncio.gather(*held)
+    await ask(app, int)
+
+    assert ran == []
+
+
+async def test_a_step_that_does_not_end_holds_up_nobody_else(app):
     begun, end = threading.Event(), threading.Event()
 
     def work():
         begun.set()
         end.wait(20)
 
-    async def endpoint(scope, receive, send):
-        try:
-            await sync_to_async(scope["step"])()
-        except asyncio.CancelledError:
-            await sync_to_async(int)()  # cancelled too, before the thread comes to it
-            raise
-
-    app = ReusedThreads(endpoint, Threads())
-    request = asyncio.ensure_future(app({"step": work}, None, None))
+    request = asyncio.ensure_future(ask(app, work))
     await asyncio.to_thread(begun.wait, 20)
     for _ in range(2):
         request.cancel()
@@ -85,6 +126,24 @@ async def test_a_thread_still_at_work_for_a_cancelled_request_is_not_lent():
         await request
     try:
         async with asyncio.timeout(10):
-            await app({"step": int}, None, None)
+            for _ in range(THREADS_AT_MOST):
+                await ask(app, int)
     finally:
         end.set()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_connection_is_given_back_with_the_step_that_took_it(app):
+    held = []
+
+    def take():
+        connection.ensure_connection()
+        connection.close_at = 0  # as with PostgreSQL, whose connections go back to the pool
+        held.append(connection.connection is not None)
+
+    def look():
+        held.append(any(one.connection for one in connections.all(initialized_only=True)))
+
+    await ask(app, take, *[look] * 5)
+
+    assert held == [True, False, False, False, False, False]
