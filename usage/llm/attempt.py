@@ -12,7 +12,7 @@ from usage import metrics, tracing
 from usage.accounting import journal, ledger
 from usage.accounting.ledger import OpenCall
 from usage.hops import finish, hop
-from usage.llm import billing, breaker, failures, runtime
+from usage.llm import billing, breaker, failures, hearing, runtime
 from usage.llm.billing import Bill, Ending
 from usage.llm.breaker import Admission, Suspended
 from usage.llm.connection import Connection
@@ -71,7 +71,7 @@ class Attempt:
         self.account: Account | None = None
         self._runtime = runtime.current()
         self._breaker = self._runtime.breakers.of(plan.model)
-        self._first_event_by = first_event_by
+        self.first_event_by = first_event_by  # by `hearing`
         self._started = time.monotonic()
         self._span = tracing.begin(
             f"chat {plan.model}",
@@ -117,14 +117,17 @@ class Attempt:
 
     async def _open(self) -> None:
         """Reserve, send, and wait until the provider has begun to answer."""
-        loop = asyncio.get_running_loop()
+        loop, clock = asyncio.get_running_loop(), hearing.clock()
+        arrived = clock.time()
+        patience = max(0.0, self.first_event_by - arrived)
         async with self._runtime.prefixes(loop).turn(self.plan) as lead:
             call = await self._reserve()
-            patience = max(0.0, self._first_event_by - loop.time())
             self._admission = await self._breaker.admit(patience)
             if self._admission is None:
                 self._failure = failures.CROWDED
                 return
+            # What it waited for, an earlier call, money or its turn, is not the provider's silence.
+            self.first_event_by += clock.time() - arrived
             self._connection = Connection(
                 self._runtime.clients.get(),
                 self.plan.arguments,
@@ -134,20 +137,15 @@ class Attempt:
             )
             self._note(call)  # before it leaves: from now on it may cost something
             self._connection.send(
-                first_event_seconds=max(LEAST_SECONDS, self._first_event_by - loop.time())
+                first_event_seconds=max(LEAST_SECONDS, self.first_event_by - clock.time())
             )
             await self._connection.begun()
             if self.reading.began:
                 lead.began()
 
     async def _reserve(self) -> OpenCall:
-        """Reserve; time spent waiting for money is not taken from the provider's."""
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        key = self.plan.api_key_id or 0
-        call = await self._runtime.patience(loop).until_granted(key, self._try_to_reserve)
-        self._first_event_by += loop.time() - began
-        return call
+        patience = self._runtime.patience(asyncio.get_running_loop())
+        return await patience.until_granted(self.plan.api_key_id or 0, self._try_to_reserve)
 
     async def _try_to_reserve(self) -> OpenCall:
         # Shielded: a reservation that commits while its caller leaves must still be settled.

@@ -26,6 +26,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from usage import metrics
+from usage.llm import hearing
 
 log = structlog.get_logger(__name__)
 
@@ -130,15 +131,15 @@ class Breaker:
         Raises:
             Suspended: No call may leave.
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
+        loop, clock = asyncio.get_running_loop(), hearing.clock()
+        end = clock.time() + seconds
         while (admission := self.enter()) is None:
-            if loop.time() >= end:
+            if (left := end - clock.time()) <= 0:
                 return None
             change: asyncio.Future[None] = loop.create_future()
             self._waiting.add(change)
             try:
-                await asyncio.wait([change], timeout=end - loop.time())
+                await asyncio.wait([change], timeout=left)
             finally:
                 self._waiting.discard(change)
         return admission

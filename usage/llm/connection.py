@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from django.conf import settings
 
-from usage.llm import failures
+from usage.llm import failures, hearing
 from usage.llm.failures import Failure
 from usage.llm.reading import Reading
 from usage.llm.sse import Event, Events
@@ -71,18 +71,20 @@ class Connection:
         self._over = False  # nothing more will come to the caller
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._sent_at = self._last_event_at = self._first_event_by = 0.0
+        self._hearing = hearing.clock()
+        self._sent_at = self._last_event_at = self._first_event_by = self._heard_at = 0.0
         self._first_event_at = 0.0
 
     def send(self, *, first_event_seconds: float) -> None:
         """Send the request.
 
         Args:
-            first_event_seconds: How long the provider may say nothing at all.
+            first_event_seconds: How long the provider may say nothing at all while this process listens.
         """
         self.sent = True
         self._sent_at = self._last_event_at = self._loop.time()
-        self._first_event_by = self._sent_at + first_event_seconds
+        self._heard_at = self._hearing.time()
+        self._first_event_by = self._heard_at + first_event_seconds
         self._watch()
         self._task = asyncio.create_task(self._run())
 
@@ -197,6 +199,7 @@ class Connection:
         if text := self._reading.feed(event if "type" in event else event | {"type": name}):
             self._pieces.append(text)
         self._last_event_at = self._loop.time()
+        self._heard_at = self._hearing.time()
         begins_or_ends = (began, finished) != (self._reading.began, self._reading.finished)
         if begins_or_ends:
             self._first_event_at = self._first_event_at or self._last_event_at
@@ -218,21 +221,23 @@ class Connection:
 
     # --- Deadlines --------------------------------------------------------------------------------
 
-    def _due(self) -> float:
+    def _left(self) -> float:
+        """Return the seconds until the call is over if nothing more is heard."""
         if self._reading.finished:
-            return self._last_event_at + ENDING_SECONDS
-        silence = self._last_event_at + float(settings.ANTHROPIC_TIMEOUT)
+            return self._last_event_at + ENDING_SECONDS - self._loop.time()
+        silence = self._heard_at + float(settings.ANTHROPIC_TIMEOUT)
         if not self._reading.began:
-            return min(silence, self._first_event_by)
-        return min(silence, self._sent_at + float(settings.ANTHROPIC_TOTAL_TIMEOUT))
+            return min(silence, self._first_event_by) - self._hearing.time()
+        total = self._sent_at + float(settings.ANTHROPIC_TOTAL_TIMEOUT) - self._loop.time()
+        return min(silence - self._hearing.time(), total)
 
     def _watch(self) -> None:
         """End the call when its time is over; one timer that is set anew when it rings, not per event."""
         if self._timer is not None:
             self._timer.cancel()
-        due = self._due()
-        if self._task is None or self._loop.time() < due:
-            self._timer = self._loop.call_at(due, self._watch)
+        left = self._left()
+        if self._task is None or left > 0:
+            self._timer = self._loop.call_later(left, self._watch)
             return
         self._fail(failures.TIMED_OUT if self._reading.began else failures.SILENT)
         self._task.cancel()

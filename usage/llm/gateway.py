@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 from usage import metrics
 from usage.accounting.payer import payer_of
 from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavailable
-from usage.llm import counting, reply_cache, runtime
+from usage.llm import counting, hearing, reply_cache, runtime
 from usage.llm import plan as planning
 from usage.llm.attempt import Attempt, AttemptError
 from usage.llm.failures import LONGEST_WAIT, Failure
@@ -93,8 +93,8 @@ async def stream(
     """
     if not is_configured():
         raise ModelUnavailable(code="not_configured")
-    loop = asyncio.get_running_loop()
-    first_event_by = loop.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
+    clock = hearing.clock()
+    first_event_by = clock.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
     models = iter([settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS])
     call_id, number, retries = uuid.uuid4(), 1, settings.ANTHROPIC_RETRIES
     plan = _plan(prompt, next(models), api_key, operation, call_id)
@@ -127,10 +127,11 @@ async def stream(
                     "La respuesta se interrumpió antes de terminar.", code="answer_cut"
                 ) from failed
             failure = failed.failure
+        first_event_by = attempt.first_event_by
         if attempt.reading.began:
-            first_event_by = loop.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
+            first_event_by = clock.time() + settings.ANTHROPIC_FIRST_EVENT_TIMEOUT
         pause = _pause(failure, settings.ANTHROPIC_RETRIES - retries)
-        if loop.time() >= first_event_by:
+        if clock.time() >= first_event_by:
             raise _unavailable(failure)
         if retries > 0 and failure.retry and not failure.stay_away:
             retries -= 1

@@ -1,6 +1,7 @@
 """Calls through the gateway and what each leaves in the ledger."""
 
 import asyncio
+import time
 from contextlib import aclosing
 from decimal import Decimal
 
@@ -153,6 +154,19 @@ async def test_a_silent_provider_is_waited_for_as_long_as_the_setting_says(
     assert silence.value.get_codes() == "timeout"
     assert asyncio.get_running_loop().time() - began < 5
     assert len(fake_claude.requests) == 1
+
+
+async def test_an_answer_that_lay_unread_in_a_busy_process_is_no_silence(
+    fake_claude, key, settings
+):
+    settings.ANTHROPIC_FIRST_EVENT_TIMEOUT, settings.ANTHROPIC_RETRIES = 2, 0
+    fake_claude.delay_start()
+    call = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.CHAT_REPLY))
+    await until(lambda: fake_claude.requests)
+    fake_claude.release()
+    time.sleep(3)  # noqa: ASYNC251 - hundreds of calls that begin at once keep a loop as busy
+    assert (await call).text
+    assert (await row()).outcome == "answered"
 
 
 @pytest.mark.parametrize(
