@@ -84,7 +84,7 @@ if __name__ == "__main__":
         drain_seconds=float(drain_seconds),
         exit_seconds=float(exit_seconds),
         stop_delay=float(stop_delay),
-        announce_stop=lambda: note("stopping"),
+        announce_stop=lambda: note("stopping") if stop_delay != "0" else None,
         endpoints=[endpoint("127.0.0.1", int(port))],
     )
     server.run()
