@@ -24,7 +24,7 @@ from dte.models import Validation
 from dte.parsing.unreadable import Unreadable
 from dte.parsing.xml import read_xml
 from dte.rules.registry import Mode
-from usage.accounting.ledger import record_offline
+from usage.accounting.ledger import offline_row, record_offline
 from usage.hops import apart
 from usage.models import ApiKey
 
@@ -109,8 +109,8 @@ def _store(report: Report, options: Options, api_key: ApiKey, usage_id: UUID | N
     """Keep the answer and say what it cost, with exactly one row in the ledger: the review's, or one that cost nothing."""
     report.account = review.account(report)
     batch = uuid4() if report.envelope else None
-    with transaction.atomic():  # one commit: it is the slowest part of a validation
-        if usage_id is None:
-            usage_id = record_offline(api_key, review.OPERATION).pk
-        origin = Origin(api_key, options.mode, usage_id, batch, options.track_id)
-        record(report.everything, origin)
+    free = offline_row(api_key, review.OPERATION) if usage_id is None else None
+    origin = Origin(api_key, options.mode, free.pk if free else usage_id, batch, options.track_id)
+    record(
+        report.everything, origin, free
+    )  # at once: the commit is the slowest part of a validation

@@ -7,14 +7,16 @@ signals are sent. What is not run for every call uses the ORM itself.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Model, QuerySet
+from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.query import ModelIterable, get_related_populators
 
 R = TypeVar("R")
@@ -102,14 +104,42 @@ def insert(
     """
     connection = connections[DEFAULT_DB_ALIAS]
     model, made = type(instance), instance.pk is None
-    text, fields = _insert(connection.vendor, model, made, tuple(conflict), tuple(update))
-    values = [
-        field.get_db_prep_save(field.pre_save(instance, True), connection) for field in fields
-    ]
+    text, columns = _insert(connection.vendor, model, made, tuple(conflict), tuple(update))
+    if made:
+        text += f" RETURNING {_column(model._meta.pk)}"
     with connection.cursor() as cursor:
-        cursor.execute(text, values)
+        cursor.execute(text, [column.of(instance, connection) for column in columns])
         if made:
             instance.pk = cursor.fetchone()[0]
+    _is_stored(instance)
+
+
+def insert_together(*instances: Model) -> None:
+    """Insert rows in their order, all of them or none; keys that the database makes are not learnt.
+
+    PostgreSQL is sent one message, which is a transaction by itself: nothing waits for the answer to
+    ``BEGIN``, to each row and to ``COMMIT``.
+    """
+    connection = connections[DEFAULT_DB_ALIAS]
+    made = [
+        (text, [column.of(instance, connection) for column in columns])
+        for instance in instances
+        for text, columns in [
+            _insert(connection.vendor, type(instance), instance.pk is None, (), ())
+        ]
+    ]
+    if connection.vendor == "postgresql":
+        texts, values = zip(*made, strict=True)
+        made = [("; ".join(texts), list(chain.from_iterable(values)))]
+    alone = nullcontext() if len(made) == 1 else transaction.atomic(savepoint=False)
+    with alone, connection.cursor() as cursor:
+        for text, parameters in made:
+            cursor.execute(text, parameters)
+    for instance in instances:
+        _is_stored(instance)
+
+
+def _is_stored(instance: Model) -> None:
     instance._state.adding = False
     instance._state.db = DEFAULT_DB_ALIAS
 
@@ -130,7 +160,7 @@ def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, A
 @cache
 def _insert(
     vendor: str, model: type[Model], made: bool, conflict: Row, update: Row
-) -> tuple[str, list[Any]]:
+) -> "tuple[str, list[_Inserted]]":
     meta = model._meta
     fields = [field for field in meta.local_concrete_fields if not (made and field.primary_key)]
     columns = ", ".join(map(_column, fields))
@@ -143,9 +173,22 @@ def _insert(
             for column in (_column(meta.get_field(name)) for name in update)
         )
         text += f" ON CONFLICT ({unique}) DO UPDATE SET {changes}"
-    if made:
-        text += f" RETURNING {_column(meta.pk)}"
-    return text, fields
+    return text, [_Inserted(field) for field in fields]
+
+
+class _Inserted:
+    """A column of a new row."""
+
+    def __init__(self, field: Any) -> None:
+        self._field = field
+        # Text goes in as it is, which most columns are.
+        self._name = field.attname if type(field) in (CharField, TextField) else None
+
+    def of(self, instance: Model, connection: BaseDatabaseWrapper) -> Any:
+        """Return the value of a row as the driver takes it."""
+        if self._name is not None and type(value := getattr(instance, self._name)) is str:
+            return value
+        return self._field.get_db_prep_save(self._field.pre_save(instance, True), connection)
 
 
 @cache

@@ -18,7 +18,9 @@ from dte.judging.report import Judged
 from dte.models import KeyPolicy, RaisedCode, Validation
 from dte.rules.registry import Earlier, Mode, SiiOutcome
 from usage import statements
-from usage.models import ApiKey
+from usage.accounting.ledger import count_offline
+from usage.accounting.remembered import memory
+from usage.models import ApiKey, UsageRecord
 
 _LONGEST = {"folio": 20, "rut": 12, "state": 40, "track_id": 20}
 # Issuers and types that share a folio number, as far as a key is expected to have.
@@ -129,18 +131,32 @@ class Origin:
     """Number of the upload in which the documents went to the SII, where the caller said it."""
 
 
-def record(judged: Sequence[Judged | Examined], origin: Origin) -> None:
-    """Store what was said, and give each document the identifier under which it was stored."""
-    keep = bool(_KEEPS.rows(origin.api_key.pk))
+def record(
+    judged: Sequence[Judged | Examined], origin: Origin, free: UsageRecord | None = None
+) -> None:
+    """Store what was said, and give each document the identifier under which it was stored.
+
+    Args:
+        judged: The documents.
+        origin: Whose they are.
+        free: The row of the ledger that says that they cost nothing, if it is not written yet.
+    """
+    keep = memory.get_or_set(
+        f"keeps:{origin.api_key.pk}", lambda: bool(_KEEPS.rows(origin.api_key.pk))
+    )
     rows = [_row(one, origin, keep) for one in judged]
     codes = [code for row in rows for code in _codes(row)]
-    with transaction.atomic(savepoint=False):
-        if len(rows) == 1:
-            for stored in (*rows, *codes):
-                statements.insert(stored)
-        else:
+    paid = () if free is None else (free,)
+    if len(rows) == 1:
+        statements.insert_together(*paid, *rows, *codes)
+    else:
+        with transaction.atomic(savepoint=False):
+            for row in paid:
+                statements.insert(row)
             Validation.objects.bulk_create(rows, batch_size=500)
             RaisedCode.objects.bulk_create(codes, batch_size=500)
+    if free is not None:
+        count_offline(free)
     _count(rows, codes)
 
 

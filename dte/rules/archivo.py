@@ -156,14 +156,21 @@ def characters_are_latin_1(dte: Dte, ctx: Context) -> Faults:
 
 
 def _texts(node: object, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the texts that hold anything beside what ASCII prints, each with its path."""
     if isinstance(node, str):
-        yield path, node
+        if not _is_plain(node):
+            yield path, node
     elif isinstance(node, dict):
         for name, value in node.items():
-            yield from _texts(value, f"{path}/{name}" if path else name)
+            if not _is_plain(value):
+                yield from _texts(value, f"{path}/{name}" if path else name)
     elif isinstance(node, list):
         for number, value in enumerate(node, 1):
             yield from _texts(value, f"{path}[{number}]")
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 @rule(

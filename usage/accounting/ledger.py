@@ -167,9 +167,19 @@ def record_offline(
     api_key: ApiKey, operation: Operation, *, outcome: Outcome = Outcome.OFFLINE, model: str = ""
 ) -> UsageRecord:
     """Write the settled row, at no cost, of an answer given without calling the model."""
+    record = offline_row(api_key, operation, outcome=outcome, model=model)
+    statements.insert(record)
+    count_offline(record)
+    return record
+
+
+def offline_row(
+    api_key: ApiKey, operation: Operation, *, outcome: Outcome = Outcome.OFFLINE, model: str = ""
+) -> UsageRecord:
+    """Return that row for who writes it with others, and says so with `count_offline`."""
     now = timezone.now()
     context = structlog.contextvars.get_contextvars()
-    record = UsageRecord(
+    return UsageRecord(
         api_key=api_key,
         end_user=api_key.end_user,
         operation=operation,
@@ -181,9 +191,11 @@ def record_offline(
         request_id=str(context.get("request_id", "")),
         process=process.PROCESS_ID,
     )
-    statements.insert(record)
-    metrics.count_call(operation, model, outcome)
-    return record
+
+
+def count_offline(record: UsageRecord) -> None:
+    """Count such a row, now that it is written."""
+    metrics.count_call(record.operation, record.model, record.outcome)
 
 
 def find_call(record_id: uuid.UUID) -> OpenCall | None:

@@ -1,7 +1,7 @@
-"""Prices and limits, read from memory that is two seconds old at most.
+"""Prices, limits and policies, read from memory that is two seconds old at most.
 
-They are needed before every paid call and change a few times a year. A change made in this process holds
-at once (signals, `usage.apps`), one made in another within `SECONDS`.
+They are needed in every call and change a few times a year. A change made in this process holds at once
+(signals, `usage.apps` and `dte.apps`), one made in another within `SECONDS`.
 """
 
 from collections.abc import Callable

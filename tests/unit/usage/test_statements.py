@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from chat.models import Conversation, Message
 from usage.models import ApiKey, Operation, State, UsageRecord
-from usage.statements import Prepared, insert, update
+from usage.statements import Prepared, insert, insert_together, update
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
@@ -49,6 +49,30 @@ def test_where_there_is_such_a_row_it_is_changed(key: ApiKey) -> None:
     found = Conversation.objects.get()
     assert again.pk == first.pk == found.pk
     assert (found.specialist, found.user_context) == ("known", {"a": 1})
+
+
+def test_rows_inserted_together_come_back_as_they_were(key: ApiKey) -> None:
+    record = UsageRecord(api_key=key, operation=Operation.CHAT_REPLY, model="100 %s; 'x'")
+    conversation = Conversation(api_key=key, session_id="a; b", user_context={"ñ": [1, None]})
+    with CaptureQueriesContext(connection) as queries:
+        insert_together(record, conversation)
+    assert len(queries) == (1 if connection.vendor == "postgresql" else 2)
+    assert UsageRecord.objects.get().model == record.model
+    found = Conversation.objects.get()
+    assert (found.session_id, found.user_context) == ("a; b", {"ñ": [1, None]})
+    assert not record._state.adding
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_rows_inserted_together_none_is_left_where_one_is_refused() -> None:
+    key = ApiKey.objects.issue(name="statements")[0]
+    with pytest.raises(IntegrityError):
+        insert_together(
+            Conversation(api_key=key, session_id="first"),
+            Conversation(api_key=key, session_id="same"),
+            Conversation(api_key=key, session_id="same"),
+        )
+    assert not Conversation.objects.exists()
 
 
 def test_constraints_hold(key: ApiKey) -> None:
