@@ -27,14 +27,13 @@ serve: $(VENV)/.base  ## serve in production mode, configured by the environment
 secrets:  ## make deploy/secrets/ for the Compose stack; what exists stays as it is
 	@deploy/make_secrets.sh
 
-test: $(VENV)/.dev  ## run the whole suite with coverage; WORKERS=0 for one process, more arguments in PYTEST_ARGS
-	$(BIN)/python -m coverage erase
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
-		--cov --cov-branch --cov-report=term --cov-report=html $(PYTEST_ARGS)
-	@echo "Coverage by line: htmlcov/index.html"
+SUITE = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+test: $(VENV)/.dev  ## run the whole suite; WORKERS=0 for one process, more arguments in PYTEST_ARGS
+	$(SUITE) $(PYTEST_ARGS)
 
 test-shuffled: $(VENV)/.dev  ## run the whole suite in a random order; it prints the seed that repeats it
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal --random-order $(PYTEST_ARGS)
+	$(SUITE) --random-order $(PYTEST_ARGS)
 
 test-load: $(VENV)/.dev  ## run the tests that take minutes (10,000 generated provider streams)
 	$(BIN)/python -m pytest -m load
@@ -76,11 +75,12 @@ lint: $(VENV)/.dev  ## check style, types, architecture, schema, deployment sett
 	@! git grep -nIE '$(REGISTRIES)'
 	@! LC_ALL=C.UTF-8 git grep -nE '^.{101}' -- '*.js'
 
-coverage-report: $(VENV)/.dev  ## write coverage_report.md from what the last `make test` measured
-	@test -e .coverage || { echo "Nothing measured yet: make test" >&2; exit 1; }
+coverage-report: $(VENV)/.dev  ## run the whole suite, measured (half as long again), and write coverage_report.md
+	$(BIN)/python -m coverage erase
+	$(SUITE) --cov --cov-branch --cov-report=html $(PYTEST_ARGS)
 	@{ echo "# Coverage"; echo; \
-	echo "Lines and branches that the suite runs, measured on $$(date +%Y-%m-%d) at $$(git rev-parse --short HEAD) by \`make test\`, servers that"; \
-	echo "tests start included. Written by \`make coverage-report\`; line by line in htmlcov/ after \`make test\`."; echo; \
+	echo "Lines and branches that the suite runs, measured on $$(date +%Y-%m-%d) at $$(git rev-parse --short HEAD), servers that tests"; \
+	echo "start included. Written by \`make coverage-report\`, which also writes line by line into htmlcov/."; echo; \
 	$(BIN)/python -m coverage report --format=markdown --skip-covered; } >coverage_report.md
 	@tail -n 1 coverage_report.md
 
