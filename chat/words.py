@@ -5,7 +5,7 @@ and indexes. It is to_tsvector with its real price: told PostgreSQL's own, a hun
 reads a million messages where the index would give it two.
 """
 
-from typing import Any, Final
+from typing import Final
 
 from django.contrib.postgres.search import SearchQuery, SearchVectorField
 from django.db import connection, transaction
@@ -32,7 +32,7 @@ def saying(text: str) -> QuerySet[Message]:
     return Message.objects.filter(wanted)
 
 
-def latest(found: QuerySet[Message], column: str, most: int) -> list[Any]:
+def latest(found: QuerySet[Message], column: str, most: int) -> list[object]:
     """Return a column of the latest messages that were found, from the newest back.
 
     Args:
@@ -43,7 +43,7 @@ def latest(found: QuerySet[Message], column: str, most: int) -> list[Any]:
     newest = Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     # By an expression: ordered by the key itself, the planner may walk all messages from the newest back.
     found = found.order_by((F("pk") + 0).desc()).values_list(column, flat=True)
-    values: list[Any] = []
+    values: list[object] = []
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:

@@ -16,7 +16,7 @@ from usage.models import ModelPrice
 _SOON: Final = timedelta(days=30)
 
 
-def check_models(**kwargs: Any) -> list[CheckMessage]:
+def check_models(**kwargs: object) -> list[CheckMessage]:
     """Check ``ANTHROPIC_MODEL`` and ``ANTHROPIC_FALLBACK_MODELS``."""
     names = [settings.ANTHROPIC_MODEL, *settings.ANTHROPIC_FALLBACK_MODELS]
     # What an unusable model takes is of no interest.

@@ -55,7 +55,7 @@ def dollars(amount: Decimal) -> str:
 class DollarsField(forms.DecimalField):
     """An amount as people write it: what is stored to the pico-dollar is shown without its zeros."""
 
-    def prepare_value(self, value: Any) -> Any:
+    def prepare_value(self, value: object) -> object:
         """Show no more digits than the amount has."""
         return plain(value) if isinstance(value, Decimal) else value
 

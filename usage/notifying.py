@@ -5,7 +5,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 from django.core.mail import EmailMessage
@@ -17,7 +17,7 @@ FAILURES: Final = (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError)
 def post(
     url: str,
     secret: str,
-    payload: Mapping[str, Any],
+    payload: Mapping[str, object],
     *,
     name: str,
     seconds: float = 10,

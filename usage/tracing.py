@@ -47,7 +47,7 @@ def start(endpoint: str, version: str) -> None:
     _Tracing.tracer = provider.get_tracer(SERVICE, version)
 
 
-def begin(name: str, kind: str = "INTERNAL", **attributes: Any) -> "Span | None":
+def begin(name: str, kind: str = "INTERNAL", **attributes: object) -> "Span | None":
     """Begin a span below the current one; whoever begins it ends it with `end`.
 
     Args:
@@ -62,7 +62,7 @@ def begin(name: str, kind: str = "INTERNAL", **attributes: Any) -> "Span | None"
     return _Tracing.tracer.start_span(name, kind=SpanKind[kind], attributes=_dotted(attributes))
 
 
-def end(span: "Span | None", error: str = "", **attributes: Any) -> None:
+def end(span: "Span | None", error: str = "", **attributes: object) -> None:
     """End a span, with what is known by now."""
     if span is None:
         return
@@ -84,7 +84,7 @@ def keep_current(span: "Span | None") -> None:
 
 
 @contextmanager
-def span(name: str, **attributes: Any) -> Iterator[None]:
+def span(name: str, **attributes: str) -> Iterator[None]:
     """Measure a block."""
     current = begin(name, **attributes)
     try:

@@ -143,7 +143,7 @@ class UsageView(MeteredAPIView):
         )
 
 
-def accounts(key: ApiKey, now: datetime) -> dict[str, dict[str, Any]]:
+def accounts(key: ApiKey, now: datetime) -> dict[str, dict[str, object]]:
     """Return what a key's account used since the start of each window."""
     since = {period: period.start(now) for period in Period}
     days = reports.daily(min(since.values()), reports.today(now), key.account_id)

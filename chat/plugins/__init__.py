@@ -67,7 +67,7 @@ class Choice:
 
 
 def choose(
-    message: str, user_context: Mapping[str, Any] | None = None, current: str = ""
+    message: str, user_context: Mapping[str, object] | None = None, current: str = ""
 ) -> Choice:
     """Choose the specialist for a message.
 
@@ -97,7 +97,7 @@ def choose(
     return Choice(known.fallback, "fallback")
 
 
-def _named(known: Registry, user_context: Mapping[str, Any]) -> Specialist | None:
+def _named(known: Registry, user_context: Mapping[str, object]) -> Specialist | None:
     return next((one for one in known.specialists.values() if one.is_named_by(user_context)), None)
 
 
@@ -139,7 +139,7 @@ def status() -> dict[str, Any]:
     """
     known = installed_registry()
     lost = _modules_without_documents(known)
-    report: dict[str, Any] = {
+    report: dict[str, object] = {
         "status": "degraded" if known.broken or lost else "ok",
         "count": len(known.everyone),
         "plugins": [

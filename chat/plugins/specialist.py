@@ -63,7 +63,7 @@ class Specialist:
             raise InvalidSpecialistError(f"{path.name}: {exc}") from None
         return cls(**_checked(fields, path.name), instructions=instructions.strip())
 
-    def is_named_by(self, user_context: Mapping[str, Any]) -> bool:
+    def is_named_by(self, user_context: Mapping[str, object]) -> bool:
         """Tell whether the caller's context points at this specialist's module or model."""
         named = {
             value for key in _CONTEXT_FIELDS if isinstance(value := user_context.get(key), str)

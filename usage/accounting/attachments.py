@@ -7,10 +7,9 @@ data under a name, not a closure: while the database is away it waits on disk wi
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-Store = Callable[[UUID, dict[str, Any], bool], Any]
+Store = Callable[[UUID, dict[str, object], bool], object]
 
 _stores: dict[str, Store] = {}
 
@@ -31,8 +30,8 @@ class Attachment:
     """Values that JSON can hold, and the name of what stores them."""
 
     name: str
-    values: dict[str, Any]
+    values: dict[str, object]
 
-    def store(self, usage_id: UUID, *, again: bool) -> Any:
+    def store(self, usage_id: UUID, *, again: bool) -> object:
         """Store the values beside a settled row; return what the registered function returns."""
         return _stores[self.name](usage_id, self.values, again)

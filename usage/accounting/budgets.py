@@ -221,7 +221,7 @@ def in_use(moment: datetime) -> list[tuple[BudgetWindow, Limit]]:
     return sorted(listed, key=lambda pair: (pair[1].scope != "global", pair[0].owner))
 
 
-def standing(payer: Payer, moment: datetime) -> Iterator[dict[str, Any]]:
+def standing(payer: Payer, moment: datetime) -> Iterator[dict[str, object]]:
     """Yield each limit of a payer with what is used and held of it now; an account's if it has one."""
     used = windows.read(payer, moment)
     bounds = limits(payer)

@@ -93,7 +93,7 @@ def _line(call_id: UUID, note: Note) -> bytes:
 
 
 _own: Journal | None = None
-_state: Any = None  # the directory that it is in
+_state: object = None  # the directory that it is in
 _lock = threading.Lock()
 
 

@@ -4,7 +4,6 @@ import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 import structlog
 from django.db import transaction
@@ -114,7 +113,7 @@ class Settled:
     """What a settlement did."""
 
     first: bool  # this call settled the row; otherwise it was settled before and is as it was
-    stored: Any = None  # what storing the attachment returned
+    stored: object = None  # what storing the attachment returned
 
 
 def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None = None) -> Settled:

@@ -84,7 +84,7 @@ def reviewed() -> list[dict[str, Any]]:
         ]
 
 
-def _value(name: str, text: str) -> Any:
+def _value(name: str, text: str) -> object:
     if name in {"valid_from", "retires_on"}:
         return date.fromisoformat(text)
     if name in {"model", "source"}:
@@ -92,7 +92,7 @@ def _value(name: str, text: str) -> Any:
     return int(text) if name.endswith("_tokens") else Decimal(text)
 
 
-def seed(**kwargs: Any) -> None:
+def seed(**kwargs: object) -> None:
     """Add the reviewed prices that the table lacks; runs after every migration."""
     ModelPrice.objects.bulk_create([ModelPrice(**row) for row in reviewed()], ignore_conflicts=True)
     forget()

@@ -20,14 +20,14 @@ class Memory:
 
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
-        self._known: dict[str, tuple[float, Any]] = {}
+        self._known: dict[str, tuple[float, object]] = {}
 
-    def get(self, name: str) -> Any:
+    def get(self, name: str) -> object:
         """Return a value, None if it is not known any more."""
         until, value = self._known.get(name, (0.0, None))
         return value if clock() < until else None
 
-    def set(self, name: str, value: Any, timeout: float = SECONDS) -> None:
+    def set(self, name: str, value: object, timeout: float = SECONDS) -> None:
         """Know a value for some seconds."""
         if len(self._known) >= self._most:
             self._known.clear()
@@ -48,6 +48,6 @@ class Memory:
 memory: Final = Memory()
 
 
-def forget(**kwargs: Any) -> None:
+def forget(**kwargs: object) -> None:
     """Read everything anew from now on; takes what a signal sends."""
     memory.clear()

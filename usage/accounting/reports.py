@@ -31,11 +31,11 @@ def rows(first: date | None, last: date, account_id: int | None = None) -> Query
 
 def total(found: QuerySet[DailyUsage]) -> dict[str, Any]:
     """Return calls, tokens by class, cost, savings, and the share of input that the cache served."""
-    sums: dict[str, Any] = found.aggregate(**{name: Sum(name) for name in SUMS})
+    sums: dict[str, object] = found.aggregate(**{name: Sum(name) for name in SUMS})
     return _completed(sums)
 
 
-def daily(first: date, last: date, account_id: int) -> dict[date, dict[str, Any]]:
+def daily(first: date, last: date, account_id: int) -> dict[date, dict[str, object]]:
     """Return the sums of an account's keys for each day that has any; compiled once."""
     return {
         day: dict(zip(SUMS, sums, strict=True))
@@ -43,7 +43,7 @@ def daily(first: date, last: date, account_id: int) -> dict[date, dict[str, Any]
     }
 
 
-def together(days: Iterable[dict[str, Any]]) -> dict[str, Any]:
+def together(days: Iterable[dict[str, object]]) -> dict[str, object]:
     """Return the same as `total` from the sums of days."""
     found = list(days)
     return _completed({name: sum(day[name] for day in found) for name in SUMS})
@@ -62,9 +62,9 @@ _DAILY: Final = Prepared(
 )
 
 
-def total_of(records: QuerySet[UsageRecord]) -> dict[str, Any]:
+def total_of(records: QuerySet[UsageRecord]) -> dict[str, object]:
     """Return the same of rows of the ledger, few ones, but for the savings."""
-    sums: dict[str, Any] = records.aggregate(
+    sums: dict[str, object] = records.aggregate(
         calls=Count("pk"),
         incomplete=Count("pk", filter=Q(usage_complete=False)),
         cost_usd=Sum("cost_usd"),
@@ -81,7 +81,7 @@ def by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:
     )
 
 
-def spent_this_month(column: str) -> dict[Any, Decimal]:
+def spent_this_month(column: str) -> dict[object, Decimal]:
     """Return what this month cost so far for each value of a column."""
     day = today()
     groups = rows(day.replace(day=1), day).values(column).order_by()
@@ -95,7 +95,7 @@ def costs_by(found: QuerySet[DailyUsage], *names: str) -> list[dict[str, Any]]:
 
 def _grouped(
     found: QuerySet[DailyUsage], names: tuple[str, ...], sums: tuple[str, ...]
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     groups = found.values(*names).order_by().annotate(**{f"{n}_sum": Sum(n) for n in sums})
     return [
         {**{name: group[name] for name in names}, **{name: group[f"{name}_sum"] for name in sums}}
@@ -181,9 +181,9 @@ def latency() -> dict[str, int] | None:
 
 def series(
     groups: Iterable[dict[str, Any]], name: str, days: list[date], most: int = 6
-) -> list[tuple[Any, list[Decimal]]]:
+) -> list[tuple[object, list[Decimal]]]:
     """Arrange sums by day and another column as lines over the days; the rest of many as ``None``."""
-    lines: dict[Any, dict[date, Decimal]] = {}
+    lines: dict[object, dict[date, Decimal]] = {}
     for group in groups:
         line = lines.setdefault(group[name], {})
         line[group["day"]] = line.get(group["day"], Decimal(0)) + group["cost_usd"]

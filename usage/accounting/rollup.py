@@ -10,7 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -121,7 +121,7 @@ def _existing(connection: BaseDatabaseWrapper) -> set[str]:
         return {name for (name,) in cursor.fetchall() if name.startswith("usage_rollup_")}
 
 
-def ensure(using: str = "default", **kwargs: Any) -> None:
+def ensure(using: str = "default", **kwargs: object) -> None:
     """Make the triggers where they are missing or old, and the sums anew; runs after every migration.
 
     SQLite loses a table's triggers whenever a migration makes it anew. On PostgreSQL making them keeps
@@ -202,7 +202,7 @@ def fold() -> int:
 def _fold_day(day: date) -> int:
     # What another process folds is left to it. A row that is appended meanwhile waits for the next time.
     rows = list(DailyUsage.objects.select_for_update(skip_locked=True).filter(day=day))
-    groups: dict[tuple[Any, ...], list[DailyUsage]] = defaultdict(list)
+    groups: dict[tuple[object, ...], list[DailyUsage]] = defaultdict(list)
     for row in rows:
         groups[tuple(getattr(row, name) for name in _FOLDED_BY)].append(row)
     changed = [rows for rows in groups.values() if not all(row.folded for row in rows)]

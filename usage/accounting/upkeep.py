@@ -28,7 +28,7 @@ class Upkeep:
         self._began: datetime | None = None
         self._last_beat: datetime | None = None
         self._failing: dict[str, str] = {}
-        self._steps: dict[str, Callable[[], Any]] = {
+        self._steps: dict[str, Callable[[], object]] = {
             "beat": beats.beat,
             "sweep": _sweep,
             "budgets": lambda: warnings.watch(timezone.now()),
@@ -64,7 +64,7 @@ class Upkeep:
         return found
 
 
-def _attempt(name: str, step: Callable[[], Any]) -> str:
+def _attempt(name: str, step: Callable[[], object]) -> str:
     """Do a step; return what kind of error it ended in, empty if it went well."""
     try:
         step()

@@ -6,7 +6,7 @@ again at the next beat of the upkeep.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -113,7 +113,7 @@ def sentence(window: BudgetWindow, limit: Limit) -> str:
     )
 
 
-def payload(window: BudgetWindow, limit: Limit, threshold: int) -> dict[str, Any]:
+def payload(window: BudgetWindow, limit: Limit, threshold: int) -> dict[str, object]:
     """Return a message that Slack's incoming webhooks take, with the numbers in ``metadata``."""
     return {
         "text": notifying.escaped(sentence(window, limit)),

@@ -26,10 +26,10 @@ class KeyInline(TabularInline):
     readonly_fields = fields
     verbose_name_plural = "claves"
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -47,7 +47,7 @@ class AccountAdmin(ModelAdmin):
         counted: QuerySet[Any] = accounts.annotate(key_count=Count("keys"))
         return counted
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+    def changelist_view(self, request: HttpRequest, extra_context: object = None) -> object:
         """Add up the month once for the whole list."""
         self._spent = reports.spent_this_month("api_key__account")
         return super().changelist_view(request, extra_context)

@@ -35,7 +35,7 @@ class BudgetForm(forms.ModelForm):
             "api_key": "Sin clave ni cuenta, el límite es de todas las claves juntas.",
         }
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Refuse what is nobody's limit, or a second one, in words that say what to do."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         account, key = values.get("account"), values.get("api_key")
@@ -134,7 +134,7 @@ class BudgetAdmin(ModelAdmin):
 
 def _row(
     window: BudgetWindow, limit: Limit, own: dict[tuple[Holder, str], int], now: datetime
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Describe a window: what is used and held of how much, and where its limit is edited."""
     used = window.spent_usd + window.held_usd
     percent = None if not limit.usd else min(999, round(100 * used / limit.usd))

@@ -41,7 +41,7 @@ GRACES = [
 class LabelledDateTime(UnfoldAdminSplitDateTimeWidget):
     """The admin's date and time, each with a name for who does not see them."""
 
-    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+    def __init__(self, attrs: dict[str, object] | None = None) -> None:
         super().__init__(attrs)
         for part, name in zip(self.widgets, ("Fecha", "Hora"), strict=True):
             part.attrs["aria-label"] = name
@@ -53,7 +53,7 @@ class RevokedFilter(admin.SimpleListFilter):
     title = "estado"
     parameter_name = "estado"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("en-uso", "Sin revocar"), ("revocadas", "Revocadas")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
@@ -141,11 +141,11 @@ class ApiKeyAdmin(ModelAdmin):
     actions = ["revoke"]
     actions_detail = ["rotate", "revoke_one"]
 
-    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: ApiKey | None = None) -> object:
         """Say nothing of the state of a key that is only being made."""
         return self.fieldsets if obj else self.fieldsets[:2]
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: object = None) -> HttpResponse:
         """Add up the month once for the whole list."""
         self._spent = reports.spent_this_month("api_key")
         return super().changelist_view(request, extra_context)

@@ -1,7 +1,5 @@
 """Who may enter the admin: Django's own users and groups, in the theme's forms."""
 
-from typing import Any
-
 from axes import admin as axes
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.contrib import admin
@@ -36,8 +34,8 @@ class WithPermissions(ModelAdmin):
     filter_horizontal = ()
 
     def formfield_for_manytomany(
-        self, db_field: ManyToManyField, request: HttpRequest | None, **kwargs: Any
-    ) -> Any:
+        self, db_field: ManyToManyField, request: HttpRequest | None, **kwargs: object
+    ) -> object:
         if db_field.remote_field.model is Permission:
             kwargs["form_class"] = PermissionField
             kwargs["queryset"] = Permission.objects.select_related("content_type")

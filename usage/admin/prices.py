@@ -50,9 +50,9 @@ class WhatIfForm(forms.Form):
 class PriceForm(forms.ModelForm):
     """A price; what is wrong with it is said in words."""
 
-    def clean(self) -> dict[str, Any]:
+    def clean(self) -> dict[str, object]:
         """Refuse half of the dearer rates, and a second price for a day."""
-        values: dict[str, Any] = super().clean() or self.cleaned_data
+        values: dict[str, object] = super().clean() or self.cleaned_data
         names = ["long_from_tokens", *(f"long_{rate}" for rate in RATES)]
         if set(names) <= set(values):
             missing = [name for name in names if values[name] is None]
@@ -132,7 +132,7 @@ class ModelPriceAdmin(ModelAdmin):
         return obj is not None and self.has_change_permission(request, obj)
 
 
-def _shown(found: WhatIf) -> dict[str, Any]:
+def _shown(found: WhatIf) -> dict[str, object]:
     """Return the numbers as people write them."""
     percent = found.change_percent
     sign = "+" if found.change_usd > 0 else ""

@@ -19,7 +19,7 @@ from usage.llm import capabilities
 from usage.llm.texts import clean
 from usage.llm.values import Prompt, Turn
 
-Block = dict[str, Any]
+Block = dict[str, object]
 
 
 def parameters(prompt: Prompt, model: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def countable(arguments: dict[str, Any]) -> dict[str, Any]:
 _COUNTED = frozenset({"model", "messages", "system", "output_config"})
 
 
-def _messages(turns: tuple[Turn, ...]) -> list[dict[str, Any]]:
+def _messages(turns: tuple[Turn, ...]) -> list[dict[str, object]]:
     messages: list[dict[str, Any]] = []
     for turn in turns:
         content = _blocks((*turn.passages, turn.text))
@@ -78,13 +78,13 @@ def _blocks(texts: tuple[str, ...]) -> list[Block]:
     return [{"type": "text", "text": text} for text in cleaned if text.strip()]
 
 
-def _mark(block: dict[str, Any], ttl: str) -> None:
+def _mark(block: dict[str, object], ttl: str) -> None:
     # "5m" is the provider's default; saying it would be as good as not.
     block["cache_control"] = {"type": "ephemeral"} | ({"ttl": "1h"} if ttl == "1h" else {})
 
 
-def _output_config(prompt: Prompt, *, effort: bool) -> dict[str, Any]:
-    output: dict[str, Any] = {}
+def _output_config(prompt: Prompt, *, effort: bool) -> dict[str, object]:
+    output: dict[str, object] = {}
     if prompt.effort and effort:
         output["effort"] = prompt.effort
     if prompt.schema is not None:

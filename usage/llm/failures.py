@@ -1,7 +1,7 @@
 """What went wrong with a call, as one value, whoever says so: we, the stream itself, or the SDK (sdk.py)."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from usage.models import Outcome
 
@@ -50,7 +50,7 @@ CROWDED: Final = Failure("crowded", Outcome.TIMEOUT, provider=False, retry=False
 LONGEST_WAIT: Final = 5.0
 
 
-def reported(event: dict[str, Any], request_id: str) -> Failure:
+def reported(event: dict[str, object], request_id: str) -> Failure:
     """Return what an ``error`` event in mid-stream means."""
     error = event.get("error")
     name = error.get("type") if isinstance(error, dict) else None

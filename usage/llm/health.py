@@ -1,7 +1,5 @@
 """Whether the model can be asked, as far as real traffic has shown; probing would cost money."""
 
-from typing import Any
-
 from django.conf import settings
 
 from usage.llm import runtime
@@ -25,7 +23,7 @@ def breaker_states() -> dict[str, str]:
     return {model: condition.state.name.lower() for model, condition in conditions.items()}
 
 
-def status() -> dict[str, Any]:
+def status() -> dict[str, object]:
     """Return the provider's state for the health page.
 
     `since` and `latency_ms` (from a request to the first event of its answer) are of the usual model, and
@@ -50,5 +48,5 @@ def status() -> dict[str, Any]:
     }
 
 
-def _suspension(condition: Condition) -> dict[str, Any]:
+def _suspension(condition: Condition) -> dict[str, object]:
     return {"reason": condition.reason, "retry_seconds": round(condition.retry_seconds, 1)}

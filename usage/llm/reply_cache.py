@@ -95,7 +95,7 @@ async def _cached(function: Any, *args: object) -> Any:
     return await sync_to_async(function, thread_sensitive=False)(*args)
 
 
-async def _quietly(function: Any, *args: object) -> None:
+async def _quietly(function: object, *args: object) -> None:
     try:
         await _cached(function, *args)
     except _AWAY as exc:

@@ -1,7 +1,5 @@
 """Settling from the event loop, whatever state the database is in."""
 
-from typing import Any
-
 import structlog
 from django.db import InterfaceError, OperationalError
 
@@ -15,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 async def settle_or_spool(
     call: OpenCall, settlement: Settlement, attachment: Attachment | None = None
-) -> Any:
+) -> object:
     """Settle a call; if the database is away, keep the settlement on disk until it is back.
 
     Returns:

@@ -1,7 +1,5 @@
 """Text that can be stored and sent anywhere: no NUL (PostgreSQL), no lone surrogate (UTF-8)."""
 
-from typing import Any
-
 
 def clean(text: str) -> str:
     """Return a text without what cannot be stored or sent; pairs of surrogates become one letter."""
@@ -14,7 +12,7 @@ def clean(text: str) -> str:
     return text
 
 
-def clean_value(value: Any) -> Any:
+def clean_value(value: object) -> object:
     """Return a JSON value whose texts are clean."""
     match value:
         case str():

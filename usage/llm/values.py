@@ -42,7 +42,7 @@ class Prompt:
     system: tuple[str, ...]
     turns: tuple[Turn, ...]
     max_tokens: int
-    schema: dict[str, Any] | None = None
+    schema: dict[str, object] | None = None
     effort: Literal["low", "medium", "high"] | None = None
     continues: bool = True
 
@@ -91,7 +91,7 @@ class Reply:
     """
 
     text: str
-    data: Any
+    data: object
     stop_reason: str
     model: str
     usage: TokenUsage
@@ -111,7 +111,7 @@ class Reply:
         return self.usage.cache_read_tokens / self.usage.prompt if self.usage.prompt else 0.0
 
     @property
-    def account(self) -> dict[str, Any]:
+    def account(self) -> dict[str, object]:
         """What an answer says of its cost, in the words of the API."""
         return {
             "cost_usd": plain(self.cost_usd),

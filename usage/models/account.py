@@ -1,7 +1,5 @@
 """Whose keys they are: accounts, one for each company."""
 
-from typing import Any
-
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
@@ -26,7 +24,7 @@ def check_rut(value: str) -> None:
 class RutField(models.CharField):  # type: ignore[type-arg]
     """A RUT as documents carry it, 76192083-9, however it was typed."""
 
-    def to_python(self, value: Any) -> Any:
+    def to_python(self, value: object) -> object:
         """Write a valid RUT the one way; leave anything else to the validator."""
         text = str(value or "").strip()
         if not rut_number.is_valid(text):

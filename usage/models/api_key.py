@@ -4,7 +4,7 @@ import copy
 import hashlib
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
@@ -51,7 +51,7 @@ class ApiKeyManager(models.Manager["ApiKey"]):
     """Issues keys and finds them by their secret."""
 
     def issue(
-        self, *, name: str, account: Account | None = None, **fields: Any
+        self, *, name: str, account: Account | None = None, **fields: object
     ) -> tuple["ApiKey", str]:
         """Create a key.
 

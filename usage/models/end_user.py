@@ -10,7 +10,7 @@ LONGEST: Final = 100
 class EndUserField(models.CharField):  # type: ignore[type-arg]
     """A name that means something to the account alone; empty where the caller sent none."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         settled: dict[str, Any] = {
             "verbose_name": "usuario final",
             "max_length": LONGEST,

@@ -2,7 +2,6 @@
 
 from argparse import ArgumentParser
 from datetime import timedelta
-from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
@@ -32,13 +31,13 @@ class Command(BaseCommand):
 
     def handle(
         self,
-        *args: Any,
+        *args: object,
         name: str,
         days: int | None,
         account: str | None,
         scope: list[str] | None,
         networks: str,
-        **options: Any,
+        **options: object,
     ) -> None:
         if not name.strip() or len(name) > 100:
             raise CommandError("El nombre debe tener entre 1 y 100 caracteres.")
@@ -48,7 +47,7 @@ class Command(BaseCommand):
             check_networks(networks)
         except ValidationError as exc:
             raise CommandError(exc.messages[0]) from None
-        fields: dict[str, Any] = {"scopes": scope} if scope else {}
+        fields: dict[str, object] = {"scopes": scope} if scope else {}
         key, secret = ApiKey.objects.issue(
             name=name.strip(),
             account=None if account is None else _account(account),

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 from datetime import datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
@@ -21,7 +21,7 @@ class Command(BaseCommand):
             "--older-than", type=int, required=True, metavar="DÍAS", help=f"Al menos {_LEAST}."
         )
 
-    def handle(self, *args: Any, older_than: int, **options: Any) -> None:
+    def handle(self, *args: object, older_than: int, **options: object) -> None:
         if older_than < _LEAST:
             raise CommandError(f"Se conservan al menos {_LEAST} días.")
         first_kept = reports.today() - timedelta(days=older_than)

@@ -4,7 +4,6 @@ import csv
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -38,7 +37,7 @@ class Command(BaseCommand):
             help="Solo lo de esta clave del proveedor, como la nombra el archivo.",
         )
 
-    def handle(self, *args: Any, file: Path, api_key: str, **options: Any) -> None:
+    def handle(self, *args: object, file: Path, api_key: str, **options: object) -> None:
         try:
             theirs = reconciliation.read(file, api_key)
         except (OSError, UnicodeDecodeError, UnreadableExport) as exc:

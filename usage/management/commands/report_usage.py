@@ -32,7 +32,7 @@ class Command(BaseCommand):
         parser.add_argument("--csv", action="store_true", help="En CSV.")
 
     def handle(
-        self, *args: Any, first: date | None, last: date | None, by: str, **options: Any
+        self, *args: object, first: date | None, last: date | None, by: str, **options: object
     ) -> None:
         last = last or reports.today()
         first = first or last.replace(day=1)
