@@ -19,7 +19,8 @@ from chat.plugins.registry import installed_registry
 from chat.words import latest, saying
 from knowledge.render import to_html
 from usage.admin.base import ReadOnlyAdmin, grouped, moment
-from usage.admin.exports import Column, ExportAdmin, identifier, usd
+from usage.admin.columns import Column, identifier, usd
+from usage.admin.exports import ExportAdmin
 from usage.admin.large import DaysFilter, known
 from usage.admin.origins import MOST, ORIGINS, Origin
 from usage.models import UsageRecord

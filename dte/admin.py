@@ -20,7 +20,8 @@ from dte.formato.tipos import TYPE_NAMES
 from dte.history.statistics import frequent_codes, precision, raised_codes
 from dte.models import KeyPolicy, RaisedCode, Validation
 from usage.admin.base import moment
-from usage.admin.exports import Column, ExportAdmin, identifier, usd
+from usage.admin.columns import Column, identifier, usd
+from usage.admin.exports import ExportAdmin
 from usage.admin.large import DaysFilter, KnownFilter, known
 from usage.admin.origins import ORIGINS, Origin
 from usage.models import UsageRecord

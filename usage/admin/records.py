@@ -20,7 +20,8 @@ from usage.accounting import reports
 from usage.accounting.corrections import correct, is_correctable
 from usage.admin import arithmetic
 from usage.admin.base import ReadOnlyAdmin, ReadOnlyInline, grouped, moment
-from usage.admin.exports import Column, ExportAdmin, identifier, usd
+from usage.admin.columns import Column, identifier, usd
+from usage.admin.exports import ExportAdmin
 from usage.admin.large import DaysFilter, LargeChangeList, known
 from usage.admin.origins import MOST, ORIGINS
 from usage.models import Correction, DailyUsage, ModelPrice, Outcome, UsageRecord

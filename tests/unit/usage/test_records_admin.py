@@ -13,7 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from usage.accounting import prices
-from usage.admin.exports import MOST_IN_WORKBOOK, as_csv
+from usage.admin.exports import MOST_IN_WORKBOOK, as_csv, by_row
+from usage.admin.pieces import copied
 from usage.admin.records import UsageRecordAdmin
 from usage.models import ApiKey, ModelPrice, UsageRecord
 from usage.tokens import TokenUsage
@@ -175,7 +176,7 @@ def test_an_estimate_says_so(admin_client, acme):
 
 
 def test_the_csv_is_what_is_filtered_to_the_last_digit(admin_client, acme, monkeypatch):
-    monkeypatch.setattr("usage.admin.exports._PIECE", 7)
+    monkeypatch.setattr("usage.admin.pieces._PIECE", 7)
     records(acme, 50, cost_usd=Decimal("1234.000000000001"))
     UsageRecord.objects.bulk_create(record(acme, operation="dte.review") for _ in range(30))
     wanted = list(UsageRecord.objects.filter(operation="chat.reply").order_by("-started_at", "-id"))
@@ -195,9 +196,40 @@ def test_no_cell_is_a_formula(acme, text):
     records(acme, 1)
     page = UsageRecordAdmin(UsageRecord, admin.site)
     rows = UsageRecord.objects.all()
-    file = "".join(as_csv(rows, page.position, page.export_columns))
+    file = b"".join(as_csv(rows, page.position, page.export_columns)).decode("utf-8-sig")
     cell = next(csv.DictReader(io.StringIO(file, newline="")))["clave"]
     assert cell == f"'{text}"
+
+
+@pytest.mark.parametrize("search", [{}, {"pk__in": []}])
+def test_postgresql_writes_what_python_would(acme, monkeypatch, search):
+    monkeypatch.setattr("usage.admin.pieces._PIECE", 3)
+    acme.name = 'una "clave", de ñandú\r\nen dos líneas'
+    acme.save()
+    for n, texts in enumerate(
+        [{}, {"error_type": "=1+1", "request_id": "＋x"}, {"stop_reason": " "}]
+    ):
+        records(acme, 3, cost_usd=Decimal("7.000000000001") * n, latency_ms=n or None, **texts)
+        records(acme, 2, usage_complete=False, cost_usd=Decimal(90_000), model="")
+    # A summer's hour, and a winter's; both without a fraction, and one of a second only.
+    UsageRecord.objects.bulk_create(
+        record(acme, started_at=datetime(2026, month, 9, 3, 59, 59, part, tzinfo=UTC))
+        for month, part in ((1, 0), (7, 0), (7, 500_000), (7, 1))
+    )
+    page = UsageRecordAdmin(UsageRecord, admin.site)
+    given = (UsageRecord.objects.filter(**search), page.position, page.export_columns)
+    by_database, by_python = (
+        list(csv.reader(io.StringIO(b"".join(lines(*given)).decode(), newline="")))
+        for lines in (copied, by_row)
+    )
+    for rows in (by_database, by_python):
+        for row in rows:
+            row[0] = datetime.fromisoformat(row[0]).isoformat()
+    assert by_database == by_python
+    assert len(by_database) == (0 if search else 19)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW TimeZone")
+        assert cursor.fetchone() == ("UTC",)
 
 
 def test_a_workbook_holds_small_sets_as_numbers_and_texts(admin_client, acme):
