@@ -163,50 +163,58 @@ def test_old_rows_are_erased_by_a_command_and_corrected_ones_are_not(django_user
         call_command("erase_usage", older_than=30)
 
 
+CHANGES = 50_000
+
+
 @pytest.mark.load
 def test_fifty_thousand_changes_leave_the_sums_equal_to_the_rows(record_property):
-    """Insert, settle, correct, delete and fold in random order, a thousand calls being there at a time."""
+    """Insert, settle, correct and delete in random order, one to 200 rows a statement, and fold in between."""
     chance = random.Random(7)
     keys = [ApiKey.objects.issue(name=name)[0] for name in "abcde"]
     tariffs = list(ModelPrice.objects.filter(model__in=["claude-sonnet-5-5", "claude-haiku-5-5"]))
     there: list[UsageRecord] = []
     done: Counter[str] = Counter()
-    for change in range(50_000):
+    statements = 0
+    while (left := CHANGES - done.total()) > 0:
+        many = min(left, chance.choice([1, 2, 20, 200]))
         what = chance.choice(["insert", "insert", "settle", "correct", "delete"])
         if what == "insert" or len(there) < 1000:
-            record = row(chance, chance.choice(keys), chance.choice(tariffs))
-            record.save()
-            there.append(record)
-            done["insert"] += 1
+            new = [row(chance, chance.choice(keys), chance.choice(tariffs)) for _ in range(many)]
+            there += UsageRecord.objects.bulk_create(new)
+            done["insert"] += many
         else:
-            at = chance.randrange(len(there))
-            record = there[at]
+            chance.shuffle(there)
+            changed = change(what, there[:many], chance)
+            done[what] += changed
             if what == "delete":
-                record.delete()
-                there[at] = there[-1]
-                there.pop()
-            elif record.state == "open":
-                what = "settle"
-                record.state, record.outcome, record.settled_at = "settled", "answered", NOON
-                record.save()
-            else:
-                what = "correct"
-                record.output_tokens += chance.randint(0, 9)
-                usage = TokenUsage(**{name: getattr(record, name) for name in TOKEN_CLASSES})
-                record.total_tokens = usage.total
-                geo = record.inference_geo
-                record.cost_usd = prices.cost(usage, record.price, inference_geo=geo)
-                record.save()
-            done[what] += 1
-        if change % 500 == 0:
+                del there[:changed]
+        statements += 1
+        if statements % 50 == 0:
             rollup.fold()
-        if change % 10_000 == 0:
+        if statements % 200 == 0:
             assert found() == expected()
     assert found() == expected()
     rollup.fold()
     assert found() == expected()
-    assert sum(done.values()) == 50_000
+    assert UsageRecord.objects.count() == len(there)
     record_property("changes", dict(done))
+
+
+def change(what, rows, chance):
+    """Do one thing to rows in one statement; return to how many."""
+    if what == "delete":
+        return UsageRecord.objects.filter(pk__in=[r.pk for r in rows]).delete()[0]
+    rows = [r for r in rows if (r.state == "open") == (what == "settle")]
+    for record in rows:
+        if what == "settle":
+            record.state, record.outcome, record.settled_at = "settled", "answered", NOON
+        else:
+            record.output_tokens += chance.randint(1, 9)
+        usage = TokenUsage(**{name: getattr(record, name) for name in TOKEN_CLASSES})
+        record.total_tokens = usage.total
+        record.cost_usd = prices.cost(usage, record.price, inference_geo=record.inference_geo)
+    fields = ["state", "outcome", "settled_at", "output_tokens", "total_tokens", "cost_usd"]
+    return UsageRecord.objects.bulk_update(rows, fields) if rows else 0
 
 
 def test_folding_leaves_one_row_for_each_group():
