@@ -14,12 +14,14 @@ from knowledge.searching import analysis
 WORDS: Final = (
     95  # about as many as are shown; whole sentences and blocks, so a little more or less
 )
+STEPS: Final = 40  # words of the steps before the one that answers, which are then shown too
 ROWS: Final = 4  # of a table too long to show whole
 ELLIPSIS: Final = "…"
 
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})")
 _HEADING = re.compile(r"^ {0,3}#{1,6}\s+(.*?)\s*#*$")
 _BLOCK_END = re.compile(r"(?<=\n\n)")
+_STEP = re.compile(r"^\s*\d+[.)]\s+")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])(?:\*\*)?\s+(?=[\"«¿¡(*`A-ZÁÉÍÓÚÑ0-9])")
 
@@ -44,8 +46,9 @@ def answering(content: str, question: str) -> str:
     if not units:
         return ""
     best = _best(units, question)
-    shown = {best}
-    left = WORDS - _size(units[best])
+    steps = _steps_before(units, best)
+    shown = {best, *steps}
+    left = WORDS - sum(_size(units[at]) for at in shown)
     # Rows of one table are alike: besides the one that answers, a few of the nearest are enough.
     rows = {units[best].block: 1}
     for at in sorted(range(len(units)), key=lambda at: (at < best, abs(at - best))):
@@ -56,8 +59,9 @@ def answering(content: str, question: str) -> str:
         shown.add(at)
         left -= _size(unit)
         rows[unit.block] = rows.get(unit.block, 0) + 1
-    order = [best, *sorted(shown - {best})]
-    text = _joined([units[at] for at in order], alone=best != min(shown) and not units[best].head)
+    order = sorted(shown) if steps else [best, *sorted(shown - {best})]
+    alone = not steps and best != min(shown) and not units[best].head
+    text = _joined([units[at] for at in order], alone=alone)
     if len(shown) < len(units):
         text += f"\n\n{ELLIPSIS}"
     return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
@@ -79,6 +83,14 @@ def _best(units: Sequence[Unit], question: str) -> int:
     scores = [sum(1 / spread[stem] for stem in asked & some) for some in stems]
     best = max(range(len(units)), key=lambda at: (scores[at], -at))
     return best if scores[best] > 2.5 * scores[0] + 0.7 else 0
+
+
+def _steps_before(units: Sequence[Unit], best: int) -> list[int]:
+    """Return the steps of a procedure that come before one of them, if they are short."""
+    if not _STEP.match(units[best].text):
+        return []
+    before = [at for at in range(best) if units[at].block == units[best].block]
+    return before if sum(_size(units[at]) for at in before) <= STEPS else []
 
 
 def _stems(text: str) -> set[str]:

@@ -56,6 +56,12 @@ def test_the_sentence_that_answers_comes_first():
     assert "> Es un archivo" in excerpt.answering(content, "RSASK")
 
 
+def test_a_procedure_is_told_from_its_first_step():
+    steps = "1. Abra el folio.\n2. Emita la nota con `CodRef` 1 y la razón social.\n3. Espere."
+    text = excerpt.answering(f"Antes lea.\n\n{steps}", "CodRef razón nota")
+    assert text.splitlines()[-3:] == [f"> {step}" for step in steps.splitlines()]
+
+
 def test_the_row_that_answers_comes_with_the_head_of_its_table():
     rows = "\n".join(f"| {code} | acción número {code} del receptor |" for code in range(40))
     text = excerpt.answering(f"| Código | Qué es |\n|---|---|\n{rows}", "código 27")
