@@ -10,7 +10,6 @@ from contextlib import aclosing
 from typing import Final
 
 import structlog
-from channels.db import database_sync_to_async
 from django.db import DatabaseError, InterfaceError
 
 from chat import metrics
@@ -24,6 +23,7 @@ from usage.errors import BudgetExceeded, CallTooLarge, ModelRefused, ModelUnavai
 from usage.hops import finish, hop
 from usage.llm import Reply
 from usage.models import Operation
+from usage.threads import in_thread
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ async def answer(question: Question, *, streaming: bool) -> AsyncGenerator[Event
     Raises:
         ModelUnavailable: The model failed after part of its answer had been passed on.
     """
-    exchange = await database_sync_to_async(prepare)(question)
+    exchange = await in_thread(prepare, question)
     record = Record(exchange, streaming=streaming)
     async with aclosing(give(record, streaming=streaming)) as events:
         async for event in events:

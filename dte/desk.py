@@ -6,7 +6,6 @@ for the provider for seconds, happens between two hops, with no connection held.
 
 from uuid import UUID, uuid4
 
-from channels.db import database_sync_to_async
 from django.db import transaction
 from django.shortcuts import get_object_or_404
 
@@ -27,6 +26,7 @@ from dte.rules.registry import Mode
 from usage.accounting.ledger import offline_row, record_offline
 from usage.hops import apart
 from usage.models import ApiKey
+from usage.threads import in_thread
 
 
 async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Examined:
@@ -39,7 +39,7 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Ex
     if kind is None:
         submission = await apart(len(given.content), submission_of, given)
         return await validate(submission, options, api_key)
-    examined: Examined = await database_sync_to_async(_examine)(kind, given, options, api_key)
+    examined: Examined = await in_thread(_examine, kind, given, options, api_key)
     return examined
 
 
@@ -78,11 +78,11 @@ async def validate(submission: Submission, options: Options, api_key: ApiKey) ->
     """
     report: Report
     if not review.possible(options.ai):
-        report = await database_sync_to_async(_judge_and_store)(submission, options, api_key)
+        report = await in_thread(_judge_and_store, submission, options, api_key)
         return report
-    report = await database_sync_to_async(_judge)(submission, options, api_key)
+    report = await in_thread(_judge, submission, options, api_key)
     usage_id = await review.add_to(report, options.ai, api_key, submission.history)
-    await database_sync_to_async(_store)(report, options, api_key, usage_id)
+    await in_thread(_store, report, options, api_key, usage_id)
     return report
 
 

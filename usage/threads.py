@@ -20,7 +20,8 @@ from functools import partial
 from threading import Lock
 from typing import Any, Final, ParamSpec, TypeVar
 
-from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from asgiref.sync import ThreadSensitiveContext
+from channels.db import database_sync_to_async
 from django.db import connections
 
 P = ParamSpec("P")
@@ -116,7 +117,7 @@ def is_clean() -> bool:
 
 
 async def in_thread(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a step of the request, as `sync_to_async` does, at half its cost.
+    """Run a step of the request, as `database_sync_to_async` does, at half its cost.
 
     Args:
         step: It sets no context variable that is read after it, and does not cross back (`async_to_sync`).
@@ -125,7 +126,8 @@ async def in_thread(step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     """
     steps = _lent.get()
     if steps is None:  # not under our ASGI application
-        return await sync_to_async(step)(*args, **kwargs)
+        result: T = await database_sync_to_async(step)(*args, **kwargs)
+        return result
     work = partial(copy_context().run, step, *args, **kwargs)
     return await asyncio.get_running_loop().run_in_executor(steps, work)
 

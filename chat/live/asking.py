@@ -21,6 +21,7 @@ from chat.live.turns import Turn, new_turn_id, parse
 from chat.models import Conversation, owner_of
 from usage.errors import Refusal
 from usage.models import ApiKey
+from usage.threads import in_thread
 
 Events = AsyncGenerator[Sent, None]
 
@@ -70,7 +71,7 @@ async def ask(question: Question, *, streaming: bool) -> Events:
     if question.files:
         attached = await examined(question.files, question.api_key)
         question = replace(question, files=(), attachments=attached)
-    exchange = await database_sync_to_async(prepare)(question)
+    exchange = await in_thread(prepare, question)
     record = Record(exchange, streaming=streaming)
     turn = Turn(owner_of(question.api_key), question.session_id, question.turn_id)
     if (known := RUNNING.find(turn)) is not None and known.last is None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.http import QueryDict
+from django.utils.functional import cached_property
 from rest_framework import serializers
 
 # What JSON a field takes, and what it says of other. A whole number is one, written 3 or 3.0.
@@ -20,8 +21,24 @@ _TAKEN: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
 }
 
 
+_fields: Final[dict[type, dict[str, Any]]] = {}
+
+
 class StrictSerializer(serializers.Serializer[Any]):
     """A serializer of a JSON body."""
+
+    @cached_property
+    def fields(self) -> Any:
+        """Return the fields; for a body those of its class, which DRF would copy anew for each.
+
+        They are only asked to read: what they make of a body they return, and keep nothing of it.
+        """
+        if not hasattr(self, "initial_data") or self.context or self.partial:
+            return super().fields
+        kind = type(self)
+        if kind not in _fields:
+            _fields[kind] = kind().fields
+        return _fields[kind]
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse values of another type than their field's, then read as any serializer."""

@@ -1,6 +1,7 @@
 """Which requests cross to a thread, and what their thread is left with."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -8,9 +9,11 @@ from asgiref.sync import sync_to_async
 from django.core.signals import request_finished
 from django.db import connection
 from django.http import HttpResponse
+from rest_framework.response import Response
 
 from aiservice.handler import Handler
 from usage import threads
+from usage.http.answering import AsyncAPIView
 from usage.models import ApiKey
 from usage.threads import ReusedThreads, Steps, Threads
 
@@ -129,3 +132,28 @@ async def test_what_a_view_fails_with_reaches_the_server():
 
     with pytest.raises(ZeroDivisionError):
         await Client("/").ask(ReusedThreads(Gate(view), Threads()))
+
+
+@pytest.mark.parametrize(
+    ("data", "crossings"),
+    [
+        ({"rows": [{"text": "a" * 1000}] * 10}, 0),
+        ({"rows": [{"text": "a"}, *[{"text": "b" * 1000}] * 1000]}, 1),
+        ("c" * 1_000_000, 1),
+    ],
+)
+async def test_a_large_answer_is_rendered_in_a_thread(steps, data, crossings):
+    class Rows(AsyncAPIView):
+        authentication_classes = permission_classes = ()
+
+        async def get(self, request):
+            return Response(data)
+
+    class Mounted(Handler):
+        def resolve_request(self, request):
+            return Rows.as_view(), (), {}
+
+    client = Client("/")
+    assert await client.ask(ReusedThreads(Mounted(), Threads())) == 200
+    assert len(steps) == crossings
+    assert json.loads(b"".join(part["body"] for part in client.answer[1:])) == data

@@ -60,3 +60,15 @@ def test_what_does_not_is_refused_by_its_field(body, field):
 
 def test_a_query_is_text_all_over():
     assert Body(data=QueryDict("text=a&whole=3&flag=true")).is_valid()
+
+
+def test_what_one_body_brought_is_not_in_the_next():
+    first = Body(data={"text": "a", "codes": ["b"], "turns": [{"role": "user"}]})
+    assert first.is_valid()
+    wrong = Body(data={"codes": [3]})
+    assert not wrong.is_valid()
+    last = Body(data={"whole": 1})
+    assert last.is_valid()
+    assert last.validated_data == {"whole": 1}
+    assert first.validated_data == {"text": "a", "codes": ["b"], "turns": [{"role": "user"}]}
+    assert list(wrong.errors) == ["codes"]
