@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -230,6 +231,22 @@ def test_image_copies_nothing_private():
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert {".*", "deploy/", "var/"} <= set(ignored)  # .env and .git, the secrets, a database
     assert "/deploy/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.skipif(not shutil.which("caddy"), reason="caddy is not installed")
+@pytest.mark.parametrize("option", ["", "email ops@example.cl"])
+def test_proxy_takes_what_the_stack_gives_it_with_an_address_and_without(option):
+    given = environment("proxy")
+    assert given["EMAIL_OPTION"] == "${ACME_EMAIL:+email ${ACME_EMAIL}}"
+    done = subprocess.run(
+        ["caddy", "adapt", "--config", DEPLOY / "proxy" / "Caddyfile", "--adapter", "caddyfile"],
+        env=given | {"SERVER_NAME": "dte.example.cl", "EMAIL_OPTION": option},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ("ops@example.cl" in done.stdout) is bool(option)
 
 
 def test_secrets_are_made_once_and_never_overwritten(tmp_path):
