@@ -29,6 +29,23 @@ _ASKING: Final = frozenset(
     quisiera saber sale sabes sirve tengo tiene usar uso veo ver x q k pq xq tb
     """.split()  # noqa: SIM905 - one word a line would be a page
 )
+# Words of every trade: a message of nothing else is nobody's, however often one of them says it most.
+_EVERYDAY: Final = frozenset(
+    analysis.stem(word)
+    for word in [
+        "cliente",
+        "correo",
+        "documento",
+        "empresa",
+        "factura",
+        "fecha",
+        "monto",
+        "numero",
+        "pago",
+        "precio",
+        "producto",
+    ]
+)
 # Shorter words are too near to too many others to be taken for misspellings.
 _SHORTEST_TYPO: Final = 5
 _LONG: Final = 8
@@ -66,10 +83,12 @@ class Selector:
 
         Returns:
             Natural logarithms of how much likelier its words are there than on average; all zero for
-            a message without a word that anybody knows.
+            a message without a word that anybody knows, or with words of every trade only.
         """
         found = dict.fromkeys((one.name for one in self._specialists), 0.0)
         words = [self._known(word) for word in _content(message)]
+        if all(analysis.stem(word) in _EVERYDAY for word in words):
+            return found
         for feature in {*_features(words)}:
             for name, weight in self._weights.get(feature, {}).items():
                 found[name] += weight

@@ -16,17 +16,21 @@ from knowledge.searching.engine import engine
 
 pytestmark = pytest.mark.unit
 
-DATA = yaml.safe_load((Path(__file__).parent / "data" / "specialists.yaml").read_text())
-# The share of the questions in data/specialists.yaml that find their specialist, at least.
-FLOOR = 0.85
+HERE = Path(__file__).parent / "data"
+DATA = yaml.safe_load((HERE / "specialists.yaml").read_text())
+# Nothing is tuned on these: see the file.
+UNSEEN = yaml.safe_load((HERE / "specialists_unseen.yaml").read_text())
+# The share of questions that find their specialist, at least: measured 96.5 % and 95.0 % on 2026-11-28.
+FLOOR = 0.95
+UNSEEN_FLOOR = 0.94
 
 
 def name_of(message, context=None, current=""):
     return plugins.choose(message, context, current).specialist.name
 
 
-def questions():
-    for name, asked in DATA.items():
+def questions(data=DATA):
+    for name, asked in data.items():
         if name == "conversations":
             continue
         for question in asked:
@@ -36,12 +40,13 @@ def questions():
                 yield question, [name]
 
 
-def test_questions_in_other_peoples_words_find_their_specialist():
-    asked = list(questions())
+@pytest.mark.parametrize(("data", "floor"), [(DATA, FLOOR), (UNSEEN, UNSEEN_FLOOR)])
+def test_questions_in_other_peoples_words_find_their_specialist(data, floor):
+    asked = list(questions(data))
     wrong = [(text, names, name_of(text)) for text, names in asked if name_of(text) not in names]
 
     assert len(asked) >= 200
-    assert 1 - len(wrong) / len(asked) >= FLOOR, wrong
+    assert 1 - len(wrong) / len(asked) >= floor, wrong
 
 
 @pytest.mark.parametrize("conversation", DATA["conversations"], ids=lambda turns: turns[0][0])
@@ -65,7 +70,7 @@ def test_every_specialist_that_is_promised_is_there():
     }
 
 
-@pytest.mark.parametrize("message", ["", "?", "¿y eso?", "cómo renuevo mi pasaporte"])
+@pytest.mark.parametrize("message", ["", "?", "¿y eso?", "cómo afino mi guitarra"])
 def test_what_belongs_to_nobody_is_answered_by_the_general_specialist(message):
     choice = plugins.choose(message)
 
@@ -86,6 +91,15 @@ def test_accents_case_plurals_and_a_typo_do_not_matter():
 def test_an_everyday_word_does_not_outweigh_a_word_of_the_trade(word):
     assert name_of(f"{word} y gratificación legal") == "l10n_cl_hr_payroll"
     assert name_of(f"{word} con hoja de horas") == "project"
+
+
+@pytest.mark.parametrize("word", ["factura", "clientes", "el producto", "la factura del cliente"])
+def test_everyday_words_decide_nothing_by_themselves(word):
+    alone = plugins.choose(word)
+
+    assert (alone.specialist.name, alone.reason) == ("general", "fallback")
+    assert name_of(word, {"module": "stock"}) == "stock"
+    assert name_of(word, current="l10n_cl_hr_payroll") == "l10n_cl_hr_payroll"
 
 
 def test_the_callers_module_decides_when_the_message_does_not():
@@ -240,4 +254,5 @@ def test_a_shipped_specialist_is_whole(specialist):
     assert specialist.instructions
     assert len(specialist.examples) >= 20
     assert len(specialist.vocabulary) >= 20
-    assert not {*specialist.examples} & {text for text, _ in questions()}, "taken from the test"
+    asked = {text for data in (DATA, UNSEEN) for text, _ in questions(data)}
+    assert not {*specialist.examples} & asked, "taken from the test"
