@@ -69,8 +69,8 @@ class AuditAdmin(ReadOnlyAdmin):
     date_hierarchy = "timestamp"
     search_fields = ["object_repr", "actor__username", "actor_email"]
     search_help_text = "Busca en lo cambiado y en quién lo cambió."
-    readonly_fields = ["when", "who", "remote_addr", "did", "what", "before_and_after"]
-    fields = [("when", "who", "remote_addr"), ("did", "what"), "before_and_after"]
+    readonly_fields = ["when", "who", "address", "did", "what", "before_and_after"]
+    fields = [("when", "who"), ("did", "address"), "what", "before_and_after"]
 
     @admin.display(description="fecha", ordering="timestamp")
     def when(self, entry: LogEntry) -> str:
@@ -79,6 +79,10 @@ class AuditAdmin(ReadOnlyAdmin):
     @admin.display(description="quién", ordering="actor")
     def who(self, entry: LogEntry) -> str:
         return str(entry.actor or entry.actor_email or "el servicio")
+
+    @admin.display(description="desde la dirección")
+    def address(self, entry: LogEntry) -> str:
+        return entry.remote_addr or "–"
 
     @display(
         description="acción",

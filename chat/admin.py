@@ -1,6 +1,7 @@
 """Conversations as operators read them. Nothing here can be changed: it is what was said."""
 
 import json
+import re
 from typing import Any
 
 from auditlog.models import LogEntry
@@ -26,6 +27,7 @@ from usage.admin.origins import MOST, ORIGINS, Origin
 from usage.models import UsageRecord
 
 MESSAGES_PER_PAGE = 40
+_MARKS = re.compile(r"[*`#|]+|-{3,}|\[\d+\]")  # Markdown's, and the numbers of passages
 SHOWN_MATCHES = 200
 ANSWERED_BY = {"anthropic": "Claude", "offline": "pasajes, sin modelo"}
 
@@ -307,7 +309,7 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
 
     @admin.display(description="texto")
     def excerpt(self, message: Message) -> str:
-        return message.content[:100]
+        return " ".join(_MARKS.sub(" ", message.content[:400]).split())[:100]
 
     @admin.display(description="texto")
     def text(self, message: Message) -> SafeString:

@@ -64,12 +64,14 @@ class GroupAdmin(WithPermissions, auth.GroupAdmin):
 class AccessAttemptAdmin(axes.AccessAttemptAdmin, ModelAdmin):
     """Wrong passwords and the addresses they came from; deleting a row lets its address in again."""
 
+    list_display_links = None  # the row says it all
+
 
 @admin.register(AccessLog)
 class AccessLogAdmin(axes.AccessLogAdmin, ModelAdmin):
-    pass
+    list_display_links = None
 
 
 @admin.register(AccessFailureLog)
 class AccessFailureLogAdmin(axes.AccessFailureLogAdmin, ModelAdmin):
-    pass
+    list_display_links = None

@@ -20,14 +20,24 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
-// Django's autocompletion draws a box of its own, which its label does not name.
-window.addEventListener("load", () => {
-  for (const select of document.querySelectorAll("select.admin-autocomplete")) {
-    const label = document.querySelector(`label[for="${select.id}"]`);
-    const box = select.nextElementSibling;
-    if (!label || !box) continue;
-    for (const part of box.querySelectorAll("[role=combobox], [role=textbox]")) {
-      part.setAttribute("aria-label", label.textContent.trim());
-    }
+// What the theme draws without a name: a box that completes, and a field within a list.
+function nameFields() {
+  const boxes = ".select2-container :is([role=combobox], [role=textbox]):not([aria-label])";
+  for (const box of document.querySelectorAll(boxes)) {
+    const select = box.closest(".select2-container").previousElementSibling;
+    const label = select && document.querySelector(`label[for="${select.id}"]`);
+    if (!label) continue;
+    box.removeAttribute("aria-labelledby"); // of what was chosen, and so of nothing at first
+    box.setAttribute("aria-label", label.textContent.trim());
   }
+  const fields = "#result_list td[data-label] :is(input, select, textarea):not([type=hidden], [aria-label])";
+  for (const field of document.querySelectorAll(fields)) {
+    field.setAttribute("aria-label", field.closest("td").dataset.label);
+  }
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  nameFields();
+  // The boxes are drawn later, and again when something is chosen in a window of its own.
+  new MutationObserver(nameFields).observe(document.body, { childList: true, subtree: true });
 });

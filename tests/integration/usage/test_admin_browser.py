@@ -4,36 +4,27 @@ from decimal import Decimal
 
 import httpx2
 import pytest
-from django.contrib.auth.models import User
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from tests import servers
 from tests.integration.chat.conftest import tab  # noqa: F401  # a fixture
 from tests.integration.conftest import RunningService
+from tests.integration.owner import create_owner, log_in
 from usage.models import ApiKey, BudgetWindow
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-
-PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
 def spender(transactional_db: None) -> tuple[int, str]:
     """A key that has spent 25.49 today, and somebody who may log in."""
-    User.objects.create_superuser("duena", password=PASSWORD)
+    create_owner()
     key, secret = ApiKey.objects.issue(name="gastadora")
     BudgetWindow.objects.create(
         api_key=key, period="day", starts_on=timezone.localdate(), spent_usd=Decimal("25.49")
     )
     return key.pk, secret
-
-
-def log_in(page: Page, service: RunningService) -> None:
-    page.goto(f"{service.url}/admin/")
-    page.locator("input[name=username]").fill("duena")
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.locator("#login-form button[type=submit]").click()
-    expect(page).to_have_url(f"{service.url}/admin/")
 
 
 def ask(service: RunningService, secret: str, path: str = "/api/usage") -> httpx2.Response:
@@ -46,7 +37,7 @@ def test_a_key_is_made_rotated_and_revoked(
     service: RunningService,
     tab: Page,  # noqa: F811  # the fixture
 ) -> None:
-    log_in(tab, service)
+    log_in(tab, service.url)
     tab.goto(f"{service.url}/admin/usage/apikey/add/")
     tab.locator("#id_name").fill("ERP")
     tab.locator("[name=_save]").click()
@@ -83,7 +74,7 @@ def test_a_budget_of_25_50_is_edited_and_enforced(
     tab: Page,  # noqa: F811  # the fixture
 ) -> None:
     key, secret = spender
-    log_in(tab, service)
+    log_in(tab, service.url)
     tab.goto(f"{service.url}/admin/usage/budget/add/?api_key={key}&period=day")
     tab.locator("#id_limit_usd").fill("30")
     tab.locator("[name=_save]").click()
@@ -104,7 +95,6 @@ def test_a_budget_of_25_50_is_edited_and_enforced(
     tab.locator("#id_limit_usd").fill("25.50")
     tab.locator("[name=_save]").click()
     expect(tab).to_have_url(f"{service.url}/admin/usage/budget/")
-    tab.wait_for_timeout(2_100)  # the service reads limits anew every two seconds
-    refused = appraise()
-    assert refused["allowed"] is False
-    assert "de 25,50 USD" in str(refused["reason"])
+    # The service reads limits anew every two seconds.
+    servers.wait_until(lambda: appraise()["allowed"] is False, service.process)
+    assert "de 25,50 USD" in str(appraise()["reason"])

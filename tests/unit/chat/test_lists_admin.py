@@ -111,3 +111,12 @@ def test_a_call_leads_to_its_conversation_and_back(admin_client, acme):
     assert listed(admin_client.get(ledger, {"q": "la-sesion"})) == [record.pk]
     page = admin_client.get(f"{ledger}{record.pk}/change/").content.decode()
     assert f"/admin/chat/conversation/{found.pk}/change/?pagina=1#mensajes" in page
+
+
+def test_a_list_shows_an_answers_words_without_their_marks(admin_client, acme):
+    conversation(
+        acme, "s", ("¿rut_emisor?", "## Anular\n\nCon una **nota** [1].\n\n|a|b|\n|---|---|")
+    )
+    page = admin_client.get(MESSAGES).content.decode()
+    assert "Anular Con una nota . a b" in page
+    assert "¿rut_emisor?" in page
