@@ -8,6 +8,7 @@ The rows are those of as many latest days as it takes.
 import argparse
 import csv
 import io
+import os
 import subprocess
 import tempfile
 import threading
@@ -40,12 +41,14 @@ def main() -> None:
         growth = Growth(process)
         file = stack.enter_context(tempfile.TemporaryFile())
         first_byte = 0.0
+        used = growth.seconds()
         began = time.perf_counter()
         with browser.stream("GET", path) as answer, growth:
             for part in answer.iter_raw(1 << 16):
                 first_byte = first_byte or time.perf_counter() - began
                 file.write(part)
         took = time.perf_counter() - began
+        used = growth.seconds() - used
         size = file.tell()
         # Read afterwards: what this program takes for it is no part of how fast the file comes.
         file.seek(0)
@@ -62,6 +65,7 @@ def main() -> None:
     print(
         f"rate                {rows / took:,.0f} rows/s, {size / took / 1e6:.1f} MB/s, in {took:.1f} s"
     )
+    print(f"processor time      {1e6 * used / rows:.1f} µs of the service a row")
     print(f"growth of memory    {growth.megabytes:.1f} MB")
     print(f"cost                {cost} USD, {'equal to the ledger' if right else 'WRONG'}")
     assert right, wanted
@@ -87,6 +91,12 @@ class Growth:
     def _watch(self) -> None:
         while not self._over.wait(0.2):
             self.megabytes = max(self.megabytes, self._resident() - self._before)
+
+    def seconds(self) -> float:
+        """Return the processor time that the process has used."""
+        with open(f"/proc/{self._process.pid}/stat") as stat:
+            user, system = stat.read().rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def _resident(self) -> float:
         with open(f"/proc/{self._process.pid}/status") as status:
