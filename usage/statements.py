@@ -177,7 +177,7 @@ def _insert(
 
 
 class _Inserted:
-    """A column of a new row."""
+    """A column of a row."""
 
     def __init__(self, field: Any) -> None:
         self._field = field

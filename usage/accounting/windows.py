@@ -172,14 +172,14 @@ def _empty(holder: Holder, period: Period, moment: datetime) -> BudgetWindow:
 
 def read(payer: Payer, moment: datetime) -> dict[Scope, BudgetWindow]:
     """Return the windows of a call as they are now, one that was not begun yet as an empty one."""
-    found: dict[Scope, BudgetWindow] = {
-        (holder, period): _empty(holder, period, moment)
-        for holder in payer.holders
-        for period in Period
-    }
     starts = (period.start(moment) for period in Period)
-    for window in _OF_A_CALL.rows(payer.api_key_id, payer.account_id, payer.end_user, *starts):
-        found[window.holder, Period(window.period)] = window
+    found: dict[Scope, BudgetWindow] = {
+        (window.holder, Period(window.period)): window
+        for window in _OF_A_CALL.rows(payer.api_key_id, payer.account_id, payer.end_user, *starts)
+    }
+    for scope in ((holder, period) for holder in payer.holders for period in Period):
+        if scope not in found:
+            found[scope] = _empty(*scope, moment)
     return found
 
 

@@ -34,13 +34,16 @@ class JsonAnyway(DefaultContentNegotiation):
         self, request: Request, renderers: Any, format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer and media type of the answer."""
+        first: BaseRenderer = renderers[0]
+        asked = request.headers.get("Accept", "*/*")
+        if asked in (first.media_type, "*/*") and "format" not in request.META["QUERY_STRING"]:
+            return first, first.media_type
         try:
             chosen: tuple[BaseRenderer, str] = super().select_renderer(
                 request, renderers, format_suffix
             )
             return chosen
         except NotAcceptable:
-            first: BaseRenderer = renderers[0]
             return first, first.media_type
 
 
@@ -55,7 +58,7 @@ class MeteredAPIView(AsyncAPIView):
 
     Limit, key and permission are checked in one hop into the request's thread, the limit first: no
     connection is held while Redis is asked, and whoever is over costs no query. The connection that the
-    rest took goes back to the pool before the handler starts. An ``async def`` handler reaches the ORM
+    rest took goes back to the pool before an ``async def`` handler starts, which reaches the ORM
     through ``channels.db.database_sync_to_async``, which gives it back after every step.
     """
 
@@ -72,7 +75,7 @@ class MeteredAPIView(AsyncAPIView):
         await in_thread(self.initial, request, *self.args, **self.kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Check limit, key and permission, claim the idempotency key, then let go of the database."""
+        """Check limit, key and permission, and claim the idempotency key."""
         self.headers.update(self.caller.take())
         try:
             super().initial(request, *args, **kwargs)
@@ -82,11 +85,9 @@ class MeteredAPIView(AsyncAPIView):
             if key is not None and request.method == "POST" and isinstance(request.auth, ApiKey):
                 self._claim(request, request.auth, key)
         except (AuthenticationFailed, NotAuthenticated):
-            give_connections_back()
+            give_connections_back()  # before Redis is asked
             self.caller.failed()
             raise
-        finally:
-            give_connections_back()
 
     def _claim(self, request: Request, api_key: ApiKey, key: str) -> None:
         found = idempotency.claim(request._request, api_key, key)
