@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from unfold.decorators import display
 
 from aiservice.audit import audited
@@ -24,6 +25,7 @@ _ACTIONS: Final = {
     LogEntry.Action.ACCESS: "leyó",
 }
 _LONGEST: Final = 2_000
+_LONGEST_NAME: Final = 100
 
 
 class ActionFilter(admin.SimpleListFilter):
@@ -95,11 +97,14 @@ class AuditAdmin(ReadOnlyAdmin):
     @admin.display(description="qué")
     def what(self, entry: LogEntry) -> SafeString:
         kind = entry.content_type
+        named = Truncator(entry.object_repr).chars(_LONGEST_NAME)
         try:
             url = reverse(f"admin:{kind.app_label}_{kind.model}_change", args=[entry.object_pk])
         except NoReverseMatch:
-            return format_html("{}: {}", kind.name, entry.object_repr)
-        return format_html('{}: <a href="{}">{}</a>', kind.name, url, entry.object_repr)
+            return format_html('<span class="anywhere">{}: {}</span>', kind.name, named)
+        return format_html(
+            '<span class="anywhere">{}: <a href="{}">{}</a></span>', kind.name, url, named
+        )
 
     @admin.display(description="campos")
     def fields_changed(self, entry: LogEntry) -> str:
