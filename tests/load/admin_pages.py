@@ -8,6 +8,7 @@ Prints p50 and p95 of each page in milliseconds, over HTTP and as an administrat
 
 import argparse
 import base64
+import math
 import os
 import re
 import secrets
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=60)
     options = parser.parse_args()
     with serving(options.timeout) as (browser, _):
+        browser.get("/admin/")  # what a process does once is no part of a page
         pages = [page for page in addresses() if options.only in page[0]]
         slow = sum(measured(browser, *page, options) for page in pages)
     print(f"{len(pages)} pages, {slow} over {options.slow:.0f} ms")
@@ -114,7 +116,7 @@ def measured(browser: httpx2.Client, title: str, path: str, options: argparse.Na
         if times[-1] > 3000 and len(times) > 1:
             break
     times.sort()
-    p50, p95 = times[len(times) // 2], times[min(len(times) - 1, int(0.95 * len(times)))]
+    p50, p95 = times[len(times) // 2], times[math.ceil(0.95 * len(times)) - 1]
     slow = p95 > options.slow or status != 200
     print(f"{p50:8.0f} {p95:8.0f}  {status} {'SLOW ' if slow else '     '}{title}", flush=True)
     return slow
