@@ -1,4 +1,4 @@
-"""Calls that share: one answer for identical requests, one write of a cold prefix."""
+"""Calls that share one answer."""
 
 import asyncio
 
@@ -10,12 +10,11 @@ from tests.fake_claude import Script
 from tests.integration.usage.gateway.ledger_rows import (
     QUESTION,
     SYSTEM,
-    row,
     rows,
     until,
 )
 from usage.errors import ModelUnavailable
-from usage.llm import Prompt, Reply, Turn, ask, runtime
+from usage.llm import Prompt, Turn, ask, runtime
 from usage.models import ApiKey, Operation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -123,49 +122,3 @@ async def test_without_the_reply_cache_the_model_is_asked(fake_claude, key, monk
     assert (
         await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW, reuse_seconds=900)
     ).text
-
-
-async def test_calls_that_start_together_write_a_cold_prefix_once(fake_claude, key):
-    prompts = [Prompt(SYSTEM, (Turn("user", f"¿{n}?"),), 100) for n in range(10)]
-    replies = await asyncio.gather(
-        *(ask(prompt, api_key=key, operation=Operation.DTE_REVIEW) for prompt in prompts)
-    )
-    reading = [reply for reply in replies if reply.usage.cache_read_tokens > 512]
-    assert len(reading) == 9
-    assert sum(record.cost_usd for record in await rows()) == fake_claude.billed_usd
-
-
-async def test_the_others_do_not_wait_for_a_first_call_that_fails(fake_claude, key):
-    fake_claude.then(Script(status=500))
-    results = await asyncio.gather(
-        *(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW) for _ in range(3)),
-        return_exceptions=True,
-    )
-    assert sum(isinstance(result, Reply) for result in results) == 2
-
-
-async def test_nor_for_long_for_one_that_hangs(fake_claude, key, monkeypatch, settings):
-    monkeypatch.setattr("usage.llm.fanout.WAIT_SECONDS", 0.05)
-    settings.ANTHROPIC_FIRST_EVENT_TIMEOUT = 1
-    fake_claude.then(Script(hang=True))
-    hanging = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
-    await until(lambda: fake_claude.requests)
-    assert (await ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW)).text
-    with pytest.raises(ModelUnavailable):
-        await hanging
-
-
-async def test_a_call_that_still_waits_for_its_turn_leaves_without_being_sent(fake_claude, key):
-    fake_claude.delay_start()
-    leader = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
-    await until(lambda: fake_claude.requests)
-    waiting = asyncio.ensure_future(ask(QUESTION, api_key=key, operation=Operation.DTE_REVIEW))
-    await asyncio.sleep(0.1)
-    assert not waiting.done()
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    fake_claude.release()
-    assert (await leader).text
-    assert len(fake_claude.requests) == 1
-    assert (await row()).outcome == "answered"  # who waits holds no money

@@ -1,4 +1,4 @@
-"""The gateway's parts that need no connection."""
+"""What goes to Anthropic and what comes back: requests, events, failures, money; without a connection."""
 
 import json
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Analysis, index, ranking and spelling, without a database."""
+"""What is found in the knowledge base, and in which order: words, index, ranking, spelling; no database."""
 
 import random
 from datetime import date
