@@ -162,7 +162,9 @@ def exported(api_key: ApiKey, session_id: str) -> dict[str, Any]:
         "title": shown_title(conversation),
         "created_at": conversation.created_at,
         "updated_at": conversation.updated_at,
-        "messages": list(conversation.messages.defer("prompt").order_by("pk")),
+        "messages": list(
+            conversation.messages.select_related("usage").defer("prompt").order_by("pk")
+        ),
     }
 
 

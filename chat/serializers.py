@@ -11,6 +11,7 @@ from chat import plugins
 from chat.answering import attachments
 from chat.answering.turns import Action
 from chat.conversations import title_of
+from chat.costs import CostSerializer, TokensSerializer
 from chat.live.turns import TURN_ID
 from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
 from usage.http.end_user import EndUserSerializer
@@ -156,16 +157,6 @@ class NewSessionSerializer(serializers.Serializer[Any]):
     welcome_message = serializers.CharField()
 
 
-class TokensSerializer(serializers.Serializer[Any]):
-    """Tokens of an answer, by kind; all zero without the model."""
-
-    input_tokens = serializers.IntegerField()
-    output_tokens = serializers.IntegerField()
-    total_tokens = serializers.IntegerField()
-    cache_read_tokens = serializers.IntegerField()
-    cache_creation_tokens = serializers.IntegerField()
-
-
 class OfficialLinkSerializer(serializers.Serializer[Any]):
     """An official text."""
 
@@ -248,6 +239,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
     sources = serializers.ListField(child=serializers.CharField())
     citations = CitationSerializer(many=True)
     attachments = AttachedSerializer(many=True)
+    cost = CostSerializer(source="*", help_text="Lo que costó; en cero si no respondió el modelo.")
 
     class Meta:
         model = Message
@@ -266,6 +258,7 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
             "rating",
             "rating_reason",
             "attachments",
+            "cost",
             "cut",
             "turn_id",
         ]

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from chat.events import Done, Failed, Last, Sent, Text, stopped, tokens_used
+from chat.costs import cost_of
+from chat.events import Done, Failed, Last, Sent, Text, stopped
 from chat.live.turns import Turn
 from chat.models import Conversation, Message, owner_of
 from usage.errors import ModelUnavailable
 from usage.models import ApiKey, Outcome
-from usage.money import plain
-from usage.tokens import TokenUsage
 
 
 @dataclass(frozen=True)
@@ -114,26 +113,7 @@ def _ending(session_id: str, answer: Message) -> dict[str, Any]:
         return Failed.from_refusal(cut).as_dict()
     else:
         body = Done(session_id, answer).as_dict()
-    body["metadata"] |= {"truncated": answer.cut, **_cost(answer)}
+    body["metadata"] |= {"truncated": answer.cut, **cost_of(answer)}
+    if answer.usage is not None:
+        body["metadata"]["stop_reason"] = answer.usage.stop_reason
     return body
-
-
-def _cost(answer: Message) -> dict[str, Any]:
-    usage = answer.usage
-    if usage is None:
-        return {}
-    tokens = TokenUsage(
-        input_tokens=usage.input_tokens,
-        cache_write_5m_tokens=usage.cache_write_5m_tokens,
-        cache_write_1h_tokens=usage.cache_write_1h_tokens,
-        cache_read_tokens=usage.cache_read_tokens,
-        output_tokens=usage.output_tokens,
-    )
-    share = tokens.cache_read_tokens / tokens.prompt if tokens.prompt else 0.0
-    return {
-        "model": usage.model,
-        "tokens_used": tokens_used(tokens),
-        "cost_usd": plain(usage.cost_usd),
-        "cache_read_share": round(share, 3),
-        "stop_reason": usage.stop_reason,
-    }

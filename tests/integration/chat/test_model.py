@@ -63,6 +63,19 @@ def test_the_model_answers_and_its_cost_is_linked(api_client: APIClient, fake_cl
     assert not answer.cut
 
 
+def test_the_history_says_what_an_answer_cost_as_its_last_event_did(
+    api_client: APIClient, fake_claude: FakeClaude
+):
+    body = ask(api_client)
+
+    asked, answered = api_client.get(f"/api/chat/session/{body['session_id']}").json()["messages"]
+
+    told = ("model", "tokens_used", "cost_usd", "cache_read_share")
+    assert answered["cost"] == {name: body[name] for name in told}
+    assert float(answered["cost"]["cost_usd"]) > 0
+    assert asked["cost"]["cost_usd"] == "0"
+
+
 def test_the_sources_are_those_the_model_was_given(api_client: APIClient, fake_claude: FakeClaude):
     fake_claude.say("Duran seis meses [2].")
 
