@@ -43,6 +43,18 @@ async def answer(given: Given, options: Options, api_key: ApiKey) -> Report | Ex
     return examined
 
 
+def answer_at_once(given: Given, options: Options, api_key: ApiKey) -> Report | Examined:
+    """Say the same in this thread, by the rules alone.
+
+    Raises:
+        UnreadableDocument: It is of no kind that can be read.
+    """
+    kind = _recognise(given, options.mode)
+    if kind is not None:
+        return _examine(kind, given, options, api_key)
+    return _judge_and_store(submission_of(given), options, api_key)
+
+
 def _recognise(given: Given, mode: Mode) -> Kind | None:
     try:
         return recognise(given)

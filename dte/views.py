@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from dte import review, schema, serializers
-from dte.desk import answer, validate
+from dte.desk import answer, answer_at_once, validate
+from dte.examining.given import Given
 from dte.history.listing import Pages, matching
 from dte.history.record import report_outcome
 from dte.intake import (
@@ -88,17 +89,33 @@ class ValidateView(MeteredAPIView):
     scope = Scope.VALIDATE
     limited_as = Limited.VALIDATION
 
+    given: Given
+    asked: Options
+
+    def at_once(self, request: Request) -> Response | None:
+        """Judge the file in the hop in which the request is checked, if Claude is not to be asked."""
+        if request.method != "POST" or _wants_lines(request):
+            return None
+        self.given = take_given(request._request)
+        self.asked = read_options(self.given.fields)
+        if self.given.content.startswith(ZIP_MAGIC) or review.possible(self.asked.ai):
+            return None
+        caller = _caller(request, self.asked)
+        return _respond(answer_at_once(self.given, self.asked, caller))
+
     @extend_schema(**schema.VALIDATE)
     async def post(self, request: Request) -> HttpResponseBase:
         """Judge the file in the body; line by line for a client that accepts NDJSON."""
-        if CONTENT_TYPE in request.headers.get("Accept", ""):
+        if _wants_lines(request):
             return await _stream(request)
-        given = take_given(request._request)
-        options = read_options(given.fields)
-        caller = _caller(request, options)
-        if given.content.startswith(ZIP_MAGIC):
-            return Response(await Stream(given.content, options, caller).whole())
-        return _respond(await answer(given, options, caller))
+        caller = _caller(request, self.asked)
+        if self.given.content.startswith(ZIP_MAGIC):
+            return Response(await Stream(self.given.content, self.asked, caller).whole())
+        return _respond(await answer(self.given, self.asked, caller))
+
+
+def _wants_lines(request: Request) -> bool:
+    return CONTENT_TYPE in request.headers.get("Accept", "")
 
 
 class BatchView(MeteredAPIView):

@@ -24,17 +24,20 @@ class AsyncAPIView(APIView):  # type: ignore[misc]  # adrf ships no types
         self.request = self.initialize_request(request, *args, **kwargs)
         self.headers = self.default_response_headers
         try:
-            await self.begin(self.request)
-            answered = self.handler()(self.request, *args, **kwargs)
-            response = await answered if isawaitable(answered) else answered  # DRF's own OPTIONS
+            response = await self.begin(self.request)
+            if response is None:
+                answered = self.handler()(self.request, *args, **kwargs)
+                # DRF's own OPTIONS is synchronous.
+                response = await answered if isawaitable(answered) else answered
         except Exception as exc:  # noqa: BLE001  # DRF's handler raises what it does not know
             response = self.handle_exception(exc)
         self.response = self.finalize_response(self.request, response, *args, **kwargs)
         return rendered(self.response)
 
-    async def begin(self, request: Request) -> None:
-        """Check the request before its handler runs."""
+    async def begin(self, request: Request) -> HttpResponseBase | None:
+        """Check the request before its handler runs; return its answer if that is known by then."""
         self.initial(request, *self.args, **self.kwargs)
+        return None
 
     def handler(self) -> Any:
         """Return what serves the request's method."""

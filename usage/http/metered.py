@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.exceptions import AuthenticationFailed, NotAcceptable, NotAuthenticated
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -70,9 +71,20 @@ class MeteredAPIView(AsyncAPIView):
     caller: Caller
     claim: Claim | None = None  # on the request's Idempotency-Key, if it has one
 
-    async def begin(self, request: Request) -> None:
+    async def begin(self, request: Request) -> HttpResponseBase | None:
         """Check the request in its thread: this asks Redis and the database."""
-        await in_thread(self.initial, request, *self.args, **self.kwargs)
+        return await in_thread(self._checked, request)
+
+    def _checked(self, request: Request) -> HttpResponseBase | None:
+        self.initial(request, *self.args, **self.kwargs)
+        return self.at_once(request)
+
+    def at_once(self, request: Request) -> HttpResponseBase | None:
+        """Return the answer of a request that waits for nobody else, in the hop in which it is checked.
+
+        None: its handler is to answer.
+        """
+        return None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Check limit, key and permission, and claim the idempotency key."""

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.core.signals import request_finished
 from django.db import connection
 from django.http import HttpResponse
 from rest_framework.response import Response
 
 from aiservice.handler import Handler
+from tests.load.invoices import invoice
 from usage import threads
 from usage.http.answering import AsyncAPIView
 from usage.models import ApiKey
@@ -23,18 +25,21 @@ pytestmark = [pytest.mark.unit]
 class Client:
     """Sends one request, and leaves when it is told to."""
 
-    def __init__(self, path: str, **headers: str) -> None:
+    def __init__(self, path: str, *, body: bytes = b"", **headers: str) -> None:
+        headers["content-length"] = str(len(body))
         self.scope = {
             "type": "http",
-            "method": "GET",
+            "method": "POST" if body else "GET",
             "path": path,
             "query_string": b"",
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+            "headers": [
+                (name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()
+            ],
             "client": ["127.0.0.1", 1],
             "server": ["127.0.0.1", 80],
         }
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.incoming.put_nowait({"type": "http.request", "body": b""})
+        self.incoming.put_nowait({"type": "http.request", "body": body})
         self.answer: list[Any] = []
 
     def leave(self) -> None:
@@ -85,6 +90,20 @@ async def test_a_cheap_request_crosses_to_no_thread(steps, path, status):
 async def test_a_request_without_a_key_crosses_once(steps):
     assert await Client("/api/usage").ask(ReusedThreads(Handler(), Threads())) == 401
     assert len(steps) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_validation_by_the_rules_crosses_once(steps):
+    _, secret = await database_sync_to_async(ApiKey.objects.issue)(name="crossing")
+    client = Client(
+        "/api/dte/validate",
+        body=json.dumps(invoice(1, 1)).encode(),
+        content_type="application/json",
+        x_api_key=secret,
+    )
+    assert await client.ask(ReusedThreads(Handler(), Threads())) == 200
+    assert len(steps) == 1
+    assert json.loads(client.answer[-1]["body"])["id"]
 
 
 @pytest.mark.django_db(transaction=True)
