@@ -2,9 +2,9 @@
 
     python -m tests.load.chat_resume cuts  --readers 200
     python -m tests.load.chat_resume kill  --readers 40
-    python -m tests.load.chat_resume slow  --readers 500
+    python -m tests.load.chat_resume slow  --readers 500 --processes 1
 
-Two processes, PostgreSQL, Redis, the local provider in a process of its own; half of the readers on
+Two processes by default, PostgreSQL, Redis, the local provider in a process of its own; half of the readers on
 WebSockets. ``cuts`` hangs up at random and resumes; ``kill`` ends one process with SIGKILL; ``slow`` reads
 to the end, and prints the memory that each stream took.
 """
@@ -130,6 +130,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("what", choices=["cuts", "kill", "slow"])
     parser.add_argument("--readers", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--pause", type=float, default=0.1)
     options = parser.parse_args()
     pause = ["--pause", str(options.pause), "--answer", ANSWER]
@@ -140,7 +141,7 @@ def main() -> None:
 
         call_command("load_knowledge", stdout=io.StringIO())
         _, secret = ApiKey.objects.issue(name="load")
-        service = Service(PROCESSES="2")
+        service = Service(PROCESSES=str(options.processes))
         service.start()
         url, pid = service.url, service.process.pid
         try:
