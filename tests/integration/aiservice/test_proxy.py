@@ -152,7 +152,7 @@ class Traffic:
         search = {"query": "folios de un CAF"}
         self._calls = {
             "GET usage": lambda: client.get("/api/usage"),
-            "POST validate": lambda: client.post("/api/dte/validate", json=body),
+            "POST validate": lambda: client.post("/api/dte/validate?ai=never", json=body),
             "GET search": lambda: client.get("/api/chat/knowledge/search", params=search),
             "POST estimate": lambda: client.post("/api/usage/estimate", json=call),
         }
