@@ -4,6 +4,7 @@ Its arguments: PORT DRAIN_SECONDS EXIT_SECONDS STOP_DELAY LOG.
 """
 
 import logging
+import signal
 import sys
 import threading
 import time
@@ -76,6 +77,8 @@ def note(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # A suite in the background of a shell ignores Ctrl-C, and so would what it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     port, drain_seconds, exit_seconds, stop_delay, notes = sys.argv[1:]
     log = Path(notes)
     logging.basicConfig(level=logging.INFO)
