@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -81,7 +82,7 @@ class Breaker:
         self._crowded_at = 0.0
         self._since = timezone.now()
         self._latency: float | None = None  # seconds
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order of their coming
         metrics.BREAKER.labels(model=model).set(self._state.value)
 
     @property
@@ -137,12 +138,20 @@ class Breaker:
             if (left := end - clock.time()) <= 0:
                 return None
             change: asyncio.Future[None] = loop.create_future()
-            self._waiting.add(change)
+            with self._lock:
+                self._waiting[change] = None
             try:
                 await asyncio.wait([change], timeout=left)
-            finally:
-                self._waiting.discard(change)
+            except asyncio.CancelledError:
+                self._forget(change)
+                self._tell()  # the next one may have what this one was told of
+                raise
+            self._forget(change)
         return admission
+
+    def _forget(self, change: "asyncio.Future[None]") -> None:
+        with self._lock:
+            self._waiting.pop(change, None)
 
     def _check(self) -> None:
         self._come_round()
@@ -159,10 +168,15 @@ class Breaker:
         now = self._clock()
         if now - self._crowded_at > QUIET_SECONDS:
             self._room = 0
-        room = max(1, _threshold() - self._failures)
-        if self._silent >= room:
+        if self._silent >= self._least_room():
             self._crowded_at = now
-        return self._silent < room + self._room
+        return self._free() > 0
+
+    def _least_room(self) -> int:
+        return max(1, _threshold() - self._failures)
+
+    def _free(self) -> int:
+        return self._least_room() + self._room - self._silent
 
     # --- What becomes of a call; each is told once, by its admission ------------------------------
 
@@ -226,7 +240,13 @@ class Breaker:
         )
 
     def _tell(self) -> None:
-        for change in tuple(self._waiting):
+        """Tell as many as there is room for: were all told of each change, many would cost their square."""
+        with self._lock:
+            room = self._free() if self._state is BreakerState.CLOSED else len(self._waiting)
+            told = [*islice(self._waiting, max(0, room))]
+            for change in told:
+                del self._waiting[change]
+        for change in told:
             change.get_loop().call_soon_threadsafe(_resolve, change)
 
 

@@ -5,6 +5,7 @@ from prometheus_client import REGISTRY
 
 from usage.llm.breaker import (
     ABANDONED,
+    GROWTH,
     LONGEST_SECONDS,
     QUIET_SECONDS,
     WELL,
@@ -169,6 +170,39 @@ async def test_an_answer_that_begins_lets_those_who_wait_go(breaker):
     assert not any(task.done() for task in waiting)
     places[0].began()
     assert all(await asyncio.gather(*waiting))
+
+
+async def test_no_more_are_woken_than_may_go(breaker, monkeypatch):
+    places = [breaker.enter() for _ in range(3)]
+    waiting = [asyncio.ensure_future(breaker.admit(20)) for _ in range(200)]
+    await asyncio.sleep(0)
+    tried, enter = [], breaker.enter
+
+    def counted():
+        tried.append(1)
+        return enter()
+
+    monkeypatch.setattr(breaker, "enter", counted)
+
+    places[0].began()
+    async with asyncio.timeout(20):
+        while sum(task.done() for task in waiting) < GROWTH + 1:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+
+    assert len(tried) == GROWTH + 1
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
+
+
+async def test_who_leaves_when_its_turn_has_come_gives_it_to_the_next(breaker):
+    places = [breaker.enter() for _ in range(3)]
+    first, second = (asyncio.ensure_future(breaker.admit(20)) for _ in range(2))
+    await asyncio.sleep(0)
+    places[0].ended(ABANDONED)  # room for one
+    first.cancel()
+    assert await second
+    assert first.cancelled()
 
 
 async def test_those_who_wait_learn_that_it_opened(breaker):
