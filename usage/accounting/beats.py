@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from usage.accounting import process
@@ -64,8 +65,13 @@ class Watch:
 
 
 def forget(process_id: str) -> None:
-    """Remove what a process that is gone has left, once nothing of its is open."""
-    ServingProcess.objects.filter(pk=process_id).delete()
+    """Remove what a process that is gone has left, once nothing of its is open.
+
+    One that was stopped in the middle of its beat still holds its row: that is left for the next round.
+    """
+    gone = ServingProcess.objects.filter(pk=process_id).select_for_update(skip_locked=True)
+    with transaction.atomic():
+        ServingProcess.objects.filter(pk__in=gone.values("pk")).delete()
 
 
 watch: Final = Watch()

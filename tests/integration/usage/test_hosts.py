@@ -4,10 +4,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from tests.integration.usage.books import LIKELY, reservation
@@ -107,6 +108,21 @@ def test_a_process_that_was_only_stopped_goes_on_and_changes_no_settled_row(key,
     assert not ledger.settle(ledger.as_open_call(record), late).first
     record.refresh_from_db()
     assert (record.outcome, record.cost_usd) == (Outcome.SWEPT, LIKELY)
+
+
+def test_a_process_that_was_stopped_in_its_beat_holds_up_nobody(transactional_db):
+    ServingProcess.objects.create(pk="0" * 32, beat_at=timezone.now())
+    stopped = connection.copy()
+    with closing(stopped), transaction.atomic(), connection.cursor() as cursor:
+        stopped.set_autocommit(False)
+        stopped.cursor().execute(
+            "UPDATE usage_servingprocess SET beat_at = now() WHERE id = %s", ["0" * 32]
+        )
+        cursor.execute("SET LOCAL lock_timeout = '1s'")
+        beats.forget("0" * 32)
+        assert ServingProcess.objects.exists()
+    beats.forget("0" * 32)
+    assert not ServingProcess.objects.exists()
 
 
 def test_no_time_passes_while_nobody_looks(key, settings, tmp_path):
