@@ -157,7 +157,7 @@ class Connection:
 
         stream: AsyncStream[object] | None = None
         try:
-            stream = await sdk.send(self._client, self._arguments)
+            stream = await self._send()
             self.request_id = stream.response.headers.get("request-id", "")
             events = Events()
             async for chunk in stream.response.aiter_bytes():
@@ -179,6 +179,19 @@ class Connection:
             if stream is not None:
                 with contextlib.suppress(*sdk.EXPECTED):
                     await stream.close()
+
+    async def _send(self) -> "AsyncStream[object]":
+        """Send the request; again, where a connection was given up while this process did not look."""
+        from usage.llm import sdk
+
+        in_vain = 0.9 * sdk.connect_seconds(settings.ANTHROPIC_TIMEOUT)
+        while True:
+            began = self._hearing.time()
+            try:
+                return await sdk.send(self._client, self._arguments)
+            except sdk.EXPECTED as exc:
+                if not sdk.is_connect_timeout(exc) or self._hearing.time() - began > in_vain:
+                    raise
 
     def _take(self, events: Iterable[Event]) -> None:
         for name, data in events:

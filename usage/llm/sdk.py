@@ -33,8 +33,13 @@ def connect(base_url: str, api_key: str, timeout: float) -> AsyncAnthropic:
         max_retries=0,
         # A second longer than our own deadlines, which say what it was that took too long. None for
         # reading: it would be another timer for every piece of an answer (Connection has one for all).
-        timeout=httpx2.Timeout(timeout + 1, connect=min(CONNECT_SECONDS, timeout), read=None),
+        timeout=httpx2.Timeout(timeout + 1, connect=connect_seconds(timeout), read=None),
     )
+
+
+def connect_seconds(timeout: float) -> float:
+    """Return how long a connection may take to be made."""
+    return min(CONNECT_SECONDS, timeout)
 
 
 async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> AsyncStream[object]:
@@ -50,6 +55,11 @@ async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> AsyncStream
         stream=True,
         stream_cls=AsyncStream[object],
     )
+
+
+def is_connect_timeout(exc: BaseException) -> bool:
+    """Tell whether nothing was sent, for want of a connection in time."""
+    return isinstance(exc.__cause__, httpx2.ConnectTimeout)
 
 
 def classify(exc: BaseException) -> Failure:
