@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from auditlog.context import disable_auditlog
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
@@ -38,12 +39,14 @@ GROUPS: Final = {
 def ensure(**kwargs: Any) -> None:
     """Make the groups that are missing; runs after every migration.
 
-    What an operator changed in a group stays as he left it.
+    What an operator changed in a group stays as he left it. The audit keeps what people change, and of
+    this nothing.
     """
-    for name, allowed in GROUPS.items():
-        group, made = Group.objects.get_or_create(name=name)
-        if made:
-            group.permissions.set(Permission.objects.filter(_permitted(allowed)))
+    with disable_auditlog():
+        for name, allowed in GROUPS.items():
+            group, made = Group.objects.get_or_create(name=name)
+            if made:
+                group.permissions.set(Permission.objects.filter(_permitted(allowed)))
 
 
 def _permitted(allowed: dict[str, tuple[str, ...]]) -> Q:
