@@ -38,7 +38,7 @@ test-shuffled: $(VENV)/.dev  ## run the whole suite in a random order; it prints
 test-load: $(VENV)/.dev  ## run the tests that take minutes (10,000 generated provider streams)
 	$(BIN)/python -m pytest -m load
 
-chaos: $(VENV)/.dev  ## break what surrounds the service and print what its callers notice (twelve minutes)
+chaos: $(VENV)/.dev  ## break what surrounds the service and print what its callers notice (nine minutes)
 	$(BIN)/python -m tests.load.chaos
 
 bench: $(VENV)/.dev  ## measure and write docs/performance.md; beside LiteLLM with LITELLM=/path/to/its/venv (ten minutes)

@@ -38,6 +38,7 @@ class FakeClaude:
         self.bills: list[Bill] = []
         self.open_streams = 0
         self.delaying = False
+        self.port = 0
         self.pause = 0.0  # seconds between the pieces of a stream
         self.count_script: Script | None = None
         self._answer: str | Callable[[dict[str, object]], str] = ANSWER
@@ -93,6 +94,14 @@ class FakeClaude:
         """Forget every cached prefix, as if its lifetime were over."""
         self._cache.clear()
 
+    def refuse(self) -> None:
+        """Refuse connections until `accept`; those that there are stay."""
+        self._loop.call_soon_threadsafe(self._server.close)
+
+    def accept(self) -> None:
+        """Accept connections again, on the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
+
     def stop(self) -> None:
         """End the server and its connections."""
         self._gate.set()
@@ -103,19 +112,20 @@ class FakeClaude:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
-        )
-        self.port = server.sockets[0].getsockname()[1]
+        self._loop.run_until_complete(self._listen())
+        self.port = self._server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
-        server.close()
+        self._server.close()
         pending = asyncio.all_tasks(self._loop)
         for task in pending:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+    async def _listen(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
