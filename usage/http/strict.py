@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.http import QueryDict
 from django.utils.functional import cached_property
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 # What JSON a field takes, and what it says of other. A whole number is one, written 3 or 3.0.
 _TAKEN: Final[Mapping[type, tuple[tuple[type, ...], str]]] = {
@@ -57,5 +58,14 @@ def _problem(field: serializers.Field[Any, Any, Any, Any], value: object) -> str
     for kind, (types, problem) in _TAKEN.items():
         if isinstance(field, kind):
             fits = isinstance(value, types) and (bool in types or not isinstance(value, bool))
-            return "" if fits else problem
+            return _too_long(field, value) if fits else problem
     return ""
+
+
+def _too_long(field: serializers.Field[Any, Any, Any, Any], value: object) -> str:
+    """Refuse a text by its length alone: DRF's own validators also look at each of five million letters."""
+    most = getattr(field, "max_length", None)
+    if not isinstance(value, str) or most is None or len(value.strip()) <= most:
+        return ""
+    problem = field.error_messages["max_length"].format(max_length=most)
+    return ErrorDetail(problem, code="max_length")

@@ -72,3 +72,28 @@ def test_what_one_body_brought_is_not_in_the_next():
     assert last.validated_data == {"whole": 1}
     assert first.validated_data == {"text": "a", "codes": ["b"], "turns": [{"role": "user"}]}
     assert list(wrong.errors) == ["codes"]
+
+
+class Short(StrictSerializer):
+    text = serializers.CharField(max_length=3)
+
+
+class ShortOfDrf(serializers.Serializer):
+    text = serializers.CharField(max_length=3)
+
+
+@pytest.mark.parametrize("text", ["abc", "  abc  ", "abcd", " abcd ", "a" * 1000])
+def test_a_text_is_as_long_as_drf_says(text):
+    ours, theirs = Short(data={"text": text}), ShortOfDrf(data={"text": text})
+    assert ours.is_valid() == theirs.is_valid()
+    assert ours.errors == theirs.errors
+
+
+def test_a_text_that_is_too_long_is_not_looked_through(monkeypatch):
+    def look(*_):
+        raise AssertionError("looked at every letter")
+
+    monkeypatch.setattr(
+        "rest_framework.validators.ProhibitSurrogateCharactersValidator.__call__", look
+    )
+    assert not Short(data={"text": "a" * 1000}).is_valid()
