@@ -32,6 +32,8 @@ from dte.rules.registry import Context
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
 MAX_BATCH_ELEMENTS: Final = 2_000_000
 MAX_ENTRIES: Final = 2_000
+# Of one batch, ten full envelopes: EnvioDTE holds 2,000 at most, EnvioBOLETA 500 (the SII's schemas).
+MAX_DOCUMENTS: Final = 20_000
 MAX_UNPACKED: Final = 64 * 1024 * 1024
 # XML of the SII shrinks to a tenth; a hundredth is a bomb.
 MAX_RATIO: Final = 100
@@ -132,6 +134,8 @@ class Batch:
             yield self._document(entry.name, report.documents[0], in_envelope=False)
             return
         file = read_xml(entry.raw, max_bytes=MAX_BATCH_BYTES, max_elements=MAX_BATCH_ELEMENTS)
+        if self.total + len(file.fragments) > MAX_DOCUMENTS:
+            raise Unreadable("XML-07", exceso=f"el lote trae más de {MAX_DOCUMENTS} documentos")
         self.total += len(file.fragments)
         for judged in judge_each(file, self.context):
             yield self._document(entry.name, judged, in_envelope=file.envelope is not None)

@@ -192,7 +192,7 @@ def crowds() -> None:
 
         def search(number: int) -> int:
             query = " ".join(f"folio timbre {number} plazo" for _ in range(80))[:2_000]
-            where = f"/api/knowledge/search?query={query}"
+            where = f"/api/chat/knowledge/search?query={query}"
             return client.get(where, headers=stack.headers).status_code
 
         search(0)

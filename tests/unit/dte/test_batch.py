@@ -175,6 +175,18 @@ def test_the_total_unpacked_is_bounded(monkeypatch):
         list(open_batch(zipped({f"{n}.xml": bytes(range(256)) for n in range(5)})))
 
 
+def test_the_documents_of_a_batch_are_bounded(monkeypatch):
+    monkeypatch.setattr(batch, "MAX_DOCUMENTS", 5)
+    files = {
+        "a.xml": b"<EnvioDTE>" + b"<DTE/>" * 4 + b"</EnvioDTE>",
+        "b.xml": b"<EnvioDTE>" + b"<DTE/>" * 2 + b"</EnvioDTE>",
+    }
+    found = Batch(Context(as_of=AS_OF))
+    answers = list(found.judge(open_batch(zipped(files))))
+    assert codes(answers[-1].judged) == {"XML-07"}
+    assert (found.documents, found.unreadable) == (4, 1)
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("body", [b"PK\x03\x04 not a zip", b"<x/>", b""])
 def test_what_cannot_be_opened_is_a_plain_4xx(api_client, body):
