@@ -1,6 +1,6 @@
 """The knowledge base over HTTP: search it, read it.
 
-Reading costs no model call, so it needs a key but has no request rate. Every answer carries an ETag
+Reading costs no model call, but a key and the request rate of its reads. Every answer carries an ETag
 made of the index's stamp: a client that asks again for what has not changed gets 304.
 """
 

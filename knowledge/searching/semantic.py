@@ -57,8 +57,8 @@ class Encoder:
         self._loaded: Model | None = None
         self._state = "not_loaded"
         self._known: OrderedDict[str, Array] = OrderedDict()
-        # The engine drops the GIL: more at once than there are cores would only slow each other.
-        self._turns = threading.BoundedSemaphore(len(os.sched_getaffinity(0)))
+        # The engine drops the GIL: a core each, and one for whoever asks for something else.
+        self._turns = threading.BoundedSemaphore(max(1, len(os.sched_getaffinity(0)) - 1))
 
     def available(self) -> bool:
         """Say whether vectors can be computed here; loads the model."""
