@@ -30,7 +30,8 @@ function nameFields() {
     box.removeAttribute("aria-labelledby"); // of what was chosen, and so of nothing at first
     box.setAttribute("aria-label", label.textContent.trim());
   }
-  const fields = "#result_list td[data-label] :is(input, select, textarea):not([type=hidden], [aria-label])";
+  const fields =
+    "#result_list td[data-label] :is(input, select, textarea):not([type=hidden], [aria-label])";
   for (const field of document.querySelectorAll(fields)) {
     field.setAttribute("aria-label", field.closest("td").dataset.label);
   }

@@ -387,7 +387,10 @@ export class Chat {
 function restoredAnswer(message) {
   const answer = new AnswerTurn();
   answer.append(message.content);
-  answer.finish({ ...message, ...message.cost, message_id: message.id }, { stopped: Boolean(message.cut) });
+  answer.finish(
+    { ...message, ...message.cost, message_id: message.id },
+    { stopped: Boolean(message.cut) },
+  );
   return answer;
 }
 
