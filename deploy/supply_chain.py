@@ -5,6 +5,7 @@ and is no failure.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -81,8 +82,12 @@ def materials(target: Path) -> list[str]:
     return []
 
 
-def secrets() -> list[str]:
-    """Return what looks like a secret in a file of the tree and is not in the baseline."""
+def secrets(copy: Path) -> list[str]:
+    """Return what looks like a secret in a file of the tree and is not in the baseline.
+
+    The baseline is used by its copy: where known ones stand on other lines than before, it is written anew.
+    """
+    shutil.copy(BASELINE, copy)
     files = subprocess.run(  # noqa: S603
         ["git", "ls-files", "-z", *EXCEPT],  # noqa: S607
         cwd=ROOT,
@@ -90,10 +95,11 @@ def secrets() -> list[str]:
         text=True,
         check=True,
     ).stdout.split("\0")
-    done = run("detect-secrets-hook", "--baseline", BASELINE, *filter(None, files))
+    done = run("detect-secrets-hook", "--baseline", copy, *filter(None, files))
     found = [line.strip() for line in done.stdout.splitlines() if line.startswith("Location:")]
     print(f"secrets: {len(files) - 1} files, {len(found)} suspicions beyond {BASELINE.name}")
-    return found or ([done.stdout + done.stderr] if done.returncode else [])
+    moved = 3
+    return found or ([done.stdout + done.stderr] if done.returncode not in (0, moved) else [])
 
 
 def main() -> int:
@@ -104,7 +110,7 @@ def main() -> int:
         *audit(),
         *licences(target / "licences.json"),
         *materials(target / "sbom.cdx.json"),
-        *secrets(),
+        *secrets(target / BASELINE.name),
     ]
     for line in found:
         print(f"  {line}")
