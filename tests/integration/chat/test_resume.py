@@ -254,7 +254,8 @@ async def test_a_process_that_dies_is_told_in_time_and_asking_again_repeats_no_q
     readers = [reader(service, headers, n, over_socket=n % 2 == 1) for n in range(12)]
     asking = asyncio.gather(*(one.read() for one in readers))
     await until(lambda: fake_claude.open_streams == 12)
-    victim = servers.children(service.process.pid)[0]
+    # Which one accepted how many is the kernel's choice: it may have been one of them alone.
+    victim = max(servers.children(service.process.pid), key=open_files)
     os.kill(victim, signal.SIGKILL)
     await asyncio.sleep(0.5)
     fake_claude.release()
@@ -262,7 +263,8 @@ async def test_a_process_that_dies_is_told_in_time_and_asking_again_repeats_no_q
 
     ends = {one.last["type"]: one.last.get("code") for one in readers}
     lost = [one for one in readers if one.last["type"] == "error"]
-    assert ends == {"done": None, "error": "answer_lost"}
+    assert lost
+    assert ends.items() <= {"done": None, "error": "answer_lost"}.items()
     assert all(one.over_at - (one.lost_at or 0) < 5 for one in lost)
     again = [Reader(one.url, headers, one.session, one.turn, one.over_socket) for one in lost]
     await asyncio.gather(*(one.read() for one in again))
@@ -273,6 +275,12 @@ async def test_a_process_that_dies_is_told_in_time_and_asking_again_repeats_no_q
     assert len([content for role, content in asked if role == "assistant"]) == 12
     answered = UsageRecord.objects.filter(outcome="answered")
     assert await database_sync_to_async(answered.count)() == 12
+    # The process in its place settles what the dead one left.
+    await until(lambda: not UsageRecord.objects.filter(state=State.OPEN).exists())
+
+
+def open_files(process_id: int) -> int:
+    return len(os.listdir(f"/proc/{process_id}/fd"))
 
 
 async def test_a_restart_hands_its_readers_over(
