@@ -62,7 +62,7 @@ class AskedSerializer(StrictSerializer):
     )
 
 
-class FileSerializer(serializers.Serializer[Any]):
+class FileSerializer(StrictSerializer):
     """A file that goes with a question."""
 
     filename = serializers.CharField(max_length=200)

@@ -14,7 +14,12 @@ from usage.access import visitors
 from usage.access.limits import Limited
 from usage.http.end_user import EndUserSerializer
 from usage.http.metered import MeteredAPIView
+from usage.http.strict import StrictSerializer
 from usage.models.scope import Scope
+
+
+class VisitorSerializer(StrictSerializer, EndUserSerializer):
+    """For whom a token is."""
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -35,7 +40,7 @@ class TokenView(MeteredAPIView):
     @extend_schema(
         operation_id="chat_widget_token",
         summary="Obtener un token para un visitante",
-        request=EndUserSerializer,
+        request=VisitorSerializer,
         responses=TokenSerializer,
         tags=TAGS,
     )
@@ -43,7 +48,7 @@ class TokenView(MeteredAPIView):
         """Sign a token; nothing is stored."""
         if caller_of(request).is_visitor:
             raise PermissionDenied("Un token no sirve para obtener otro.", code="visitor")
-        form = EndUserSerializer(data=request.data)
+        form = VisitorSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         token = visitors.issue(caller_of(request), form.validated_data["end_user"])
         return Response({"token": token, "expires_in": int(settings.CHAT_TOKEN_SECONDS)})

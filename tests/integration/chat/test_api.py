@@ -375,3 +375,20 @@ def test_listing_conversations_costs_the_same_however_many_there_are(
 
     assert page.status_code == 200
     assert len(page.context["cl"].result_list) == 30
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/chat/widget/token", {"end_user": 0}, "end_user"),
+        (
+            "/api/chat/message",
+            {"message": "¿Folio?", "attachments": [{"filename": "a.xml", "content": 0}]},
+            "attachments",
+        ),
+    ],
+)
+def test_a_number_is_no_text(api_client, path, body, field):
+    answer = api_client.post(path, body, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["errors"]) == [field]
