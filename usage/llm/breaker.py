@@ -63,7 +63,7 @@ class Condition:
     retry_seconds: float  # until a call may probe, 0 when one may now
     failures: int  # in a row, in this period
     since: datetime  # it has been closed, or has not been
-    latency_ms: float | None  # of the last answer that began, from the request to its first event
+    latency_ms: float | None  # of the last answer that began, from its admission to its first event
 
 
 class Breaker:

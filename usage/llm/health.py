@@ -26,7 +26,7 @@ def breaker_states() -> dict[str, str]:
 def status() -> dict[str, object]:
     """Return the provider's state for the health page.
 
-    `since` and `latency_ms` (from a request to the first event of its answer) are of the usual model, and
+    `since` and `latency_ms` (from the admission of a call to its first event) are of the usual model, and
     None before this process has called it.
     """
     if not is_configured():

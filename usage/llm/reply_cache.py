@@ -8,7 +8,7 @@ asked.
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
@@ -91,11 +91,11 @@ async def _find(key: str) -> Reply | None:
     return Reply(**stored, usage_id=_NOBODY, usage=TokenUsage(), cost_usd=Decimal(0), cached=True)
 
 
-async def _cached(function: Any, *args: object) -> Any:
+async def _cached(function: Callable[..., Any], *args: object) -> Any:
     return await sync_to_async(function, thread_sensitive=False)(*args)
 
 
-async def _quietly(function: object, *args: object) -> None:
+async def _quietly(function: Callable[..., object], *args: object) -> None:
     try:
         await _cached(function, *args)
     except _AWAY as exc:
