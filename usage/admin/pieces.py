@@ -3,6 +3,7 @@
 A row is read once and none is forgotten, and no transaction stays open for as long as somebody's line is slow.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -14,6 +15,10 @@ from django.utils import timezone
 from usage.admin.columns import Column
 
 _PIECE: Final = 10_000
+# The first piece, and the least: it is there at once, and is soon over for a reader who has gone.
+_LEAST: Final = 500
+# Seconds that a piece may take; as long a statement goes on after its reader went.
+_QUICK: Final = 0.25
 
 
 def pieces(
@@ -44,14 +49,19 @@ def copied(
     rows = rows.order_by(*position).prefetch_related(None)
     written = [column.written for column in columns]
     following = rows
+    size = min(_LEAST, _PIECE)
     while True:
+        began = time.monotonic()
         # Up to a row rather than so many: what arrives between both statements moves no end.
-        end = following.values_list(*names)[_PIECE - 1 : _PIECE].first()
+        end = following.values_list(*names)[size - 1 : size].first()
         piece = following if end is None else _beyond(following, names, end, "gte")
-        yield _copy(piece.values_list(*written))
+        lines = _copy(piece.values_list(*written))
+        quick = time.monotonic() - began < _QUICK
+        yield lines
         if end is None:
             return
         following = _beyond(rows, names, end, "lt")
+        size = min(2 * size, _PIECE) if quick else max(size // 2, min(_LEAST, _PIECE))
 
 
 def _copy(lines: QuerySet[Any]) -> bytes:

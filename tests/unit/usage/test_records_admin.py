@@ -232,6 +232,16 @@ def test_postgresql_writes_what_python_would(acme, monkeypatch, search):
         assert cursor.fetchone() == ("UTC",)
 
 
+@pytest.mark.parametrize(("seconds", "lengths"), [(60, [2, 4, 8, 8, 1]), (0, [2] * 11 + [1])])
+def test_pieces_begin_small_and_grow_while_they_are_quick(acme, monkeypatch, seconds, lengths):
+    for name, value in {"_LEAST": 2, "_PIECE": 8, "_QUICK": seconds}.items():
+        monkeypatch.setattr(f"usage.admin.pieces.{name}", value)
+    records(acme, 23)
+    page = UsageRecordAdmin(UsageRecord, admin.site)
+    read = list(copied(UsageRecord.objects.all(), page.position, page.export_columns))
+    assert [piece.count(b"\r\n") for piece in read] == lengths
+
+
 def test_a_workbook_holds_small_sets_as_numbers_and_texts(admin_client, acme):
     acme.name = "=1+1"
     acme.save()
