@@ -18,6 +18,7 @@ from usage.accounting.budgets import Limit
 from usage.models import ApiKey, BudgetWindow, Operation
 from usage.models.budget import Holder
 from usage.models.record import TOKEN_CLASSES
+from usage.money import rounded
 
 SPANS: Final = (30, 90)
 _COLOURS: Final = ("#0e7490", "#d97706", "#7c3aed", "#16a34a", "#db2777", "#2563eb", "#94a3b8")
@@ -83,15 +84,6 @@ def fill(request: HttpRequest, context: dict[str, object]) -> dict[str, object]:
     return context
 
 
-def usd(amount: Decimal) -> str:
-    """Write an amount to the cent, or what is below one to two figures that count."""
-    places = 2
-    if 0 < abs(amount) < Decimal("0.01"):
-        places = min(6, 1 - amount.adjusted())
-    rounded = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
-    return number_format(rounded, places, force_grouping=True)
-
-
 def clp(amount: Decimal) -> str:
     """Write an amount of dollars in pesos; empty where no rate is set."""
     if settings.CLP_PER_USD is None:
@@ -109,14 +101,14 @@ def _count(number: int) -> str:
 
 
 def _card(title: str, amount: Decimal, note: str = "") -> dict[str, str]:
-    return {"title": title, "value": f"US$ {usd(amount)}", "clp": clp(amount), "note": note}
+    return {"title": title, "value": f"US$ {rounded(amount)}", "clp": clp(amount), "note": note}
 
 
 def _forecast_card(forecast: reports.Forecast | None) -> dict[str, str]:
     title = "Fin de mes, pronóstico"
     if forecast is None:
         return {"title": title, "value": "–", "clp": "", "note": "Con una semana de datos."}
-    note = f"entre {usd(forecast.low)} y {usd(forecast.high)}, 4 de 5 veces"
+    note = f"entre {rounded(forecast.low)} y {rounded(forecast.high)}, 4 de 5 veces"
     return _card(title, forecast.usd, note)
 
 
@@ -138,9 +130,9 @@ def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> dict[str, Any]:
         "title": f"{_whose(window)}, por {limit.period.label}",
         "percent": percent,
         "state": "full" if limit.usd is not None and share >= 1 else "near" if near else "",
-        "spent": usd(window.spent_usd),
-        "held": usd(window.held_usd) if window.held_usd else "",
-        "limit": None if limit.usd is None else usd(limit.usd),
+        "spent": rounded(window.spent_usd),
+        "held": rounded(window.held_usd) if window.held_usd else "",
+        "limit": None if limit.usd is None else rounded(limit.usd),
         "ends": f"{ends:%d-%m} a las {ends:%H:%M}",
     }
 
@@ -205,8 +197,8 @@ def _span(first: date, last: date) -> dict[str, object]:
             for title, column, labels in charts
         ],
         "tokens": [(label, _count(whole[name])) for name, label in _TOKEN_NAMES.items()],
-        "span_cost": usd(whole["cost_usd"]),
-        "span_saved": usd(whole["saved_usd"]),
+        "span_cost": rounded(whole["cost_usd"]),
+        "span_saved": rounded(whole["saved_usd"]),
         "span_hit_rate": _percent(whole["cache_hit_rate"]),
         "calls": _count(whole["calls"]),
         "failed": _count(failed),
@@ -217,7 +209,7 @@ def _span(first: date, last: date) -> dict[str, object]:
                 "id": key["api_key"],
                 "name": names.get(key["api_key"], "–"),
                 "calls": _count(key["calls"]),
-                "cost": usd(key["cost_usd"]),
+                "cost": rounded(key["cost_usd"]),
                 "hit_rate": _percent(key["cache_hit_rate"]),
             }
             for key in keys[:10]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 
 
 def _page(title: str, icon: str, model: str) -> dict[str, object]:
@@ -16,6 +16,12 @@ def _page(title: str, icon: str, model: str) -> dict[str, object]:
         "link": reverse_lazy(f"admin:{application}_{name}_changelist"),
         "permission": _may_see(application, name),
     }
+
+
+def _is_budget(request: HttpRequest) -> bool:
+    """Tell whether the list of budgets or one of them is shown, not the page of spending beside it."""
+    lists = reverse("admin:usage_budget_changelist")
+    return request.path.startswith(lists) and request.path != reverse("admin:usage_standing")
 
 
 def _may_see(application: str, name: str) -> Callable[[HttpRequest], bool]:
@@ -39,7 +45,7 @@ def sections(request: HttpRequest) -> list[dict[str, Any]]:
                     "link": reverse_lazy("admin:usage_standing"),
                     "permission": _may_see("usage", "budgetwindow"),
                 },
-                _page("Presupuestos", "savings", "usage.budget"),
+                _page("Presupuestos", "savings", "usage.budget") | {"active": _is_budget},
                 _page("Gasto por ventana", "calendar_month", "usage.budgetwindow"),
                 _page("Precios de modelos", "sell", "usage.modelprice"),
             ],

@@ -5,7 +5,7 @@ One pico-dollar (10⁻¹² USD) a token is fine enough for every published rate,
 decimal column would be binary floating point on SQLite.
 """
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
@@ -50,6 +50,15 @@ def dollars(amount: Decimal) -> str:
     exponent = amount.normalize().as_tuple().exponent
     places = -exponent if isinstance(exponent, int) else 0
     return number_format(amount, max(2, places), force_grouping=True)
+
+
+def rounded(amount: Decimal) -> str:
+    """Write an amount to the cent, or what is below one to two figures that count."""
+    places = 2
+    if 0 < abs(amount) < Decimal("0.01"):
+        places = min(6, 1 - amount.adjusted())
+    cents = amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return number_format(cents, places, force_grouping=True)
 
 
 class DollarsField(forms.DecimalField):

@@ -12,7 +12,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from usage.accounting import reports
 from usage.admin.budgets import limits_of
 from usage.models import Account, ApiKey
-from usage.money import dollars
+from usage.money import rounded
 
 
 class KeyInline(TabularInline):
@@ -66,7 +66,7 @@ class AccountAdmin(ModelAdmin):
 
     @admin.display(description="gasto del mes (USD)")
     def spent(self, account: Account) -> str:
-        return dollars(self._spent.get(account.pk, Decimal(0)))
+        return rounded(self._spent.get(account.pk, Decimal(0)))
 
     def has_delete_permission(self, request: HttpRequest, obj: Account | None = None) -> bool:
         """Only one without keys: what its keys did has to remain somebody's."""

@@ -1,6 +1,7 @@
 """What the pages of every part have in common."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -37,7 +38,7 @@ class ReadOnlyInline(TabularInline):
         return False
 
 
-def grouped(number: float, places: int = 0) -> str:
+def grouped(number: float | Decimal, places: int = 0) -> str:
     """Write a number as people do here: 1.234.567,8."""
     return number_format(number, places, force_grouping=True)
 

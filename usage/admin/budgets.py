@@ -20,7 +20,7 @@ from usage.accounting.budgets import Limit
 from usage.admin.base import ReadOnlyAdmin
 from usage.models import Account, ApiKey, Budget, BudgetWindow
 from usage.models.budget import Holder
-from usage.money import dollars
+from usage.money import dollars, rounded
 
 
 class BudgetForm(forms.ModelForm):
@@ -148,8 +148,8 @@ def _row(
         "period": limit.period.label,
         "limit": "sin límite" if limit.usd is None else dollars(limit.usd),
         "by_default": budget is None,
-        "spent": dollars(window.spent_usd),
-        "held": dollars(window.held_usd) if window.held_usd else "–",
+        "spent": rounded(window.spent_usd),
+        "held": rounded(window.held_usd) if window.held_usd else "–",
         "percent": percent,
         "state": ""
         if percent is None or percent < limit.soft_percent

@@ -27,7 +27,7 @@ from usage.admin.base import moment
 from usage.admin.budgets import limits_of
 from usage.models import Account, ApiKey
 from usage.models.scope import Scope
-from usage.money import dollars
+from usage.money import rounded
 
 GRACES = [
     (0, "De inmediato"),
@@ -179,7 +179,7 @@ class ApiKeyAdmin(ModelAdmin):
 
     @admin.display(description="gasto del mes (USD)")
     def spent(self, key: ApiKey) -> str:
-        return dollars(self._spent.get(key.pk, Decimal(0)))
+        return rounded(self._spent.get(key.pk, Decimal(0)))
 
     @admin.display(description="vence", ordering="expires_at")
     def expires(self, key: ApiKey) -> str:

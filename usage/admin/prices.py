@@ -1,6 +1,5 @@
 """Prices of models, by the day from which they hold; and what others would have cost."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -17,7 +16,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWi
 from usage.accounting.whatif import DAYS, RATES, WhatIf, what_if
 from usage.admin.base import grouped
 from usage.models import DailyUsage, ModelPrice, UsageRecord
-from usage.money import dollars
+from usage.money import dollars, rounded
 
 
 def _label(model: type[Model], name: str) -> str:
@@ -142,17 +141,13 @@ def _shown(found: WhatIf) -> dict[str, object]:
                 "name": _label(UsageRecord, line.name),
                 "tokens": grouped(line.tokens),
                 "rate": dollars(line.rate),
-                "usd": _cents(line.usd),
+                "usd": rounded(line.usd),
             }
             for line in found.lines
         ],
         "calls": grouped(found.calls),
-        "cost": _cents(found.cost_usd),
-        "would": _cents(found.would_usd),
-        "change": f"{sign}{_cents(found.change_usd)}",
+        "cost": rounded(found.cost_usd),
+        "would": rounded(found.would_usd),
+        "change": f"{sign}{rounded(found.change_usd)}",
         "percent": "" if percent is None else f"{sign}{grouped(float(percent), 1)} %",
     }
-
-
-def _cents(amount: Decimal) -> str:
-    return grouped(float(amount), 2 if abs(amount) >= 1 or not amount else 4)

@@ -234,7 +234,7 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
 
     @admin.display(description="costo (USD)", ordering="cost_usd")
     def cost(self, record: UsageRecord) -> str:
-        return dollars(record.cost_usd)
+        return grouped(record.cost_usd, 6)
 
     @admin.display(description="segundos", ordering="latency_ms")
     def seconds(self, record: UsageRecord) -> str:

@@ -20,6 +20,13 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 });
 
+// On a phone the name of a column stands in each cell; the theme would capitalise all of its words.
+document.addEventListener("DOMContentLoaded", () => {
+  for (const { dataset } of document.querySelectorAll("[data-label]")) {
+    dataset.label = dataset.label.charAt(0).toUpperCase() + dataset.label.slice(1);
+  }
+});
+
 // What the theme draws without a name: a box that completes, and a field within a list.
 function nameFields() {
   const boxes = ".select2-container :is([role=combobox], [role=textbox]):not([aria-label])";

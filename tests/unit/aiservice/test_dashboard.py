@@ -7,9 +7,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 
-from aiservice import dashboard
 from usage.accounting import reports
 from usage.models import ApiKey, Budget, BudgetWindow, DailyUsage, UsageRecord
+from usage.money import rounded
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
@@ -102,4 +102,4 @@ def test_the_rest_of_many_is_one_line_and_nothing_is_lost():
 )
 def test_amounts_are_short(amount, written):
     with translation.override("es-cl"):
-        assert dashboard.usd(Decimal(amount)) == written
+        assert rounded(Decimal(amount)) == written
