@@ -77,6 +77,7 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         announce_stop: Called at the signal, so that whoever asks learns to send nothing more.
         is_idle: Whether what goes on behind the application has ended, too.
         close: Ends it, when the time for it is over.
+        ended: Called when nothing is under way any more.
         **options: Those of daphne's server.
     """
 
@@ -91,12 +92,14 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         announce_stop: Callable[[], None] = lambda: None,
         is_idle: Callable[[], bool] = lambda: True,
         close: Callable[[], Awaitable[None]] | None = None,
+        ended: Callable[[], Awaitable[None]] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(application, ready_callable=self.prepare, **(OPTIONS | options))
         self.begin = ready_callable
         self.is_idle = is_idle
         self.close = close
+        self.ended = ended
         self.drain_seconds = drain_seconds
         self.exit_seconds = exit_seconds
         self.stop_delay = stop_delay
@@ -164,6 +167,8 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         await self.wait_until_idle(HANG_UP_SECONDS)
         for task in self.running().values():
             task.cancel()
+        if self.ended is not None:
+            await self.ended()
         faulthandler.dump_traceback_later(self.exit_seconds, exit=True)
 
     def running(self) -> dict[Any, asyncio.Task[None]]:
@@ -235,6 +240,7 @@ def serve(host: str, port: int) -> None:
     application = get_default_application()
     from aiservice.health import stopping  # with the applications, which are loaded only by now
     from chat.live import asking
+    from usage import llm
 
     server = DrainingServer(
         application,
@@ -245,6 +251,7 @@ def serve(host: str, port: int) -> None:
         ready_callable=begin,
         is_idle=asking.is_idle,
         close=asking.close,
+        ended=llm.close,
     )
     if listening is not None:
         server.endpoints = []

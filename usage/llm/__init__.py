@@ -13,7 +13,7 @@ Nothing outside `usage` imports what lies behind this face (import-linter sees t
 
 from usage.llm.appraisal import Appraisal, appraise
 from usage.llm.gateway import ask, stream
-from usage.llm.health import breaker_states, is_configured, load, status
+from usage.llm.health import breaker_states, close, is_configured, load, status
 from usage.llm.runtime import reset
 from usage.llm.values import Companion, Prompt, Reply, TextDelta, Turn
 from usage.tokens import TokenUsage
@@ -29,6 +29,7 @@ __all__ = [
     "appraise",
     "ask",
     "breaker_states",
+    "close",
     "is_configured",
     "load",
     "reset",

@@ -1,6 +1,8 @@
 """The SDK's client: one for each event loop."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
 _Configuration = tuple[str, str, float]
+_Life = AsyncGenerator[None, None]  # of a client: closed, it closes that
 
 
 class Clients:
@@ -17,7 +20,7 @@ class Clients:
 
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[_Configuration, AsyncAnthropic]
+            asyncio.AbstractEventLoop, tuple[_Configuration, AsyncAnthropic, _Life]
         ] = WeakKeyDictionary()
 
     def get(self) -> "AsyncAnthropic":
@@ -32,6 +35,27 @@ class Clients:
         )
         known = self._of.get(loop)
         if known is None or known[0] != configuration:
-            known = (configuration, sdk.connect(*configuration))
+            client = sdk.connect(*configuration)
+            known = (configuration, client, _begin(_closed_with_its_loop(client)))
             self._of[loop] = known
         return known[1]
+
+    async def close(self) -> None:
+        """Close the connections of the running loop."""
+        known = self._of.pop(asyncio.get_running_loop(), None)
+        if known is not None:
+            await known[2].aclose()
+
+
+async def _closed_with_its_loop(client: "AsyncAnthropic") -> _Life:
+    """Close a client at the latest when its loop ends, which then closes every generator that waits."""
+    try:
+        yield
+    finally:
+        await client.close()
+
+
+def _begin(life: _Life) -> _Life:
+    with contextlib.suppress(StopIteration):
+        life.asend(None).send(None)  # to where it waits, without waiting for it
+    return life

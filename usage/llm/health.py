@@ -17,6 +17,11 @@ def load() -> None:
         from usage.llm import sdk  # noqa: F401
 
 
+async def close() -> None:
+    """Close this event loop's connections to the provider, before the process ends."""
+    await runtime.current().clients.close()
+
+
 def breaker_states() -> dict[str, str]:
     """Return the state of every model that was called by this process."""
     conditions = runtime.current().breakers.conditions()

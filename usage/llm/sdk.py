@@ -1,12 +1,16 @@
 """All that is used of the SDK. Its types take 50 MB: `load` imports this module where there is a key.
 
+Its connections are aiohttp's (docs/adr/0014-connections-of-the-sdk-on-aiohttp.md).
+
 The traps of SDK 2.x that it knows: a connection that breaks in mid-stream raises httpx2's own errors, not
-the SDK's; a spend cap is a 429 without Retry-After that lasts until the first of the month, or a 400 that
-says so in its text only.
+the SDK's; a server that hangs up on a request is reported as a failure to connect; a spend cap is a 429
+without Retry-After that lasts until the first of the month, or a 400 that says so in its text only.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
+import aiohttp
 import anthropic
 import httpx2
 from anthropic import AsyncAnthropic, AsyncStream
@@ -20,20 +24,30 @@ _SPEND_CAP: Final = "enforced_spend_limit_reached"
 _OWN_SPEND_LIMIT: Final = "specified API usage limits"
 _SPEND_CAP_SECONDS: Final = 300.0  # then one probe asks whether the cap was raised
 
+# What aiohttp raises before it has written a byte of a request, and nothing that it raises later.
+_NEVER_LEFT: Final = (
+    aiohttp.ClientConnectorError,  # name, connection, TLS, connection to a proxy
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,  # the proxy opened no tunnel
+    aiohttp.InvalidURL,
+)
+
 EXPECTED: Final = (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, TimeoutError)
 
 
 def connect(base_url: str, api_key: str, timeout: float) -> AsyncAnthropic:
     """Return a client; it connects with its first request."""
+    # A second longer than our own deadlines, which say what it was that took too long. None for reading:
+    # it would be another timer for every piece of an answer (Connection has one for all).
+    patience = httpx2.Timeout(timeout + 1, connect=connect_seconds(timeout), read=None)
     return AsyncAnthropic(
         base_url=base_url,
         api_key=api_key,
+        http_client=anthropic.DefaultAioHttpClient(timeout=patience),
+        timeout=patience,
         # Retries are ours: each is a row of the ledger, and a Retry-After of ten minutes, which the
         # SDK would sleep through, opens the breaker instead.
         max_retries=0,
-        # A second longer than our own deadlines, which say what it was that took too long. None for
-        # reading: it would be another timer for every piece of an answer (Connection has one for all).
-        timeout=httpx2.Timeout(timeout + 1, connect=connect_seconds(timeout), read=None),
     )
 
 
@@ -59,14 +73,25 @@ async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> AsyncStream
 
 def is_connect_timeout(exc: BaseException) -> bool:
     """Tell whether nothing was sent, for want of a connection in time."""
-    return isinstance(exc.__cause__, httpx2.ConnectTimeout)
+    return any(isinstance(one, aiohttp.ConnectionTimeoutError) for one in _causes(exc))
+
+
+def _never_left(exc: BaseException) -> bool:
+    """Tell whether a request certainly was not sent: whatever else went wrong may have been billed."""
+    return any(isinstance(one, _NEVER_LEFT) for one in _causes(exc))
+
+
+def _causes(exc: BaseException | None) -> Iterator[BaseException]:
+    while exc is not None:
+        yield exc
+        exc = exc.__cause__
 
 
 def classify(exc: BaseException) -> Failure:
     """Return what an exception of the SDK or of its transport means."""
     if isinstance(exc, anthropic.APIStatusError):
         return _status(exc)
-    if isinstance(exc.__cause__, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+    if _never_left(exc):
         return Failure("unreachable", Outcome.FAILED, provider=True, retry=True)
     if isinstance(exc, (anthropic.APITimeoutError, httpx2.TimeoutException, TimeoutError)):
         return TIMED_OUT

@@ -269,7 +269,7 @@ async def test_a_process_that_dies_is_told_in_time_and_asking_again_repeats_no_q
     again = [Reader(one.url, headers, one.session, one.turn, one.over_socket) for one in lost]
     await asyncio.gather(*(one.read() for one in again))
 
-    assert {one.last["type"] for one in again} == {"done"}
+    assert {one.last["type"] for one in again} == {"done"}, [one.last for one in again]
     asked = await messages()
     assert len([content for role, content in asked if role == "user"]) == 12
     assert len([content for role, content in asked if role == "assistant"]) == 12
