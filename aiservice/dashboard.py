@@ -10,11 +10,11 @@ from django.core.cache import cache
 from django.db.models import Count
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.formats import number_format
 
 from dte.models import Validation
 from usage.accounting import budgets, reports, upkeep
 from usage.accounting.budgets import Limit
+from usage.admin.base import grouped
 from usage.models import ApiKey, BudgetWindow, Operation
 from usage.models.budget import Holder
 from usage.models.record import TOKEN_CLASSES
@@ -89,15 +89,11 @@ def clp(amount: Decimal) -> str:
     if settings.CLP_PER_USD is None:
         return ""
     pesos = (amount * settings.CLP_PER_USD).quantize(Decimal(1), ROUND_HALF_UP)
-    return f"$ {number_format(pesos, 0, force_grouping=True)} CLP"
+    return f"$ {grouped(pesos)} CLP"
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{number_format(round(100 * share, 1), 1)} %"
-
-
-def _count(number: int) -> str:
-    return number_format(number, 0, force_grouping=True)
+    return "–" if share is None else f"{grouped(100 * share, 1)} %"
 
 
 def _card(title: str, amount: Decimal, note: str = "") -> dict[str, str]:
@@ -196,19 +192,19 @@ def _span(first: date, last: date) -> dict[str, object]:
             }
             for title, column, labels in charts
         ],
-        "tokens": [(label, _count(whole[name])) for name, label in _TOKEN_NAMES.items()],
+        "tokens": [(label, grouped(whole[name])) for name, label in _TOKEN_NAMES.items()],
         "span_cost": rounded(whole["cost_usd"]),
         "span_saved": rounded(whole["saved_usd"]),
         "span_hit_rate": _percent(whole["cache_hit_rate"]),
-        "calls": _count(whole["calls"]),
-        "failed": _count(failed),
+        "calls": grouped(whole["calls"]),
+        "failed": grouped(failed),
         "failed_share": _percent(failed / whole["calls"] if whole["calls"] else None),
-        "incomplete": _count(whole["incomplete"]) if whole["incomplete"] else "",
+        "incomplete": grouped(whole["incomplete"]) if whole["incomplete"] else "",
         "top_keys": [
             {
                 "id": key["api_key"],
                 "name": names.get(key["api_key"], "–"),
-                "calls": _count(key["calls"]),
+                "calls": grouped(key["calls"]),
                 "cost": rounded(key["cost_usd"]),
                 "hit_rate": _percent(key["cache_hit_rate"]),
             }
@@ -242,9 +238,9 @@ def _latency() -> dict[str, str] | None:
     if found is None:
         return None
     return {
-        "p50": number_format(found["p50"] / 1000, 1),
-        "p95": number_format(found["p95"] / 1000, 1),
-        "calls": _count(found["calls"]),
+        "p50": grouped(found["p50"] / 1000, 1),
+        "p95": grouped(found["p95"] / 1000, 1),
+        "calls": grouped(found["calls"]),
     }
 
 
@@ -257,6 +253,6 @@ def _validations(now: datetime) -> list[dict[str, object]]:
 
     counted = cache.get_or_set("dashboard.verdicts", count, 60) or {}
     return [
-        {"value": value, "label": label, "count": _count(counted.get(value, 0))}
+        {"value": value, "label": label, "count": grouped(counted.get(value, 0))}
         for value, label in Validation.Recommendation.choices
     ]

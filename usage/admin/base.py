@@ -40,7 +40,8 @@ class ReadOnlyInline(TabularInline):
 
 def grouped(number: float | Decimal, places: int = 0) -> str:
     """Write a number as people do here: 1.234.567,8."""
-    return number_format(number, places, force_grouping=True)
+    # Django cuts what it has no place for.
+    return number_format(f"{number:.{places}f}", places, force_grouping=True)
 
 
 def moment(value: datetime | None) -> SafeString | str:

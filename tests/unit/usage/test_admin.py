@@ -73,6 +73,13 @@ def test_the_ledger_shows_exact_totals_of_what_is_filtered(admin_client, acme):
     assert "USD 3.100000000001" in page.replace(",", ".")
 
 
+def test_numbers_are_rounded_not_cut(admin_client, acme):
+    settled(acme, cost_usd=Decimal("0.00072193"), latency_ms=9460)
+    page = admin_client.get(changelist("usagerecord")).content.decode()
+    assert "0,000722" in page
+    assert "9,5" in page
+
+
 def test_amounts_are_written_as_in_chile_and_exact(admin_client, acme):
     settled(acme, input_tokens=1234567, cost_usd=Decimal("1234.500000000000"))
     page = admin_client.get(changelist("usagerecord")).content.decode()
