@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from aiservice.database.absence import DATABASE
 from aiservice.redis import REDIS
 from knowledge.searching.engine import engine
+from tests import flush
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
 from usage.access.limits import limiter
@@ -27,6 +28,9 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("suite")
+
+
+flush.install()
 
 
 @pytest.fixture(autouse=True)
