@@ -2,9 +2,9 @@
 
 Loaded with ``-p tests.servers`` (pyproject.toml), so that it runs before pytest-django reads the
 settings. Both servers come from pip-installable binaries; a ``redis-server`` on PATH that is newer is
-preferred. Set ``TEST_DATABASE_URL`` or ``TEST_REDIS_URL`` to use servers of your own: the Redis
-database named there is emptied between tests. ``DATABASE_URL`` and ``REDIS_URL`` of the caller's
-shell are ignored on purpose, for they may be somebody's production.
+preferred. Set ``TEST_DATABASE_URL`` or ``TEST_REDIS_URL`` to use servers of your own: PostgreSQL's
+superuser (tests/flush.py), and a Redis whose database is emptied between tests. ``DATABASE_URL`` and
+``REDIS_URL`` of the caller's shell are ignored on purpose, for they may be somebody's production.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ REDIS_DATABASES: Final = 64  # one for each xdist worker
 
 # No test may depend on the developer's shell, and none may reach the paid API by accident.
 FORGOTTEN: Final = re.compile(
-    r"(ANTHROPIC|BREAKER|SII|EMAIL|BUDGET|MAX|PROMPT|DATABASE|REDIS|RATE_LIMIT|SECURE|CSRF|TRUSTED)_\w+|"
+    r"(ANTHROPIC|BREAKER|SII|EMAIL|BUDGET|MAX|PROMPT|DATABASE|REDIS|RATE_LIMIT|SECURE|CSRF|TRUSTED|SSL_CERT)_\w+|"
     r"(DEBUG|ALLOWED_HOSTS|ALLOW_SQLITE|MAX_UPLOAD_BYTES|LOG_LEVEL|SECRET_KEY|STATE_DIR|HOST|PORT|PROCESSES)(_FILE)?"
 )
 NOWHERE: Final = "http://127.0.0.1:9"  # the discard port: refuses at once
@@ -127,8 +127,13 @@ def set_environment(home: Path, *, live: bool) -> None:
         # A quarter of a second of CPU per passage; the tests of meaning turn it on themselves.
         "KNOWLEDGE_SEMANTIC": "off",
     }
+    # What a test starts need not compile the service again, nor does the next run the tests.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if not live:
         os.environ["ANTHROPIC_BASE_URL"] = NOWHERE
+        # Nobody outside is asked for anything: to read whom the machine trusts takes each client 25 ms.
+        os.environ["SSL_CERT_DIR"] = str(home / "no-authorities")
+        (home / "no-authorities").mkdir()
 
 
 def separate_worker(number: int) -> None:
@@ -367,15 +372,20 @@ def die_with_parent(signum: int) -> None:
 
 
 def stop(process: subprocess.Popen[bytes], signum: int, seconds: float = 20) -> int:
-    """End a server and return its exit code; one that ignores the signal is killed.
+    """End a server and return its exit code; one that ignores the signal is killed."""
+    process.send_signal(signum)
+    return wait_for_end(process, seconds)
+
+
+def wait_for_end(process: subprocess.Popen[bytes], seconds: float) -> int:
+    """Return the exit code of a server that was told to end; one that does not is killed.
 
     SIGABRT comes first: it makes Python print where every thread is, under ``PYTHONFAULTHANDLER``.
     """
-    for number, patience in ((signum, seconds), (signal.SIGABRT, 5)):
-        process.send_signal(number)
+    for patience, last_word in ((seconds, signal.SIGABRT), (5, signal.SIGKILL)):
         with contextlib.suppress(subprocess.TimeoutExpired):
             return process.wait(patience)
-    process.kill()
+        process.send_signal(last_word)
     return process.wait()
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -58,7 +59,9 @@ def services(directory: Path) -> Iterator[StartService]:
         return service
 
     yield start
-    codes = [service.stop() for service in started]
+    for service in started:
+        service.process.send_signal(signal.SIGTERM)  # to all, for each may take its time
+    codes = [servers.wait_for_end(service.process, GRACE_SECONDS) for service in started]
     assert not any(codes), "\n".join(service.log.read_text() for service in started)
 
 
@@ -99,6 +102,9 @@ def database_url() -> str:
 
 
 def is_live(url: str) -> bool:
+    """Whether a service answers; to knock first costs little, and a client for each question much."""
+    if not servers.listens(urlsplit(url).port or 80):
+        return False
     try:
         return httpx2.get(f"{url}/live", timeout=1).status_code == 200
     except httpx2.TransportError:
