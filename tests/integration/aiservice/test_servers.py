@@ -54,19 +54,27 @@ def test_plain():
 
 # What a run of its own must not see: this one's provider, and that this is the worker of another.
 OURS = ("ANTHROPIC", "PYTEST_XDIST")
+# Nothing but what is tested, for the other plugins take seconds to load.
+INI = """
+[pytest]
+addopts = -p tests.servers --strict-markers
+markers = live: calls the real Anthropic API
+"""
 
 
 def run_pytest(tmp_path: Path, *arguments: str, **variables: str) -> str:
     """Run LIVE in a pytest of its own, on this run's servers, from a shell full of settings."""
     (tmp_path / "test_live.py").write_text(LIVE)
+    (tmp_path / "pytest.ini").write_text(INI)
     shell = {
         "TEST_DATABASE_URL": os.environ["DATABASE_URL"],
         "TEST_REDIS_URL": os.environ["REDIS_URL"],
         "DATABASE_URL": "postgres://production/db",
         "REDIS_URL": "redis://production",
         "DEBUG": "true",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
-    options = ["-m", "pytest", "-c", str(ROOT / "pyproject.toml"), "-q", "-rs"]
+    options = ["-m", "pytest", "-c", str(tmp_path / "pytest.ini"), "-q", "-rs"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
     done = subprocess.run(
         [sys.executable, *options, tmp_path / "test_live.py", *arguments],

@@ -53,6 +53,8 @@ def no_database(monkeypatch):
     pools = DatabaseWrapper._connection_pools
     before = pools.get("default")
     monkeypatch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+    # Of Django's own pool, which management commands have; a server's gives up by itself.
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"]["pool"], "timeout", 0.3)
     DATABASE.forget()
     yield
     if pools.get("default") is not before:  # made meanwhile, for a server that is not there

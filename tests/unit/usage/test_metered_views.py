@@ -96,7 +96,7 @@ def test_wrong_keys_are_limited_by_address_before_they_are_looked_up(
 ):
     wrong = [
         client.get("/api/usage", headers={"X-Api-Key": f"ai_abcdefgh_{n}"}).status_code
-        for n in range(2000)
+        for n in range(300)
     ]
     assert 10 <= wrong.count(401) <= 30
     assert set(wrong) == {401, 429}
