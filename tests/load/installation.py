@@ -17,6 +17,7 @@ import psycopg
 from tests import servers
 from tests.fake_claude import FakeClaude
 from tests.load.traffic import Traffic
+from tests.postgres import Postgres
 from tests.sentinel import HOST, NAME, PASSWORDS, Topology
 
 LIMIT: Final = 30  # a minute, of the caller that insists
@@ -27,7 +28,7 @@ BURST: Final = 10
 class Installation:
     """Everything that runs, each part to be broken."""
 
-    postgres: servers.Postgres
+    postgres: Postgres
     topology: Topology
     claude: FakeClaude
     home: Path
@@ -95,7 +96,7 @@ def is_ready(url: str) -> bool:
 def installation(home: Path) -> Iterator[Installation]:
     with ExitStack() as cleanups:
         servers.set_environment(home, live=False)
-        postgres = servers.Postgres(home / "postgres")
+        postgres = Postgres(home / "postgres")
         cleanups.callback(postgres.stop)
         (home / "sentinel").mkdir()
         topology = Topology(home / "sentinel")

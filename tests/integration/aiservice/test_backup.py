@@ -14,6 +14,7 @@ import pytest
 from tests import servers
 from tests.fake_claude import FakeClaude
 from tests.integration.conftest import services
+from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -32,7 +33,7 @@ class Database:
         self.create()
 
     def create(self) -> None:
-        self.postgres = servers.Postgres(self.home / "postgres")
+        self.postgres = Postgres(self.home / "postgres")
         self.stack.callback(self.postgres.stop)
 
     def destroy(self) -> None:

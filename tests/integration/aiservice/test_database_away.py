@@ -13,6 +13,7 @@ import pytest
 
 from tests import servers
 from tests.integration.conftest import RunningService, StartService, services
+from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -23,7 +24,7 @@ SEARCH = "/api/chat/knowledge/search?query=CAF"
 class Installation:
     """A service of its own PostgreSQL, which tests may break."""
 
-    def __init__(self, postgres: servers.Postgres, start: StartService) -> None:
+    def __init__(self, postgres: Postgres, start: StartService) -> None:
         self.postgres = postgres
         self.start = start
         env = os.environ | {"DATABASE_URL": postgres.url}
@@ -39,14 +40,14 @@ class Installation:
 def installation() -> Iterator[Installation]:
     with ExitStack() as cleanups:
         home = servers.make_home(cleanups.callback)
-        postgres = servers.Postgres(home / "postgres")
+        postgres = Postgres(home / "postgres")
         cleanups.callback(postgres.stop)
         with services(home) as start:
             yield Installation(postgres, start)
 
 
 @pytest.fixture
-def postgres(installation: Installation) -> servers.Postgres:
+def postgres(installation: Installation) -> Postgres:
     return installation.postgres
 
 
@@ -71,14 +72,14 @@ def burst(client: httpx2.Client, count: int) -> list[int]:
 
 
 @contextmanager
-def killed(postgres: servers.Postgres) -> Iterator[None]:
+def killed(postgres: Postgres) -> Iterator[None]:
     postgres.stop()
     yield
     postgres.start()
 
 
 @contextmanager
-def frozen(postgres: servers.Postgres) -> Iterator[None]:
+def frozen(postgres: Postgres) -> Iterator[None]:
     postgres.freeze()
     yield
     postgres.thaw()

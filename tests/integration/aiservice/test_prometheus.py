@@ -17,6 +17,7 @@ import pytest
 from tests import prometheus, servers
 from tests.fake_claude import FakeClaude
 from tests.integration.conftest import services
+from tests.postgres import Postgres
 
 pytestmark = [
     pytest.mark.integration,
@@ -33,7 +34,7 @@ class Watched:
     """A service with a PostgreSQL, a Redis and a provider of its own, and a Prometheus that watches it."""
 
     home: Path
-    postgres: servers.Postgres
+    postgres: Postgres
     redis: str
     redis_port: int
     claude: FakeClaude
@@ -74,7 +75,7 @@ def watched() -> Iterator[Watched]:
     home.chmod(0o755)  # PostgreSQL runs as another user
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
-        postgres = servers.Postgres(home / "postgres")
+        postgres = Postgres(home / "postgres")
         stack.callback(postgres.stop)
         cleanups: list[Callable[[], object]] = []
         stack.callback(lambda: [cleanup() for cleanup in cleanups])
