@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
-import xlsxwriter
 from channels.db import database_sync_to_async
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -57,6 +56,8 @@ def as_workbook(
     rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column]
 ) -> bytes | None:
     """Return the workbook, or None where the rows are too many for one."""
+    import xlsxwriter  # two megabytes that most processes never need
+
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"constant_memory": True, "in_memory": True})
     sheet = book.add_worksheet()
