@@ -20,9 +20,9 @@ HERE = Path(__file__).parent / "data"
 DATA = yaml.safe_load((HERE / "specialists.yaml").read_text())
 # Nothing is tuned on these: see the file.
 UNSEEN = yaml.safe_load((HERE / "specialists_unseen.yaml").read_text())
-# The share of questions that find their specialist, at least: measured 96.5 % and 95.0 % on 2026-11-28.
+# The share of questions that find their specialist, at least: measured 96.5 % and 95.7 % on 2026-11-28.
 FLOOR = 0.95
-UNSEEN_FLOOR = 0.94
+UNSEEN_FLOOR = 0.95
 
 
 def name_of(message, context=None, current=""):
