@@ -34,6 +34,7 @@ def database(env: Environment, state_dir: Path, *, production: bool) -> dict[str
             "timeout": 20,
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            **config.get("OPTIONS", {}),  # what the URL asks for: sqlite:////path?timeout=5
         }
     else:
         config["ENGINE"] = "aiservice.database"

@@ -28,8 +28,8 @@ class Installation:
         self.postgres = postgres
         self.start = start
         env = os.environ | {"DATABASE_URL": postgres.url}
-        servers.manage(env, "migrate", "--verbosity", "0")
-        self.secret = servers.manage(env, "create_api_key", "prueba").splitlines()[-1]
+        told = servers.manage(env, "migrate --verbosity 0", "create_api_key prueba")
+        self.secret = told.splitlines()[-1]
         self.headers = {"Authorization": f"Bearer {self.secret}"}
 
     def serve(self, **variables: str) -> RunningService:
@@ -176,10 +176,11 @@ def test_slow_statement_of_a_database_that_is_well_is_not_cut(client, postgres):
 
 def test_sqlite_is_ready_and_locked_beyond_its_timeout_is_said_too(installation, tmp_path):
     path = tmp_path / "aiservice.sqlite3"
-    env = os.environ | {"DATABASE_URL": f"sqlite:///{path}"}
-    servers.manage(env, "migrate", "--verbosity", "0")
-    secret = servers.manage(env, "create_api_key", "prueba").splitlines()[-1]
-    service = installation.start(DATABASE_URL=f"sqlite:///{path}")
+    url = f"sqlite:///{path}?timeout=1"
+    env = os.environ | {"DATABASE_URL": url}
+    told = servers.manage(env, "migrate --verbosity 0", "create_api_key prueba")
+    secret = told.splitlines()[-1]
+    service = installation.start(DATABASE_URL=url)
     for probe in ("/ready", "/health"):
         assert httpx2.get(f"{service.url}{probe}").status_code == 200
     other = sqlite3.connect(path, isolation_level=None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from aiservice.database.configuration import database
 from aiservice.environment import Environment
 
 pytestmark = pytest.mark.unit
@@ -140,3 +141,11 @@ def test_file_that_cannot_be_read_is_named(tmp_path, content):
 def test_directory_is_made_later_and_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert given("state/here").directory("NAME", default=Path("/")) == tmp_path / "state/here"
+
+
+def test_what_the_url_of_sqlite_asks_for_is_heard(tmp_path):
+    url = f"sqlite:///{tmp_path}/db.sqlite3?timeout=5"
+    config = database(Environment({"DATABASE_URL": url}), tmp_path, production=False)
+    assert config["NAME"] == f"{tmp_path}/db.sqlite3"
+    assert config["OPTIONS"]["timeout"] == 5
+    assert config["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
