@@ -266,10 +266,19 @@ def start(
         )
 
 
-def manage(environment: dict[str, str], *arguments: str) -> str:
-    """Run a management command and return what it printed."""
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.check_output(command, env=environment, text=True)
+def manage(environment: dict[str, str], *commands: str) -> str:
+    """Run management commands one after the other, and return what they printed.
+
+    In one process, for each start takes two seconds of processor time.
+    """
+    code = (
+        "import shlex, sys, django; from django.core.management import call_command; django.setup()\n"
+        "for line in sys.argv[1:]: call_command(*shlex.split(line))"
+    )
+    settings = {"DJANGO_SETTINGS_MODULE": "aiservice.settings"}
+    return subprocess.check_output(
+        [sys.executable, "-c", code, *commands], env=environment | settings, text=True
+    )
 
 
 def die_with_parent(signum: int) -> None:

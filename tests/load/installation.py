@@ -122,12 +122,9 @@ def installation(home: Path) -> Iterator[Installation]:
                 for window in ("DAY", "MONTH")
             },
         }
-        run = servers.manage
-        run(environment, "migrate", "--verbosity", "0")
-        run(environment, "load_knowledge")
-        secrets = [
-            run(environment, "create_api_key", f"chaos-{n}").splitlines()[-1] for n in range(6)
-        ]
+        keys = [f"create_api_key chaos-{number}" for number in range(6)]
+        told = servers.manage(environment, "migrate --verbosity 0", "load_knowledge", *keys)
+        secrets = [line for line in told.splitlines() if line.startswith("ai_")]
         found = Installation(postgres, topology, claude, home, environment, secrets)
         found.start()
         cleanups.callback(lambda: found.stop() if found.process.poll() is None else None)

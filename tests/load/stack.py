@@ -90,9 +90,10 @@ def running(pace: Pace, *, database: str = "postgres", **variables: str) -> Iter
             "PORT": str(port),
             **variables,
         }
-        servers.manage(environment, "migrate", "--verbosity", "0")
-        servers.manage(environment, "load_knowledge")
-        secret = servers.manage(environment, "create_api_key", "carga").splitlines()[-1]
+        told = servers.manage(
+            environment, "migrate --verbosity 0", "load_knowledge", "create_api_key carga"
+        )
+        secret = told.splitlines()[-1]
         process = servers.start(
             [sys.executable, "-m", "aiservice.serve"], log=home / "service.log", env=environment
         )

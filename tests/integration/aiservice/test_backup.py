@@ -76,12 +76,16 @@ def database() -> Iterator[Database]:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         database = Database(home, stack)
         env = os.environ | {"DATABASE_URL": database.postgres.url}
-        servers.manage(env, "migrate", "--verbosity", "0")
         (home / "documents").mkdir()
         for document in sorted(DOCUMENTS.glob("folios-*.md")):
             shutil.copy(document, home / "documents")
-        servers.manage(env, "load_knowledge", "--path", str(home / "documents"))
-        secret = servers.manage(env, "create_api_key", "respaldo").splitlines()[-1]
+        told = servers.manage(
+            env,
+            "migrate --verbosity 0",
+            f"load_knowledge --path {home}/documents",
+            "create_api_key respaldo",
+        )
+        secret = told.splitlines()[-1]
         claude = FakeClaude()
         stack.callback(claude.stop)
         with services(home) as start:

@@ -1,6 +1,7 @@
 """Passwords tried on the admin, over HTTP."""
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -13,6 +14,19 @@ from tests.integration.conftest import RunningService, StartService
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 
 ATTEMPTS = {"ADMIN_LOGIN_FAILURES": "3", "TRUSTED_PROXIES": "1", "LOG_LEVEL": "INFO"}
+
+
+@pytest.fixture(scope="module")
+def service(module_services: StartService) -> RunningService:
+    """One service for all of these: what it knows of attempts is in the database."""
+    return module_services(**ATTEMPTS)
+
+
+@pytest.fixture
+def logged(service: RunningService) -> Callable[[], str]:
+    """What the service has logged since the test began."""
+    before = len(service.log.read_text())
+    return lambda: service.log.read_text()[before:]
 
 
 @pytest.fixture
@@ -31,16 +45,16 @@ def attempt(service: RunningService, password: str, address: str = "192.0.2.1") 
         return browser.post("/admin/login/", data=form).status_code
 
 
-def test_wrong_passwords_lock_an_address_out_and_no_other(start_service: StartService, admin: User):
-    service = start_service(**ATTEMPTS)
-
+def test_wrong_passwords_lock_an_address_out_and_no_other(
+    service: RunningService, logged: Callable[[], str], admin: User
+):
     wrong = [attempt(service, f"mala {number}") for number in range(5)]
 
     assert wrong == [200, 200, 429, 429, 429]
     assert attempt(service, "la clave buena") == 429
     assert attempt(service, "la clave buena", "192.0.2.2") == 302
     assert list(AccessAttempt.objects.values_list("ip_address", flat=True)) == ["192.0.2.1"]
-    log = service.log.read_text()
+    log = logged()
     assert log.count('"event": "login_failed"') == 3
     assert '"address": "192.0.2.1"' in log
     assert "jefa" not in log
@@ -48,20 +62,16 @@ def test_wrong_passwords_lock_an_address_out_and_no_other(start_service: StartSe
 
 
 def test_many_at_once_try_no_more_passwords_than_one_after_the_other(
-    start_service: StartService, admin: User
+    service: RunningService, logged: Callable[[], str], admin: User
 ):
-    service = start_service(**ATTEMPTS)
-
     with ThreadPoolExecutor(20) as pool:
         codes = list(pool.map(lambda number: attempt(service, f"mala {number}"), range(40)))
 
     assert set(codes) <= {200, 429}
-    assert service.log.read_text().count('"event": "login_failed"') <= 3
+    assert logged().count('"event": "login_failed"') <= 3
 
 
-def test_an_address_of_ipv6_is_counted_by_its_network(start_service: StartService, admin: User):
-    service = start_service(**ATTEMPTS)
-
+def test_an_address_of_ipv6_is_counted_by_its_network(service: RunningService, admin: User):
     codes = [attempt(service, "mala", f"2001:db8::{number}") for number in range(4)]
 
     assert codes == [200, 200, 429, 429]

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests import servers
-from tests.integration.conftest import database_url, is_live
+from tests.integration.conftest import RunningService, StartService, database_url, is_live
 from usage.models import UsageRecord
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -27,6 +27,12 @@ USAGE = "/api/usage"
 @pytest.fixture
 def authorization(transactional_db, api_key) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key[1]}"}
+
+
+@pytest.fixture(scope="module")
+def pair(module_services: StartService) -> RunningService:
+    """Two processes, for tests that end none of them."""
+    return module_services(PROCESSES="2", RATE_LIMIT_READS="1/50")
 
 
 def served(url: str, count: int, headers: dict[str, str]) -> list[int]:
@@ -49,20 +55,18 @@ def counted(url: str) -> float:
     return sum(map(float, found))
 
 
-def test_metrics_and_limits_are_those_of_all_processes(start_service, authorization):
-    service = start_service(PROCESSES="2", RATE_LIMIT_READS="1/50")
-    statuses = served(service.url, 80, authorization)
+def test_metrics_and_limits_are_those_of_all_processes(pair, authorization):
+    statuses = served(pair.url, 80, authorization)
     assert statuses.count(200) == 50
     assert statuses.count(429) == 30
-    assert {counted(service.url) for _ in range(6)} == {80}
-    metrics = httpx2.get(f"{service.url}/metrics").text
+    assert {counted(pair.url) for _ in range(6)} == {80}
+    metrics = httpx2.get(f"{pair.url}/metrics").text
     assert 'aiservice_dependency_up{dependency="database"} 1.0' in metrics
     assert "pid=" not in metrics
 
 
-def test_a_socket_of_any_process_is_told_why_it_is_closed(start_service, authorization):
-    service = start_service(PROCESSES="2")
-    address = service.url.replace("http", "ws", 1) + "/ws/chat/"
+def test_a_socket_of_any_process_is_told_why_it_is_closed(pair, authorization):
+    address = pair.url.replace("http", "ws", 1) + "/ws/chat/"
     with connect(address, additional_headers=authorization) as chat:
         chat.send(json.dumps({"message": "a" * 300_000}))
         with pytest.raises(ConnectionClosed):

@@ -1,6 +1,7 @@
 """A real Prometheus with the shipped rules, hurried, beside a service that loses what it depends on."""
 
 import os
+import shlex
 import shutil
 import signal
 import tempfile
@@ -65,7 +66,7 @@ class Watched:
             ]
         )
         env = os.environ | {"DATABASE_URL": self.postgres.url}
-        servers.manage(env, "shell", "--command", code)
+        servers.manage(env, shlex.join(["shell", "--command", code]))
         time.sleep(2.1)
 
 
@@ -81,8 +82,8 @@ def watched() -> Iterator[Watched]:
         stack.callback(lambda: [cleanup() for cleanup in cleanups])
         redis = servers.start_redis(home / "redis", cleanups.append)
         env = os.environ | {"DATABASE_URL": postgres.url}
-        servers.manage(env, "migrate", "--verbosity", "0")
-        secret = servers.manage(env, "create_api_key", "vigilada").splitlines()[-1]
+        told = servers.manage(env, "migrate --verbosity 0", "create_api_key vigilada")
+        secret = told.splitlines()[-1]
         claude = FakeClaude()
         stack.callback(claude.stop)
         start = stack.enter_context(services(home))

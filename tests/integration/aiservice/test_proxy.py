@@ -10,19 +10,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx2
 import pytest
 
 from tests import servers
 from tests.documents import document
+from tests.fake_claude import FakeClaude
 from tests.integration.conftest import GRACE_SECONDS, RunningService, StartService
 from tests.proxy import CADDYFILE, INSTALLED, Proxy, proxying
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
+    pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(not INSTALLED, reason="caddy is not installed"),
 ]
 
@@ -52,21 +53,37 @@ class Stack:
         until(lambda: httpx2.get(f"{self.replicas[number].url}/ready").status_code == 200)
 
 
+@pytest.fixture(scope="module")
+def claude() -> Iterator[FakeClaude]:
+    server = FakeClaude()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def stack(request, start_service, fake_claude, api_key, tmp_path: Path) -> Iterator[Stack]:
+def fake_claude(claude: FakeClaude) -> Iterator[FakeClaude]:
+    """The local Claude, in no hurry after a test that was."""
+    yield claude
+    claude.pause = 0.0
+
+
+@pytest.fixture(scope="module")
+def stack(
+    claude: FakeClaude, module_services: StartService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     ports = [servers.free_port() for _ in range(2)]
     variables = {
-        "ANTHROPIC_BASE_URL": fake_claude.url,
+        "ANTHROPIC_BASE_URL": claude.url,
         "ANTHROPIC_API_KEY": "sk-ant-test",
         "RATE_LIMIT_PER_MINUTE": "0",
         "TRUSTED_PROXIES": "1",
         "BUDGET_KEY_DAY_USD": "",
         "BUDGET_GLOBAL_DAY_USD": "",
-        "STOP_DELAY_SECONDS": getattr(request, "param", "0"),
+        "STOP_DELAY_SECONDS": SHIPPED_DELAY,
     }
     upstreams = [f"127.0.0.1:{port}" for port in ports]
-    with proxying(tmp_path, upstreams) as proxy:
-        yield Stack(start_service, proxy, ports, variables)
+    with proxying(tmp_path_factory.mktemp("proxy"), upstreams) as proxy:
+        yield Stack(module_services, proxy, ports, variables)
 
 
 @pytest.fixture
@@ -195,12 +212,11 @@ class Traffic:
         return kind
 
 
-@pytest.mark.parametrize("stack", [SHIPPED_DELAY], indirect=True)
 def test_replicas_restart_one_after_the_other_and_no_call_fails(
     stack, client, fake_claude, tmp_path
 ):
     """deploy/rolling_restart.sh, with processes for containers."""
-    fake_claude.say("palabra " * 24)
+    fake_claude.say("palabra " * 12)
     fake_claude.pause = 0.25
     (tmp_path / "topology").write_text('{"ports": {}}')
     (tmp_path / "docker").write_text(

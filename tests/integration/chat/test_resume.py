@@ -244,18 +244,14 @@ async def test_an_answer_that_nobody_comes_back_for_is_stopped_and_settled(
 
 
 async def test_a_process_that_dies_is_told_in_time_and_asking_again_repeats_no_question(
-    claude: FakeClaude,
-    fake_claude: FakeClaude,
-    start_service: StartService,
-    headers: dict[str, str],
+    two: RunningService, headers: dict[str, str], fake_claude: FakeClaude
 ):
-    service = start_service(**variables(claude, PROCESSES="2"))
     fake_claude.hold()
-    readers = [reader(service, headers, n, over_socket=n % 2 == 1) for n in range(12)]
+    readers = [reader(two, headers, n, over_socket=n % 2 == 1) for n in range(12)]
     asking = asyncio.gather(*(one.read() for one in readers))
     await until(lambda: fake_claude.open_streams == 12)
     # Which one accepted how many is the kernel's choice: it may have been one of them alone.
-    victim = max(servers.children(service.process.pid), key=open_files)
+    victim = max(servers.children(two.process.pid), key=open_files)
     os.kill(victim, signal.SIGKILL)
     await asyncio.sleep(0.5)
     fake_claude.release()
@@ -287,17 +283,17 @@ async def test_a_restart_hands_its_readers_over(
     claude: FakeClaude,
     fake_claude: FakeClaude,
     start_service: StartService,
+    two: RunningService,
     headers: dict[str, str],
 ):
     """What SIGTERM cuts off is settled, and read to its end on another service."""
     leaving = start_service(**variables(claude, DRAIN_SECONDS="1"))
-    staying = start_service(**variables(claude))
     fake_claude.then(Script(text=ANSWER, ending="stall", after=5))
     one = reader(leaving, headers)
     asking = asyncio.create_task(one.read())
     await until(lambda: len(one.seen) >= 2)
     leaving.process.send_signal(signal.SIGTERM)
-    one.url = staying.url
+    one.url = two.url
     await asking
 
     assert one.last["type"] == "stopped"

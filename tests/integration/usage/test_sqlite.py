@@ -1,6 +1,7 @@
 """The budgets on SQLite, where a first start keeps its books."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,6 @@ print(*sorted({f"{w.held_usd:f} {w.spent_usd:f}" for w in BudgetWindow.objects.a
 
 def test_windows_are_taken_together_or_not_at_all(tmp_path: Path) -> None:
     environment = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
-    servers.manage(environment, "migrate", "--verbosity", "0")
-    output = servers.manage(environment, "shell", "--verbosity", "0", "--command", HOLD_AND_SETTLE)
+    then = shlex.join(["shell", "--verbosity", "0", "--command", HOLD_AND_SETTLE])
+    output = servers.manage(environment, "migrate --verbosity 0", then)
     assert output.splitlines()[-3:] == ["held", "refused", "0.000000000000 1.000000000000"]
