@@ -21,6 +21,13 @@ _SHARED: list[structlog.typing.Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# One list, however often it is applied: loggers in use keep the one that they began with.
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.stdlib.filter_by_level,  # what is below the level costs nothing more
+    *_SHARED,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
+
 
 def logging_config(level: str) -> dict[str, object]:
     """Return Django's ``LOGGING`` dictionary.
@@ -60,12 +67,7 @@ def configure(config: dict[str, object]) -> None:
     """Apply ``LOGGING`` and route structlog through it; named by ``LOGGING_CONFIG``."""
     logging.config.dictConfig(config)
     structlog.configure(
-        # What is below the level costs nothing more.
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
