@@ -7,11 +7,9 @@ signals are sent. What is not run for every call uses the ORM itself.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -19,8 +17,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.query import ModelIterable, get_related_populators
 
+from usage.direct import Row, Statement, is_direct, run_together
+
 R = TypeVar("R")
-Row = tuple[Any, ...]
 
 
 class Prepared(Generic[R]):
@@ -44,12 +43,11 @@ class Prepared(Generic[R]):
         if known is None:
             known = self._compiled[connection.vendor] = self._compile(connection)
         adapted = [_adapted(connection, value) for value in values]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                known.text,
-                [fixed if place is None else adapted[place] for fixed, place in known.parameters],
-            )
-            return [known.make(row) for row in known.converted(cursor.fetchall())]
+        found = known.statement.run(
+            connection,
+            [fixed if place is None else adapted[place] for fixed, place in known.parameters],
+        )
+        return [known.make(row) for row in known.converted(found.rows)]
 
     def _compile(self, connection: BaseDatabaseWrapper) -> "_Compiled":
         found = self._build(*self._examples)
@@ -58,7 +56,7 @@ class Prepared(Generic[R]):
         examples = [_adapted(connection, example) for example in self._examples]
         converters = compiler.get_converters([expression for expression, *_ in compiler.select])
         return _Compiled(
-            text,
+            Statement(text),
             [(one, examples.index(one) if one in examples else None) for one in parameters],
             lambda rows: compiler.apply_converters(rows, converters) if converters else rows,
             _maker(compiler) if issubclass(found._iterable_class, ModelIterable) else tuple,
@@ -67,7 +65,7 @@ class Prepared(Generic[R]):
 
 @dataclass(frozen=True)
 class _Compiled:
-    text: str
+    statement: Statement
     parameters: list[
         tuple[Any, int | None]
     ]  # a value that never changes, or the place of one that does
@@ -103,14 +101,13 @@ def insert(
         update: in these fields.
     """
     connection = connections[DEFAULT_DB_ALIAS]
-    model, made = type(instance), instance.pk is None
-    text, columns = _insert(connection.vendor, model, made, tuple(conflict), tuple(update))
+    made = instance.pk is None
+    statement, columns = _insert(
+        connection.vendor, type(instance), made, tuple(conflict), tuple(update)
+    )
+    found = statement.run(connection, [column.of(instance, connection) for column in columns])
     if made:
-        text += f" RETURNING {_column(model._meta.pk)}"
-    with connection.cursor() as cursor:
-        cursor.execute(text, [column.of(instance, connection) for column in columns])
-        if made:
-            instance.pk = cursor.fetchone()[0]
+        ((instance.pk,),) = found.rows
     _is_stored(instance)
 
 
@@ -122,19 +119,18 @@ def insert_together(*instances: Model) -> None:
     """
     connection = connections[DEFAULT_DB_ALIAS]
     made = [
-        (text, [column.of(instance, connection) for column in columns])
+        (statement, [column.of(instance, connection) for column in columns])
         for instance in instances
-        for text, columns in [
+        for statement, columns in [
             _insert(connection.vendor, type(instance), instance.pk is None, (), ())
         ]
     ]
-    if connection.vendor == "postgresql":
-        texts, values = zip(*made, strict=True)
-        made = [("; ".join(texts), list(chain.from_iterable(values)))]
-    alone = nullcontext() if len(made) == 1 else transaction.atomic(savepoint=False)
-    with alone, connection.cursor() as cursor:
-        for text, parameters in made:
-            cursor.execute(text, parameters)
+    if is_direct(connection):
+        run_together(connection, made)
+    else:
+        with transaction.atomic(savepoint=False):
+            for statement, values in made:
+                statement.run(connection, values)
     for instance in instances:
         _is_stored(instance)
 
@@ -147,20 +143,18 @@ def _is_stored(instance: Model) -> None:
 def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
     """Change the rows whose fields have some values; return how many there were."""
     connection = connections[DEFAULT_DB_ALIAS]
-    text, fields = _update(connection.vendor, model, tuple(where), tuple(changes))
+    statement, fields = _update(connection.vendor, model, tuple(where), tuple(changes))
     values = [
         field.get_db_prep_save(value, connection)
         for field, value in zip(fields, (*changes.values(), *where.values()), strict=True)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(text, values)
-        return int(cursor.rowcount)
+    return statement.run(connection, values).number
 
 
 @cache
 def _insert(
     vendor: str, model: type[Model], made: bool, conflict: Row, update: Row
-) -> "tuple[str, list[_Inserted]]":
+) -> "tuple[Statement, list[_Inserted]]":
     meta = model._meta
     fields = [field for field in meta.local_concrete_fields if not (made and field.primary_key)]
     columns = ", ".join(map(_column, fields))
@@ -173,7 +167,9 @@ def _insert(
             for column in (_column(meta.get_field(name)) for name in update)
         )
         text += f" ON CONFLICT ({unique}) DO UPDATE SET {changes}"
-    return text, [_Inserted(field) for field in fields]
+    if made:
+        text += f" RETURNING {_column(meta.pk)}"
+    return Statement(text), [_Inserted(field) for field in fields]
 
 
 class _Inserted:
@@ -192,12 +188,14 @@ class _Inserted:
 
 
 @cache
-def _update(vendor: str, model: type[Model], where: Row, changes: Row) -> tuple[str, list[Any]]:
+def _update(
+    vendor: str, model: type[Model], where: Row, changes: Row
+) -> tuple[Statement, list[Any]]:
     changed, known = ([model._meta.get_field(name) for name in names] for names in (changes, where))
     assignments = ", ".join(f"{_column(field)} = %s" for field in changed)
     conditions = " AND ".join(f"{_column(field)} = %s" for field in known)
     text = f"UPDATE {_quoted(model._meta.db_table)} SET {assignments} WHERE {conditions}"  # noqa: S608  # names alone
-    return text, [*changed, *known]
+    return Statement(text), [*changed, *known]
 
 
 def _column(field: Any) -> str:

@@ -52,6 +52,8 @@ def database(env: Environment, state_dir: Path, *, production: bool) -> dict[str
                 ("idle_in_transaction_session_timeout", 15),
             )
         )
+        # A plan for whatever value may come reads far more than one for the value that came.
+        options["serving_options"] += " -c plan_cache_mode=force_custom_plan"
         # Under ASGI every request would open a connection of its own: a pool instead of CONN_MAX_AGE.
         largest = env.integer("DATABASE_POOL_MAX", default=10, low=1)
         options["pool"] = {

@@ -9,16 +9,19 @@ A key, all keys and a named end user have a window as soon as they make a call. 
 the first call under a limit of its own on: it begins with what the account's keys had spent by then.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Q, QuerySet, Sum
 
 from usage.accounting.payer import Payer
 from usage.accounting.remembered import memory
+from usage.direct import Row, Statement
 from usage.models import BudgetWindow, DailyUsage, Period
 from usage.models.budget import Holder
 from usage.money import from_pico, to_pico
@@ -29,6 +32,7 @@ Caps = Mapping[Scope, Decimal | None]
 
 _A_DAY: Final = 86_400  # seconds
 _LARGEST: Final = 2**63 - 1
+_NAME: Final = re.compile(r"%\((\w+)\)s")
 
 # By scope, in the order in which they are locked, days before months: no two calls wait in a circle.
 _WHOSE: Final = {
@@ -67,14 +71,13 @@ def take(
     Returns:
         What is spent and held in each now; nothing where nothing was taken.
     """
-    names = {holder.scope for holder in needed}
     values = {
         f"{holder.scope}_{period.value}": _LARGEST if cap is None else to_pico(cap)
         for (holder, period), cap in caps.items()
     }
-    locked = _locked(payer, caps=True, needed=names)
-    count = len(Period) * len(needed)
-    rows = _run(_TAKE, locked, payer, moment, amount=to_pico(amount), needed=count, **values)
+    values |= {"amount": to_pico(amount), "needed": len(Period) * len(needed)}
+    statement = _taking(_scopes(payer), tuple(holder.scope for holder in needed), connection.vendor)
+    rows = _run(statement, payer, moment, values)
     return {
         (Holder(api_key_id, account_id, end_user), Period(period)): from_pico(used)
         for api_key_id, account_id, end_user, period, used in rows
@@ -84,51 +87,75 @@ def take(
 def turn(payer: Payer, moment: datetime, *, released: Decimal = Decimal(0), spent: Decimal) -> None:
     """Release what a call held and add what it cost, in the windows in which it began."""
     amounts = {"released": to_pico(released), "spent": to_pico(spent)}
-    _run(_TURN, _locked(payer), payer, moment, **amounts)
+    _run(_turning(_scopes(payer), connection.vendor), payer, moment, amounts)
 
 
-def _locked(payer: Payer, *, caps: bool = False, needed: set[str] | None = None) -> str:
-    """Return what selects and locks the windows of a call, with their limits if those matter."""
-    windows = [
-        (holder.scope, period, f"{_WHOSE[holder.scope]} AND period = '{period.value}'")
-        for holder in payer.holders
-        for period in Period
-    ]
-    columns = ["id", "held_picousd + spent_picousd AS used"]
-    if caps:
-        limits = " ".join(
-            f"WHEN {whose} THEN %({scope}_{period.value})s" for scope, period, whose in windows
-        )
-        columns.append(f"CASE {limits} END AS cap")
-        wanted = " ".join(
-            f"WHEN {whose} THEN {int(scope in (needed or ()))}" for scope, _, whose in windows
-        )
-        columns.append(f"CASE {wanted} END AS needed")
-    where = " OR ".join(f"({whose} AND starts_on = %({p.value})s)" for _, p, whose in windows)
+class _Named(NamedTuple):
+    """A statement, and what stands in each of its places."""
+
+    statement: Statement
+    names: list[str]
+
+
+def _scopes(payer: Payer) -> tuple[str, ...]:
+    return tuple(holder.scope for holder in payer.holders)
+
+
+@cache
+def _taking(scopes: tuple[str, ...], needed: tuple[str, ...], vendor: str) -> _Named:
+    limits = " ".join(
+        f"WHEN {whose} THEN CAST(%({scope}_{period.value})s AS bigint)"
+        for scope, period, whose in _windows(scopes)
+    )
+    wanted = " ".join(
+        f"WHEN {whose} THEN {int(scope in needed)}" for scope, _, whose in _windows(scopes)
+    )
+    return _named(_TAKE, scopes, f"CASE {limits} END AS cap", f"CASE {wanted} END AS needed")
+
+
+@cache
+def _turning(scopes: tuple[str, ...], vendor: str) -> _Named:
+    return _named(_TURN, scopes)
+
+
+def _named(text: str, scopes: tuple[str, ...], *columns: str) -> _Named:
+    """Return a statement over the windows of a call, which it locks, with the columns that it needs."""
+    columns = ("id", "held_picousd + spent_picousd AS used", *columns)
+    where = " OR ".join(
+        f"({whose} AND starts_on = %({p.value})s)" for _, p, whose in _windows(scopes)
+    )
     # SQLite has one writer at a time, whose transaction began with its lock (settings: IMMEDIATE).
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    return (
-        f"SELECT {', '.join(columns)} FROM usage_budgetwindow "  # noqa: S608  # all our own words
+    text = text.format(
+        locked=f"SELECT {', '.join(columns)} FROM usage_budgetwindow "  # noqa: S608  # our own words
         f"WHERE {where} ORDER BY {_RANK}, period{lock}"
     )
+    return _Named(Statement(_NAME.sub("%s", text)), _NAME.findall(text))
 
 
-def _run(
-    statement: str, locked: str, payer: Payer, moment: datetime, **values: int
-) -> list[tuple[Any, ...]]:
+def _windows(scopes: tuple[str, ...]) -> list[tuple[str, Period, str]]:
+    return [
+        (scope, period, f"{_WHOSE[scope]} AND period = '{period.value}'")
+        for scope in scopes
+        for period in Period
+    ]
+
+
+def _run(named: _Named, payer: Payer, moment: datetime, values: dict[str, int]) -> list[Row]:
     """Run a statement of a call's windows; return what it says of the rows it changed."""
-    parameters: dict[str, Any] = {
+    day = Period.DAY.start(moment)
+    given: dict[str, Any] = {
         "key": payer.api_key_id,
         "account": payer.account_id,
         "end_user": payer.end_user,
-        "day": connection.ops.adapt_datefield_value(Period.DAY.start(moment)),
-        "month": connection.ops.adapt_datefield_value(Period.MONTH.start(moment)),
+        "day": connection.ops.adapt_datefield_value(day),
+        "month": connection.ops.adapt_datefield_value(day.replace(day=1)),
         **values,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(statement.format(locked=locked), parameters)
-        # Not `rowcount`: SQLite's driver counts no statement that begins with WITH.
-        return list(cursor.fetchall())
+    # Not their number: SQLite's driver counts no statement that begins with WITH.
+    return named.statement.run(
+        connections[DEFAULT_DB_ALIAS], [given[name] for name in named.names]
+    ).rows
 
 
 def ensure(needed: list[Holder], payer: Payer, moment: datetime) -> None:

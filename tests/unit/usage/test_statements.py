@@ -54,9 +54,7 @@ def test_where_there_is_such_a_row_it_is_changed(key: ApiKey) -> None:
 def test_rows_inserted_together_come_back_as_they_were(key: ApiKey) -> None:
     record = UsageRecord(api_key=key, operation=Operation.CHAT_REPLY, model="100 %s; 'x'")
     conversation = Conversation(api_key=key, session_id="a; b", user_context={"ñ": [1, None]})
-    with CaptureQueriesContext(connection) as queries:
-        insert_together(record, conversation)
-    assert len(queries) == (1 if connection.vendor == "postgresql" else 2)
+    insert_together(record, conversation)
     assert UsageRecord.objects.get().model == record.model
     found = Conversation.objects.get()
     assert (found.session_id, found.user_context) == ("a; b", {"ñ": [1, None]})
