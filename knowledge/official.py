@@ -1,6 +1,8 @@
 """Where the official texts are that a source names."""
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, TypedDict
 
 # The SII's questions by the second part of their number: the folder of www.sii.cl where they are.
@@ -19,7 +21,8 @@ class OfficialLink(TypedDict):
     url: str
 
 
-def official_links(source: str) -> list[OfficialLink]:
+@lru_cache(maxsize=4_000)  # sources are few, and every answer names some
+def official_links(source: str) -> Sequence[OfficialLink]:
     """Return the official texts that a document's source names and whose address is known, in order.
 
     Questions of the SII by number (https://www.sii.cl/preguntas_frecuentes/), laws by number, and DL 825
@@ -36,4 +39,4 @@ def official_links(source: str) -> list[OfficialLink]:
         found.append((match.start(), match[0], url))
     found += [(vat.start(), vat[0], f"{_LEYCHILE}?idNorma=6369") for vat in _VAT.finditer(source)]
     links = {url: OfficialLink(label=label, url=url) for _, label, url in sorted(found)}
-    return list(links.values())
+    return tuple(links.values())

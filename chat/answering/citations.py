@@ -86,7 +86,7 @@ def cite(hits: Sequence[Hit], answer: str | None = None) -> list[dict[str, Any]]
 
 
 def _official(source: str) -> dict[str, Any]:
-    links = official_links(source)
+    links = list(official_links(source))
     return {"official_url": links[0]["url"] if links else "", "official_links": links}
 
 

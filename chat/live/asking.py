@@ -7,7 +7,7 @@ from channels.db import database_sync_to_async
 from rest_framework import status
 
 from chat.answering.attachments import examined
-from chat.answering.exchange import Question, prepare
+from chat.answering.exchange import Exchange, Question, prepare
 from chat.answering.record import Record
 from chat.answering.turns import Action, TurnTaken
 from chat.engine import give
@@ -42,7 +42,19 @@ class TurnNotFound(Refusal):
     default_code = "not_found"
 
 
-async def ask(question: Question, *, streaming: bool) -> Events:
+def prepared_at_once(question: Question) -> Exchange | None:
+    """Prepare a question in the hop in which its request is checked.
+
+    None where something else comes first: a turn that may be under way, an earlier question, a file.
+    """
+    if question.turn_id or question.action is not Action.SEND or question.files:
+        return None
+    if question.api_key.is_visitor:
+        return None
+    return prepare(replace(question, turn_id=new_turn_id()))
+
+
+async def ask(question: Question, *, streaming: bool, exchange: Exchange | None = None) -> Events:
     """Begin to answer a question, or join the answer that its turn already has.
 
     Asking again with the id of a turn is safe: what is running is joined, what is answered is given
@@ -51,12 +63,30 @@ async def ask(question: Question, *, streaming: bool) -> Events:
     Args:
         question: What is asked. Without a ``turn_id`` it is given one.
         streaming: Whether the caller can use the answer piece by piece.
+        exchange: From `prepared_at_once`.
 
     Raises:
         TurnMismatch: The id belongs to another question.
         TurnTaken: The conversation's last question, which the action is about, is being answered.
         NotFound, NothingToDo: There is no such question.
     """
+    if exchange is None:
+        found = await _prepared(question)
+        if not isinstance(found, Exchange):
+            return found
+        exchange = found
+    question = exchange.question
+    record = Record(exchange, streaming=streaming)
+    turn = Turn(owner_of(question.api_key), question.session_id, question.turn_id)
+    if (known := RUNNING.find(turn)) is not None and known.last is None:
+        return known.read()  # the same was asked at the same moment
+    running = RUNNING.start(turn, record, give(record, streaming=streaming))
+    SHARED.copy(running)
+    return running.read()
+
+
+async def _prepared(question: Question) -> Exchange | Events:
+    """Prepare a question, or return the answer that its turn already has."""
     await _keep_to_own(question.api_key, question.session_id, new=True)
     if question.turn_id:
         found = await _joined(question)
@@ -71,14 +101,7 @@ async def ask(question: Question, *, streaming: bool) -> Events:
     if question.files:
         attached = await examined(question.files, question.api_key)
         question = replace(question, files=(), attachments=attached)
-    exchange = await in_thread(prepare, question)
-    record = Record(exchange, streaming=streaming)
-    turn = Turn(owner_of(question.api_key), question.session_id, question.turn_id)
-    if (known := RUNNING.find(turn)) is not None and known.last is None:
-        return known.read()  # the same was asked at the same moment
-    running = RUNNING.start(turn, record, give(record, streaming=streaming))
-    SHARED.copy(running)
-    return running.read()
+    return await in_thread(prepare, question)
 
 
 async def _keep_to_own(api_key: ApiKey, session_id: str, *, new: bool) -> None:

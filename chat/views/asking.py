@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chat.answering.attachments import File
-from chat.answering.exchange import Question
+from chat.answering.exchange import Exchange, Question
 from chat.answering.turns import Action
 from chat.ending import Ending
 from chat.events import AnswerFailed, Last, Text
@@ -70,11 +70,28 @@ EVENT: Final = {
 }
 
 
-class MessageView(MeteredAPIView):
-    """Ask, and get the answer in one piece."""
+class QuestionView(MeteredAPIView):
+    """Takes a question, and prepares it in the hop in which its request is checked."""
 
     scope = Scope.CHAT
     limited_as = Limited.CHAT
+    question: Question
+    exchange: Exchange | None
+
+    def at_once(self, request: Request) -> None:
+        """Take the question; the answer is the handler's."""
+        if request.method == "POST":
+            key = request.headers.get(idempotency.HEADER)
+            self.question = question_from(request.data, caller_of(request), key)
+            self.exchange = asking.prepared_at_once(self.question)
+
+    async def events(self, *, streaming: bool) -> Events:
+        """Begin to answer."""
+        return await asking.ask(self.question, streaming=streaming, exchange=self.exchange)
+
+
+class MessageView(QuestionView):
+    """Ask, and get the answer in one piece."""
 
     @extend_schema(
         operation_id="chat_message",
@@ -85,11 +102,10 @@ class MessageView(MeteredAPIView):
     )
     async def post(self, request: Request) -> Response:
         """Answer at status 200, from the model or without it."""
-        question, ended = _question(request), Ending()
-        events = await asking.ask(question, streaming=False)
-        body = await _collect(ended.watch(events))
+        ended = Ending()
+        body = await _collect(ended.watch(await self.events(streaming=False)))
         response = Response(body)
-        idempotency.mark(response, ended.is_complete, subject=question.session_id)
+        idempotency.mark(response, ended.is_complete, subject=self.question.session_id)
         return response
 
 
@@ -123,11 +139,8 @@ class AssistantView(MeteredAPIView):
         return Response(await _collect(await asking.ask(question, streaming=False)))
 
 
-class MessageStreamView(MeteredAPIView):
+class MessageStreamView(QuestionView):
     """Ask, and get the answer as it is written."""
-
-    scope = Scope.CHAT
-    limited_as = Limited.CHAT
 
     @extend_schema(
         operation_id="chat_message_stream",
@@ -138,10 +151,10 @@ class MessageStreamView(MeteredAPIView):
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Answer as Server-Sent Events."""
-        question, ended = _question(request), Ending()
-        events = await asking.ask(question, streaming=True)
-        response = event_stream(ended.watch(events), question.session_id)
-        idempotency.mark(response, ended.is_complete, subject=question.session_id)
+        ended = Ending()
+        events = ended.watch(await self.events(streaming=True))
+        response = event_stream(events, self.question.session_id)
+        idempotency.mark(response, ended.is_complete, subject=self.question.session_id)
         return response
 
 
@@ -194,10 +207,6 @@ class StopView(MeteredAPIView):
         """Stop it, from wherever it is read; what was said so far is stored."""
         stopped = await asking.stop(caller_of(request), session_id)
         return Response({"status": "stopped" if stopped else "idle"})
-
-
-def _question(request: Request) -> Question:
-    return question_from(request.data, caller_of(request), request.headers.get(idempotency.HEADER))
 
 
 async def _collect(events: Events) -> dict[str, Any]:
