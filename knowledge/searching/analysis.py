@@ -38,6 +38,16 @@ _THOUSANDS = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{3})+(?!\d)")
 _local = threading.local()
 
 
+def _folded(word: str) -> str:
+    """Return a word folded; short ones, which words are, are kept."""
+    return _kept_folded(word) if len(word) <= MAX_TERM else fold(word)
+
+
+@lru_cache(maxsize=10_000)
+def _kept_folded(word: str) -> str:
+    return fold(word)
+
+
 def fold(text: str) -> str:
     """Return the text in lower case without accents; ñ becomes n, as people type it."""
     return _COMBINING.sub("", unicodedata.normalize("NFKD", text.lower()))
@@ -49,7 +59,7 @@ def words(text: str) -> Iterator[str]:
     ``TipoDTE`` also yields ``tipo`` and ``dte``; ``19.983`` also yields ``19983``.
     """
     for token in _WORD.findall(text):
-        folded = fold(token)
+        folded = _folded(token)
         yield folded[: MAX_TERM - 1]
         if folded != token and not token.isupper() and not token[1:].islower():
             parts = _CAMEL.findall(token)
@@ -63,14 +73,14 @@ def words(text: str) -> Iterator[str]:
 def spans(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield the folded words of a text with where they begin and end in it."""
     for match in _WORD.finditer(text):
-        yield fold(match[0])[: MAX_TERM - 1], match.start(), match.end()
+        yield _folded(match[0])[: MAX_TERM - 1], match.start(), match.end()
 
 
 def replace_words(text: str, replacement: Callable[[str], str]) -> str:
     """Return a text with those words replaced for which the folded word's replacement differs."""
 
     def swap(match: re.Match[str]) -> str:
-        folded = fold(match[0])[: MAX_TERM - 1]
+        folded = _folded(match[0])[: MAX_TERM - 1]
         other = replacement(folded)
         return match[0] if other == folded else other
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from knowledge.searching import analysis
 from knowledge.searching.live import Snapshot
 from knowledge.searching.ranking import K1, Ranker
 
 MAX_WORDS: Final = 48
+WORDS_KEPT: Final = 5_000  # some 2 MB
 # How much the word as written counts beside its stem: it orders passages that have the stem in common.
 # Best on our own questions at .5 (words alone: hit@1 .876, at 1 .863), and not worse on SQuAD-es.
 AS_WRITTEN: Final = 0.5
@@ -126,10 +128,23 @@ def _mean(
 
 # The word, its terms with their weights, and the most it could score.
 _Looked = tuple[QueryWord, dict[int, float], float]
+# Questions are made of the same few thousand words.
+_known: Final[WeakKeyDictionary[Ranker, dict[str, _Looked | None]]] = WeakKeyDictionary()
 
 
 def _look_up(word: str, ranker: Ranker) -> _Looked | None:
     """Find a word as typed; None when no passage has it in any form."""
+    known = _known.setdefault(ranker, {})
+    try:
+        return known[word]
+    except KeyError:
+        if len(known) >= WORDS_KEPT:
+            known.clear()
+        known[word] = found = _find(word, ranker)
+        return found
+
+
+def _find(word: str, ranker: Ranker) -> _Looked | None:
     found = [
         (ranker.row_of(term), part)
         for term, part in zip(analysis.terms_of(word), _PARTS, strict=True)

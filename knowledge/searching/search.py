@@ -144,8 +144,11 @@ def explore(
     analysed = analyse(query, snapshot)
     scores = ranker.scores(analysed.terms)
     day = timezone.localdate()
-    outside = np.where(snapshot.outside & ranker.usable(day), scores, 0)
-    scores[snapshot.outside | ~ranker.usable(day, modules, tags)] = 0
+    usable = ranker.usable(day)
+    outside = np.where(snapshot.outside & usable, scores, 0)
+    if modules or tags:
+        usable = ranker.usable(day, modules, tags)
+    scores[snapshot.outside | ~usable] = 0
     rows = ranking.best(scores, CANDIDATES)
     if not len(rows):
         return Search(query=analysed, candidates=(), relevance=0.0)
@@ -160,7 +163,7 @@ def explore(
         cosines, evidence = _ask_meaning(analysed, snapshot, rows, evidence)
     blended = _blend(lexical, cosines)
     order = np.argsort(-blended, kind="stable")
-    best = float(blended[order[0]])
+    best, relevance = float(blended[order[0]]), evidence.relevance
     return Search(
         query=analysed,
         candidates=tuple(
@@ -168,11 +171,11 @@ def explore(
                 passage_id=int(ranker.ids[rows[at]]),
                 lexical=round(analysed.relative(float(lexical[at])), 4),
                 cosine=None if np.isnan(cosines[at]) else round(float(cosines[at]), 4),
-                score=round(evidence.relevance * float(blended[at]) / best, 4),
+                score=round(relevance * float(blended[at]) / best, 4),
             )
             for at in order[:limit]
         ),
-        relevance=evidence.relevance,
+        relevance=relevance,
     )
 
 

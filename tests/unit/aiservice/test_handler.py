@@ -107,6 +107,20 @@ async def test_a_validation_by_the_rules_crosses_once(steps):
 
 
 @pytest.mark.django_db(transaction=True)
+async def test_a_question_is_prepared_in_the_hop_in_which_it_is_checked(steps):
+    _, secret = await database_sync_to_async(ApiKey.objects.issue)(name="crossing")
+    client = Client(
+        "/api/chat/message",
+        body=json.dumps({"message": "¿Qué es un CAF?"}).encode(),
+        content_type="application/json",
+        x_api_key=secret,
+    )
+    assert await client.ask(ReusedThreads(Handler(), Threads())) == 200
+    assert len(steps) == 1
+    assert json.loads(client.answer[-1]["body"])["llm_used"] == "offline"
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_view_that_keeps_its_connection_has_it_given_back():
     left = []
 
