@@ -38,7 +38,7 @@ from twisted.internet.error import CannotListenError
 from twisted.python.failure import Failure
 
 from aiservice import processes
-from aiservice.connections import Factory, WebSocket
+from aiservice.connections import Factory, WebSocket, Wire
 
 # The longest question with the largest context, every character of them an escaped emoji (12 bytes).
 # Daphne's own limit is 1 MiB for each message held in memory.
@@ -48,6 +48,9 @@ OPTIONS: Final[dict[str, Any]] = {
     "websocket_max_frame_size": WEBSOCKET_MESSAGE_BYTES,
     # No access log of daphne's: it prints query strings. Ours is in aiservice.middleware.
     "action_logger": None,
+    # Daphne's 5 s begin when a client connects: of hundreds that come together some would be cut off. Who
+    # sends no handshake at all is seen to by aiservice.connections.
+    "websocket_handshake_timeout": 30,
     # It would cut a long streamed answer. The call to the model has a timeout of its own.
     "http_timeout": None,
     "server_name": "",
@@ -119,12 +122,14 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
     def take(self, listening: socket.socket) -> None:
         """Accept connections on a socket that another process listens on, instead of an address."""
         port = reactor.adoptStreamPort(listening.fileno(), listening.family, Factory(self))
+        port.transport = Wire
         self.ports.append(port)
 
     def listen_success(self, port: Any) -> None:
         """Keep the port, to stop listening on it before the process ends; bound what it receives."""
         self.ports.append(port)
         port.factory = Factory(self)  # daphne's run() names its own factory and takes no other
+        port.transport = Wire
         super().listen_success(port)
 
     def listen_error(self, failure: Failure) -> None:

@@ -67,7 +67,7 @@ class Connection:
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._pieces: list[str] = []
-        self._news = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None  # the caller, for news
         self._over = False  # nothing more will come to the caller
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -115,7 +115,9 @@ class Connection:
         if self._task is None:
             return
         if left and not self._reading.began:
-            await asyncio.wait([asyncio.ensure_future(self.begun())], timeout=PARTING_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PARTING_SECONDS):
+                    await self.begun()
         if left and not self._over:
             await self._read_what_arrived()
         if self._over and self.failure is None:
@@ -133,21 +135,23 @@ class Connection:
         return self._reading.received_bytes / max(seconds, ARRIVED_SECONDS)
 
     async def _change(self) -> None:
-        self._news.clear()
-        await self._news.wait()
+        self._waiting = self._loop.create_future()
+        await self._waiting
+
+    def _tell(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     async def _read_what_arrived(self) -> None:
         """Read on; stop after a silence, or just after an event, when the least is under way."""
         self._whole = False
         end = self._loop.time() + ARRIVED_SECONDS
         while not self._over:
-            self._news.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(ARRIVED_IDLE_SECONDS):
-                    await self._news.wait()
+            self._waiting = news = self._loop.create_future()
+            await asyncio.wait([news], timeout=ARRIVED_IDLE_SECONDS)
             for _ in range(PASSES):
                 await asyncio.sleep(0)
-            if not self._news.is_set() or self._loop.time() >= end:
+            if not news.done() or self._loop.time() >= end:
                 return
 
     # --- The task ---------------------------------------------------------------------------------
@@ -221,7 +225,7 @@ class Connection:
             self._end()
         self._on_event()
         if not self._whole or begins_or_ends:
-            self._news.set()
+            self._tell()
 
     def _fail(self, failure: Failure) -> None:
         # An answer that came to its end is whole, whatever happens to its connection after it.
@@ -230,7 +234,7 @@ class Connection:
 
     def _end(self) -> None:
         self._over = True
-        self._news.set()
+        self._tell()
 
     # --- Deadlines --------------------------------------------------------------------------------
 
