@@ -14,7 +14,7 @@ from django.db import DatabaseError, InterfaceError
 
 from chat import metrics
 from chat.answering import offline, prompt
-from chat.answering.exchange import Question, prepare
+from chat.answering.exchange import Exchange, Question, prepare
 from chat.answering.record import Record
 from chat.answering.turns import TurnTaken
 from chat.events import Absence, Done, Event, Text
@@ -140,12 +140,16 @@ async def _from_model(record: Record, *, streaming: bool) -> AsyncGenerator[Even
             yield event
 
 
+def _prompt_of(exchange: Exchange) -> llm.Prompt:
+    return prompt.build(exchange.opening, exchange.history, exchange.turn)
+
+
 async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
-    exchange = record.exchange
+    history = len(record.exchange.history)
     reply: Reply | None = None
     parts = llm.stream(
-        prompt.build(exchange.opening, exchange.history, exchange.turn),
-        api_key=exchange.question.api_key,
+        _prompt_of(record.exchange),
+        api_key=record.exchange.question.api_key,
         operation=Operation.CHAT_REPLY,
         companion=record,
         whole=not streaming,
@@ -158,11 +162,12 @@ async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
                 yield Text(text)
     if reply is None or record.answer is None:
         raise ModelUnavailable(code="empty_answer")
+    exchange = record.exchange
     log.info(
         "answered",
         specialist=exchange.specialist.name,
         passages=len(exchange.hits),
-        history=len(exchange.history),
+        history=history,
         confidence=record.answer.confidence,
         invented_citations=record.invented_citations,
         stop_reason=reply.stop_reason,

@@ -99,6 +99,10 @@ class Exchange:
         """Whether an answer that was cut goes on."""
         return self.question.action is Action.CONTINUE
 
+    def asked(self) -> "Exchange":
+        """Return the exchange without what only asking needs, which may be most of a conversation."""
+        return replace(self, turn="", history=())
+
     @property
     def may_be_offline(self) -> bool:
         """Whether an answer without the model is better than what there is."""

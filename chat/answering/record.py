@@ -62,6 +62,8 @@ class Record:
 
     def feed(self, text: str) -> str:
         """Take in a piece of the answer; return what can be passed on of it."""
+        if self.exchange.turn:
+            self.exchange = self.exchange.asked()
         passed_on = self._filter.feed(self._guard.feed(text))
         if passed_on:
             self._spoken.append(passed_on)

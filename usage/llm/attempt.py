@@ -155,6 +155,7 @@ class Attempt:
 
     def _note_text(self) -> None:
         self.spoke = True
+        self.plan = self.plan.sent()
         self._first_text_ms = self._elapsed_ms()
         metrics.FIRST_TEXT_SECONDS.labels(operation=self.plan.operation.value).observe(
             self._first_text_ms / 1000

@@ -19,7 +19,8 @@ from usage.llm.reading import Reading
 from usage.llm.sse import Event, Events
 
 if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic, AsyncStream
+    import httpx2
+    from anthropic import AsyncAnthropic
 
 log = structlog.get_logger(__name__)
 
@@ -159,12 +160,13 @@ class Connection:
     async def _run(self) -> None:
         from usage.llm import sdk  # loaded by now, for there is a client
 
-        stream: AsyncStream[object] | None = None
+        response: httpx2.Response | None = None
         try:
-            stream = await self._send()
-            self.request_id = stream.response.headers.get("request-id", "")
+            response = await self._send()
+            self._arguments = {}  # they may be large, and the answer take minutes
+            self.request_id = response.headers.get("request-id", "")
             events = Events()
-            async for chunk in stream.response.aiter_bytes():
+            async for chunk in response.aiter_bytes():
                 self._take(events.feed(chunk))
             self._take(events.end())
             self._fail(failures.TRUNCATED)
@@ -180,11 +182,11 @@ class Connection:
             if self._timer is not None:
                 self._timer.cancel()
             self._end()
-            if stream is not None:
+            if response is not None:
                 with contextlib.suppress(*sdk.EXPECTED):
-                    await stream.close()
+                    await response.aclose()
 
-    async def _send(self) -> "AsyncStream[object]":
+    async def _send(self) -> "httpx2.Response":
         """Send the request; again, where a connection was given up while this process did not look."""
         from usage.llm import sdk
 

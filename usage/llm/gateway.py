@@ -105,6 +105,8 @@ async def stream(
         try:
             async with aclosing(attempt.texts()) as texts:
                 async for text in texts:
+                    if plan is not attempt.plan:  # from here on nothing is sent again
+                        plan, prompt = attempt.plan, prompt.sent()
                     yield text
             yield _reply(attempt, prompt)
             return

@@ -75,6 +75,11 @@ class Plan:
         """Return the plan as it would be with next to no input: what no count can go below."""
         return replace(self, input_bound=1)
 
+    def sent(self) -> "Plan":
+        """Return the plan without the texts of its request: it is answered, and not sent again."""
+        texts = {name: [] for name in ("messages", "system") if name in self.arguments}
+        return replace(self, arguments=self.arguments | texts)
+
     def check(self, price: ModelPrice, bound: Decimal) -> None:
         """Refuse a call that is too large whatever the budget.
 

@@ -32,6 +32,8 @@ _NEVER_LEFT: Final = (
     aiohttp.InvalidURL,
 )
 
+_SENT: Final = httpx2.Request("POST", PATH)
+
 EXPECTED: Final = (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, TimeoutError)
 
 
@@ -56,19 +58,21 @@ def connect_seconds(timeout: float) -> float:
     return min(CONNECT_SECONDS, timeout)
 
 
-async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> AsyncStream[object]:
+async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> httpx2.Response:
     """Send a request whose answer is streamed, as `messages.create` does.
 
-    Its events are to be taken as they are (`AsyncStream.raw_events`): the SDK's models are built without
-    checks and fail on whatever a gateway leaves out.
+    Its events are to be taken as they are: the SDK's models are built without checks and fail on whatever
+    a gateway leaves out. What was sent is let go, for an answer may take minutes.
     """
-    return await client.post(
+    stream = await client.post(
         PATH,
         body=arguments | {"stream": True},
         cast_to=object,
         stream=True,
         stream_cls=AsyncStream[object],
     )
+    stream.response.request = _SENT
+    return stream.response
 
 
 def is_connect_timeout(exc: BaseException) -> bool:

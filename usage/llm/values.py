@@ -1,6 +1,6 @@
 """What goes into a model call and what comes out: plain values, no rows and no SDK types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 from uuid import UUID
@@ -45,6 +45,10 @@ class Prompt:
     schema: dict[str, object] | None = None
     effort: Literal["low", "medium", "high"] | None = None
     continues: bool = True
+
+    def sent(self) -> "Prompt":
+        """Return the prompt without its texts, for while it is being answered."""
+        return replace(self, system=(), turns=())
 
 
 class Companion(Protocol):
