@@ -48,7 +48,7 @@ class Wire(tcp.Server):
             if isinstance(sent, int):  # if it is lost, the event loop finds out, and says so
                 data = data[sent:]
         if data:
-            super().write(data)
+            super().write(data)  # type: ignore[no-untyped-call]
 
     def writeSequence(self, iovec: Iterable[bytes]) -> None:  # noqa: N802
         """Send all pieces in one."""

@@ -77,7 +77,9 @@ class Plan:
 
     def sent(self) -> "Plan":
         """Return the plan without the texts of its request: it is answered, and not sent again."""
-        texts = {name: [] for name in ("messages", "system") if name in self.arguments}
+        texts: dict[str, Any] = {
+            name: [] for name in ("messages", "system") if name in self.arguments
+        }
         return replace(self, arguments=self.arguments | texts)
 
     def check(self, price: ModelPrice, bound: Decimal) -> None:

@@ -1,10 +1,12 @@
 """What becomes of a call whose connection fails: it certainly never left, or it may have been billed."""
 
 import asyncio
+import gc
 import gzip
 import json
 import socket
 import threading
+import weakref
 from contextlib import aclosing
 from functools import partial
 
@@ -16,7 +18,7 @@ from tests.scripted_peer import read_request, reset, serving
 from tests.sii_site import certificate
 from usage import llm
 from usage.errors import ModelUnavailable
-from usage.llm import ask, sdk, stream
+from usage.llm import Prompt, Turn, ask, sdk, stream
 from usage.models import Operation
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -267,6 +269,37 @@ async def test_pieces_are_handed_on_as_they_come(key, settings):
         async with aclosing(stream(QUESTION, api_key=key, operation=Operation.CHAT_REPLY)) as parts:
             async for _ in parts:
                 seen.set()
+
+
+async def test_what_was_sent_is_let_go_while_it_is_being_answered(key, settings):
+    """It may be most of a conversation, and hundreds of streams wait at the same time."""
+    read_on = threading.Event()
+
+    def slowly(wire):
+        read_request(wire)
+        begun, text, *rest = events()
+        wire.sendall(CHUNKED + b"%x\r\n%s\r\n" % (len(begun + text), begun + text))
+        read_on.wait(20)
+        wire.sendall(chunked(b"".join(rest)))
+
+    texts = [Text("Responde en español. " * 100), Text("¿Qué es un folio?")]
+    kept = [weakref.ref(text) for text in texts]
+    prompt = Prompt((texts.pop(0),), (Turn("user", texts.pop()),), max_tokens=500)
+    with serving(slowly) as port:
+        settings.ANTHROPIC_BASE_URL = f"http://127.0.0.1:{port}"
+        parts = stream(prompt, api_key=key, operation=Operation.CHAT_REPLY)
+        del prompt
+        async with aclosing(parts):
+            async for part in parts:
+                if isinstance(part, llm.TextDelta):
+                    gc.collect()
+                    assert [text() for text in kept] == [None, None]
+                    read_on.set()
+            assert part.complete
+
+
+class Text(str):
+    """A text that can be watched."""
 
 
 # --- Proxies ----------------------------------------------------------------------------------------
