@@ -29,9 +29,12 @@ CANDIDATES: Final = 50
 WEIGHT_OF_WORDS: Final = 0.5  # in the order of candidates, the rest being meaning's
 
 # Where words are as clear as this, the vector of the question, nine tenths of a search's time, is not
-# asked for: two fifths of our own questions, of which one in 450 had its first passage changed.
+# asked for: a sure answer well ahead of the next, or a question clearly nearer to what is not ours. Those are
+# three fifths of our own 674 questions, of which meaning for all finds as many at five, one less at one, and
+# refuses as many; and of 600 of SQuAD-es, of which it finds two and four more.
 CLEAR_RELEVANCE: Final = 0.8
-CLEAR_LEAD: Final = 0.2
+CLEAR_LEAD: Final = 0.15
+CLEARLY_OUTSIDE: Final = 0.3
 
 
 @dataclass(frozen=True)
@@ -201,10 +204,13 @@ def status() -> Status:
 
 
 def _is_clear(lexical: Array, by_words: Evidence) -> bool:
-    """Say whether words alone settle the question: a sure answer, well ahead of the next."""
+    """Say whether words alone settle the question."""
+    relevance = by_words.relevance
+    if by_words.words_outside is not None and relevance < CLEARLY_OUTSIDE:
+        return True
     second = float(lexical[1]) if len(lexical) > 1 else 0.0
     ahead = 1 - second / float(lexical[0])
-    return by_words.relevance >= CLEAR_RELEVANCE and ahead >= CLEAR_LEAD
+    return relevance >= CLEAR_RELEVANCE and ahead >= CLEAR_LEAD
 
 
 def _ask_meaning(

@@ -11,6 +11,7 @@ from knowledge.loading import embedding, ingest
 from knowledge.models import Embedding, Passage
 from knowledge.searching import semantic
 from knowledge.searching.engine import engine
+from knowledge.searching.relevance import OUTSIDE
 from knowledge.searching.search import explore, search, status
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
@@ -89,6 +90,29 @@ def test_what_is_far_in_meaning_is_refused_though_words_agree(documents: None, m
     result = explore("el delantero vence a los seis defensas desde su debut y emite un grito")
     assert result.candidates
     assert result.refused
+
+
+def test_a_question_clearly_nearer_to_what_is_not_ours_is_refused_without_its_vector(
+    documents: None, fresh_model: None, monkeypatch: pytest.MonkeyPatch
+):
+    asked: list[str] = []
+    monkeypatch.setattr(engine.encoder, "query_vector", asked.append)
+    foreign = "En México el SAT recibe la declaración anual de los contribuyentes en abril."
+    ingest.load(
+        [
+            ParsedDocument(slug=slug, title=slug, module=module, tags=(), body=text)
+            for slug, module, text in [
+                *((slug, "x", text) for slug, text in TEXTS.items()),
+                ("mexico", OUTSIDE, foreign),
+            ]
+        ]
+    )
+    result = explore("factura: declaración anual de los contribuyentes ante el SAT de México")
+    assert result.candidates
+    assert result.refused
+    assert asked == []
+    explore("¿qué hago con una factura del SAT?")
+    assert len(asked) == 1
 
 
 def test_only_new_texts_are_embedded(documents: None, meaning: None):
