@@ -166,7 +166,7 @@ class Connection:
             self._arguments = {}  # they may be large, and the answer take minutes
             self.request_id = response.headers.get("request-id", "")
             events = Events()
-            async for chunk in response.aiter_bytes():
+            async for chunk in sdk.chunks(response):
                 self._take(events.feed(chunk))
             self._take(events.end())
             self._fail(failures.TRUNCATED)

@@ -7,8 +7,8 @@ the SDK's; a server that hangs up on a request is reported as a failure to conne
 without Retry-After that lasts until the first of the month, or a 400 that says so in its text only.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import AsyncIterable, Iterator
+from typing import Any, Final, cast
 
 import aiohttp
 import anthropic
@@ -73,6 +73,13 @@ async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> httpx2.Resp
     )
     stream.response.request = _SENT
     return stream.response
+
+
+def chunks(response: httpx2.Response) -> AsyncIterable[bytes]:
+    """Return an answer as it comes, without httpx2's layers where there is nothing to decompress."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return cast("httpx2.AsyncByteStream", response.stream)
 
 
 def is_connect_timeout(exc: BaseException) -> bool:
