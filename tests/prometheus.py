@@ -1,5 +1,6 @@
 """The alerts as shipped, and a real Prometheus that judges a running service by them, faster."""
 
+import copy
 import json
 import re
 import shutil
@@ -11,7 +12,7 @@ from typing import Any, Final
 import httpx2
 import yaml
 
-from tests import servers
+from tests import servers, yaml_files
 
 DEPLOY: Final = Path(__file__).parent.parent / "deploy"
 ALERTS: Final = DEPLOY / "prometheus" / "alerts.yml"
@@ -43,7 +44,7 @@ _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def rules() -> dict[str, dict[str, Any]]:
     """Return every alert by its name."""
-    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    groups = yaml_files.read(ALERTS)["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"]}
 
 
@@ -67,7 +68,7 @@ def hurried(factor: float) -> str:
     def shorter(number: str, unit: str) -> str:
         return f"{max(2, round(int(number) * _SECONDS[unit] / factor))}s"
 
-    loaded = yaml.safe_load(ALERTS.read_text())
+    loaded = copy.deepcopy(yaml_files.read(ALERTS))
     for group in loaded["groups"]:
         for rule in group["rules"]:
             rule["expr"] = _DURATION.sub(lambda m: f"[{shorter(*m.groups())}]", rule["expr"])

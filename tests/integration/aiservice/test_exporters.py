@@ -11,12 +11,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import yaml
 
-from tests import prometheus, servers
+from tests import prometheus, servers, yaml_files
 
 PROGRAM = shutil.which("prometheus-postgres-exporter") or ""
-COMPOSE = yaml.safe_load((prometheus.DEPLOY / "docker-compose.yml").read_text())
+COMPOSE = yaml_files.read(prometheus.DEPLOY / "docker-compose.yml")
 
 pytestmark = [
     pytest.mark.integration,

@@ -5,7 +5,6 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-import yaml
 from django.core.management import call_command
 
 from chat import plugins
@@ -14,10 +13,11 @@ from chat.answering.confidence import confidence
 from chat.answering.retrieval import find_passages
 from chat.plugins import Specialist
 from knowledge import scoring
+from tests import yaml_files
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
-QUESTIONS = yaml.safe_load(Path(__file__).with_name("offline_answers.yaml").read_text("utf-8"))
+QUESTIONS = yaml_files.read(Path(__file__).with_name("offline_answers.yaml"))
 FIRST = 60  # words
 
 

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
+from tests import yaml_files
 from tests.prometheus import rules
 from usage.llm.breaker import WELL, Admission, Breaker, Suspended, Verdict
 
@@ -43,7 +43,7 @@ def test_alert_is_tested_firing_and_not_firing(name):
     checks = [
         check
         for path in PROMETHEUS.glob("alerts*_test.yml")
-        for test in yaml.safe_load(path.read_text())["tests"]
+        for test in yaml_files.read(path)["tests"]
         for check in test.get("promql_expr_test", [])
         if f'alertname="{name}"' in check["expr"]
     ]

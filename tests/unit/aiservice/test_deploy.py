@@ -15,13 +15,14 @@ import pytest
 import yaml
 
 from aiservice import settings
+from tests import yaml_files
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 FILE = DEPLOY / "docker-compose.yml"
-COMPOSE = yaml.safe_load(FILE.read_text())
+COMPOSE = yaml_files.read(FILE)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {"prepare", "service-a", "service-b", "scheduler"}
 SECRET_WORDS = re.compile(r"SECRET|PASSWORD|PASS\b|API_KEY|DATABASE_URL|EMAIL_URL")
@@ -200,7 +201,7 @@ def test_each_redis_announces_its_own_name():
 
 
 def test_prometheus_scrapes_what_there_is_and_loads_the_rules_that_are_mounted():
-    loaded = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    loaded = yaml_files.read(DEPLOY / "prometheus" / "prometheus.yml")
     addresses = [
         target
         for job in loaded["scrape_configs"]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from dte.rules import REGISTRY
 from knowledge.chunks import Chunk, cut
@@ -15,6 +14,7 @@ from knowledge.frontmatter import ParsedDocument
 from knowledge.loading import expressions, folder
 from knowledge.searching.jargon import Jargon
 from knowledge.searching.relevance import OUTSIDE
+from tests import yaml_files
 
 pytestmark = pytest.mark.unit
 
@@ -42,7 +42,7 @@ def passages(documents: list[ParsedDocument]) -> dict[str, list[Chunk]]:
 @pytest.fixture(scope="module")
 def questions() -> list[dict[str, Any]]:
     files = sorted(EVALUATION.glob("*.yaml"))
-    return [entry for file in files for entry in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    return [entry for file in files for entry in yaml_files.read(file)]
 
 
 def test_at_least_sixty_documents_are_shipped(documents: list[ParsedDocument]) -> None:
