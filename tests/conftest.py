@@ -1,5 +1,6 @@
 """The cast: what tests of every part need."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,12 @@ hypothesis.settings.load_profile("suite")
 
 
 flush.install()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb(django_db_keepdb: bool) -> bool:
+    """Leave the database to the server that goes with it, whoever is still connected."""
+    return django_db_keepdb or "TEST_DATABASE_URL" not in os.environ
 
 
 @pytest.fixture(autouse=True)
