@@ -7,9 +7,10 @@ statement takes two hundredths. The connection waits as for any other statement
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import count
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,8 +21,11 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 Row = tuple[Any, ...]
+T = TypeVar("T")
 
 _PLACE: Final = re.compile("%s")
+# "Cached plan must not change result type", and a statement that the connection does not know.
+_OUTDATED: Final = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
 _numbers: Final = count(1)
 _prepared: Final[WeakKeyDictionary[Connection[Any], set[bytes]]] = WeakKeyDictionary()
 
@@ -62,13 +66,7 @@ class Statement:
         libpq = _libpq(connection)
         with connection.wrap_database_errors, libpq.lock:
             _begin(libpq)
-            _prepare(libpq, self)
-            transformer = Transformer(libpq)
-            libpq.pgconn.send_query_prepared(self.name, _dumped(transformer, values))
-            (result,) = _checked(libpq.wait(generators.execute(libpq.pgconn)))
-            transformer.set_pgresult(result)
-            rows = transformer.load_rows(0, result.ntuples, tuple) if result.nfields else []
-            return Answer(rows, result.command_tuples or 0)
+            return _as_it_is_now(libpq, partial(_run, libpq, self, values))
 
 
 def run_together(
@@ -78,24 +76,7 @@ def run_together(
     libpq = _libpq(connection)
     with connection.wrap_database_errors, libpq.lock:
         _begin(libpq)
-        for statement, _ in statements:
-            _prepare(libpq, statement)
-        dumped = [_dumped(Transformer(libpq), values) for _, values in statements]
-        came: list[Sequence[PGresult]] = []
-        libpq.pgconn.enter_pipeline_mode()
-        try:
-            for (statement, _), values in zip(statements, dumped, strict=True):
-                libpq.pgconn.send_query_prepared(statement.name, values)
-            libpq.pgconn.pipeline_sync()
-            libpq.wait(generators.send(libpq.pgconn))
-            while not came or came[-1][-1].status != ExecStatus.PIPELINE_SYNC:
-                came.append(libpq.wait(generators.fetch_many(libpq.pgconn)))
-        except BaseException:
-            libpq.pgconn.finish()  # of no use, with answers on their way that nobody reads
-            raise
-        libpq.pgconn.exit_pipeline_mode()
-        for results in came:
-            _checked(results)
+        _as_it_is_now(libpq, partial(_run_together, libpq, statements))
 
 
 def is_direct(connection: BaseDatabaseWrapper) -> bool:
@@ -112,22 +93,74 @@ def _libpq(connection: BaseDatabaseWrapper) -> Connection[Any]:
     return found
 
 
+def _as_it_is_now(libpq: Connection[Any], exchange: Callable[[], T]) -> T:
+    """Do what takes prepared statements; again, where a migration has changed a column of theirs meanwhile.
+
+    Inside a transaction that is over now, it is the next one that goes well.
+    """
+    try:
+        return exchange()
+    except _OUTDATED:
+        del _prepared[libpq]
+        if libpq.pgconn.transaction_status != TransactionStatus.IDLE:
+            raise
+        return exchange()
+
+
+def _run(libpq: Connection[Any], statement: Statement, values: Sequence[Any]) -> Answer:
+    _prepare(libpq, statement)
+    transformer = Transformer(libpq)
+    libpq.pgconn.send_query_prepared(statement.name, _dumped(transformer, values))
+    (result,) = _checked(libpq.wait(generators.execute(libpq.pgconn)))
+    transformer.set_pgresult(result)
+    rows = transformer.load_rows(0, result.ntuples, tuple) if result.nfields else []
+    return Answer(rows, result.command_tuples or 0)
+
+
+def _run_together(
+    libpq: Connection[Any], statements: Sequence[tuple[Statement, Sequence[Any]]]
+) -> None:
+    for statement, _ in statements:
+        _prepare(libpq, statement)
+    dumped = [_dumped(Transformer(libpq), values) for _, values in statements]
+    came: list[Sequence[PGresult]] = []
+    libpq.pgconn.enter_pipeline_mode()
+    try:
+        for (statement, _), values in zip(statements, dumped, strict=True):
+            libpq.pgconn.send_query_prepared(statement.name, values)
+        libpq.pgconn.pipeline_sync()
+        libpq.wait(generators.send(libpq.pgconn))
+        while not came or came[-1][-1].status != ExecStatus.PIPELINE_SYNC:
+            came.append(libpq.wait(generators.fetch_many(libpq.pgconn)))
+    except BaseException:
+        libpq.pgconn.finish()  # of no use, with answers on their way that nobody reads
+        raise
+    libpq.pgconn.exit_pipeline_mode()
+    for results in came:
+        _checked(results)
+
+
 def _begin(libpq: Connection[Any]) -> None:
     """Begin a transaction where one is wanted: psycopg does so with its own first statement."""
     if libpq.autocommit or libpq.pgconn.transaction_status != TransactionStatus.IDLE:
         return
-    libpq.pgconn.send_query(b"BEGIN")
-    _checked(libpq.wait(generators.execute(libpq.pgconn)))
+    _command(libpq, b"BEGIN")
 
 
 def _prepare(libpq: Connection[Any], statement: Statement) -> None:
     known = _prepared.get(libpq)
     if known is None:
+        _command(libpq, b"DEALLOCATE ALL")
         known = _prepared[libpq] = set()
     if statement.name not in known:
         libpq.pgconn.send_prepare(statement.name, statement.numbered)
         _checked(libpq.wait(generators.execute(libpq.pgconn)))
         known.add(statement.name)
+
+
+def _command(libpq: Connection[Any], text: bytes) -> None:
+    libpq.pgconn.send_query(text)
+    _checked(libpq.wait(generators.execute(libpq.pgconn)))
 
 
 def _dumped(transformer: Any, values: Sequence[Any]) -> list[Buffer | None]:

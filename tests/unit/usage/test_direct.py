@@ -10,6 +10,7 @@ import pytest
 from django.db import (
     DataError,
     IntegrityError,
+    NotSupportedError,
     OperationalError,
     connection,
     connections,
@@ -131,6 +132,33 @@ class TestOutsideATestsTransaction:
         finally:
             with wrapper.cursor() as cursor:
                 cursor.execute("DROP TABLE named_again")
+
+    def test_a_migration_under_way_ends_no_statement(self, wrapper: Any) -> None:
+        def change(what: str) -> None:
+            with wrapper.cursor() as cursor:
+                cursor.execute(what)
+
+        insert = Statement("INSERT INTO changing (name) VALUES (%s) RETURNING name")
+        select = Statement("SELECT name FROM changing WHERE name = %s")
+        change("CREATE TABLE changing (name varchar(3))")
+        try:
+            run_together(wrapper, [(insert, ["a"])])
+            assert select.run(wrapper, ["a"]).rows == [("a",)]
+            change("ALTER TABLE changing ALTER name TYPE varchar(6)")
+            assert select.run(wrapper, ["a"]).rows == [("a",)]
+            run_together(wrapper, [(insert, ["longer"])])
+            change("ALTER TABLE changing ALTER name TYPE text")
+            with pytest.raises(NotSupportedError), transaction.atomic():
+                insert.run(wrapper, ["lost"])
+            with transaction.atomic():
+                assert insert.run(wrapper, ["much longer"]).rows == [("much longer",)]
+            change("ALTER TABLE changing ADD other int, ALTER name TYPE varchar(90)")
+            run_together(wrapper, [(insert, ["b"]), (insert, ["c"])])
+            change("DEALLOCATE ALL")
+            assert select.run(wrapper, ["c"]).rows == [("c",)]
+            assert Statement("SELECT count(*) FROM changing").run(wrapper, []).rows == [(5,)]
+        finally:
+            change("DROP TABLE changing")
 
     @pytest.mark.parametrize("together", [False, True])
     def test_a_lost_connection_is_an_operational_error_and_the_next_one_works(
