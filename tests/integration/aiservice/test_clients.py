@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import socket
+import time
 
 import pytest
 
@@ -204,3 +206,35 @@ def test_every_status_has_its_name(start_service: StartService, key: dict[str, s
     answers = [raw.exchange(service.url, ask) for _ in range(2)]
 
     assert [(a.status, a.phrase) for a in answers] == [(200, "OK"), (429, "Too Many Requests")]
+
+
+# --- Answers that are read slowly -----------------------------------------------------------------
+
+
+def test_a_client_that_reads_slowly_gets_all_of_it_in_order(service: RunningService):
+    """More than the buffers of a connection hold: part of it waits in the server until there is room."""
+    path = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
+    whole = raw.exchange(service.url, raw.request("GET", path)).body
+    asked = 5
+    again = raw.request("GET", path, {"Connection": "keep-alive"}) * (asked - 1)
+
+    with raw.connect(service.url) as wire:
+        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        wire.sendall(again + raw.request("GET", path))
+        wait_until_nothing_more_comes(wire)
+        received = bytearray()
+        while piece := wire.recv(1 << 20):
+            received += piece
+
+    assert len(whole) > 1_000_000
+    assert received.count(whole) == asked
+
+
+def wait_until_nothing_more_comes(wire: socket.socket) -> None:
+    """Wait until the server has filled all buffers on the way, as long as nobody reads."""
+    unchanged, before = 0, -1
+    while unchanged < 20:
+        waiting = len(wire.recv(1 << 20, socket.MSG_PEEK))
+        unchanged = unchanged + 1 if waiting == before else 0
+        before = waiting
+        time.sleep(0.01)
