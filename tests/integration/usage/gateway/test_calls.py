@@ -193,6 +193,7 @@ async def test_a_cut_stream_is_settled_with_the_input_of_its_start_and_the_outpu
     record = await row()
     assert record.outcome == outcome
     assert not record.usage_complete
+    await until(lambda: fake_claude.bills)  # once the provider has seen that the client hung up
     (bill,) = fake_claude.bills
     assert record.cache_write_5m_tokens == bill.write_5m
     assert record.output_tokens >= bill.output
