@@ -153,6 +153,9 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
         signal.signal(signal.SIGINT, leave)
         self.announce_stop()
         await asyncio.sleep(self.stop_delay)
+        for stopped in [port.stopListening() for port in self.ports]:
+            if stopped is not None:
+                await stopped.asFuture(asyncio.get_running_loop())
         self.draining.set()
         if open_replies := len(self.running()):
             logger.info(
@@ -160,8 +163,6 @@ class DrainingServer(Server):  # type: ignore[misc]  # daphne ships no types
                 open_replies,
                 self.drain_seconds,
             )
-        for port in self.ports:
-            port.stopListening()
         for protocol in self.running():
             self.close_after_reply(protocol)
         await self.wait_until_idle(self.drain_seconds, self.is_idle)
