@@ -12,6 +12,7 @@ from drf_spectacular.utils import (
 
 from dte.kinds import KINDS
 from dte.serializers import (
+    ArchiveAnswerSerializer,
     FileAnswerSerializer,
     LegacyRequestSerializer,
     ListParameters,
@@ -147,7 +148,11 @@ VALIDATE: Final[dict[str, Any]] = {
     "responses": {
         200: PolymorphicProxySerializer(
             component_name="Answer",
-            serializers=[ValidationAnswerSerializer, FileAnswerSerializer],
+            serializers=[
+                ValidationAnswerSerializer,
+                FileAnswerSerializer,
+                ArchiveAnswerSerializer,
+            ],
             resource_type_field_name=None,
         ),
         400: _REFUSED,
@@ -164,7 +169,7 @@ BATCH: Final[dict[str, Any]] = {
     "tags": TAGS,
     "summary": "Valida un envío grande o un ZIP, línea por línea",
     "description": "Responde NDJSON: una línea `start`, una `document` por documento a medida que se "
-    "juzga, una `envelope` por sobre y una `summary` al final. Hasta 2.000 documentos y 32 MB. "
+    "juzga, una `envelope` por sobre y una `summary` al final. Hasta 2.000 archivos, 20.000 documentos y 32 MB. "
     "La IA no revisa lotes.",
     "parameters": [_OPTIONS[0], *_OPTIONS[2:]],
     "request": {"application/xml": OpenApiTypes.STR, "application/zip": OpenApiTypes.BINARY},

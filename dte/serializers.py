@@ -45,18 +45,23 @@ class PartySerializer(serializers.Serializer[Any]):
 
 
 class SummarySerializer(serializers.Serializer[Any]):
-    """What identifies the document."""
+    """What identifies the document: less where it could not be read, and of an envelope how many it holds."""
 
     type = serializers.IntegerField(allow_null=True)
-    type_name = serializers.CharField()
-    folio = serializers.CharField()
-    issue_date = serializers.DateField(allow_null=True)
-    issuer = PartySerializer()
-    receiver = PartySerializer()
-    total = serializers.JSONField(help_text="Número; texto si lleva decimales.")
-    currency = serializers.CharField()
-    lines = serializers.IntegerField()
+    type_name = serializers.CharField(allow_blank=True)
     form = serializers.ChoiceField(["xml", "json", "legacy"])
+    folio = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        help_text="Como lo siguiente, falta si el documento no se pudo leer.",
+    )
+    issue_date = serializers.DateField(required=False, allow_null=True)
+    issuer = PartySerializer(required=False)
+    receiver = PartySerializer(required=False)
+    total = serializers.JSONField(required=False, help_text="Número; texto si lleva decimales.")
+    currency = serializers.CharField(required=False)
+    lines = serializers.IntegerField(required=False)
+    documents = serializers.IntegerField(required=False, help_text="Cuántos trae un sobre.")
 
 
 class FileSummarySerializer(serializers.Serializer[Any]):
@@ -190,6 +195,36 @@ class FileAnswerSerializer(serializers.Serializer[Any]):
     asks = AskSerializer(many=True)
     not_checked = serializers.ListField(child=serializers.CharField())
     valid_for_sii = ScopeSerializer()
+
+
+class ArchiveAnswerSerializer(serializers.Serializer[Any]):
+    """The answer for a small ZIP, as a whole."""
+
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(["ZIP"])
+    title = serializers.CharField()
+    recommendation = serializers.ChoiceField(Validation.Recommendation.choices)
+    counts = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Cuántos documentos y archivos por veredicto."
+    )
+    codes = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Las reglas más frecuentes y cuántas veces."
+    )
+    documents = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="Como las líneas `document`, `envelope` y `file` de /api/dte/validate/batch.",
+    )
+    files = serializers.IntegerField(help_text="Archivos que no son documentos.")
+    unreadable = serializers.IntegerField(help_text="Archivos que no se pudieron leer.")
+    envelopes = serializers.IntegerField()
+    summary = serializers.DictField(child=serializers.IntegerField())
+    findings = FindingSerializer(many=True)
+    not_checked = serializers.ListField(child=serializers.CharField())
+    together = serializers.ListField(
+        child=serializers.DictField(),
+        required=False,
+        help_text="Lo que muestran juntos varios archivos de una clase.",
+    )
 
 
 @extend_schema_field({"oneOf": [{"type": "object"}, {"type": "string"}]})

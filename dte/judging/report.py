@@ -229,5 +229,5 @@ def judge_each(file: XmlFile, ctx: Context) -> Iterator[Judged]:
 def _unreadable(reason: Unreadable, envelope: Envelope, ctx: Context) -> Judged:
     start, end = envelope.fragments[ctx.number - 1]
     digest = hashlib.sha256(envelope.raw[start:end]).hexdigest()
-    nothing = {"type": None, "form": "xml"}
+    nothing = {"type": None, "type_name": "", "form": "xml"}
     return Judged(ctx.number, "xml", nothing, [finding_of(reason, ctx.mode)], digest, ctx.mode)
