@@ -222,8 +222,8 @@ def usage(rows: int) -> None:
     price = " + ".join(f"d.{column} * p.{name}" for name, column in tokens.items())
     values = {
         # One after the other, for the index's sake: ten million at random places take minutes more.
-        "id": "(to_hex(1000000000 + i) || substr(digest, 9))::uuid",
-        "call_id": "digest::uuid",
+        "id": "(to_hex(1000000000 + i) || substr(d.digest, 9))::uuid",
+        "call_id": "d.digest::uuid",
         "api_key_id": "k.id",
         "operation": "CASE WHEN o < .55 THEN 'chat.reply' WHEN o < .95 THEN 'dte.review' "
         "WHEN o < .9997 THEN 'dte.match_po' ELSE 'sii.notice' END",
@@ -241,9 +241,9 @@ def usage(rows: int) -> None:
         "inference_geo": "CASE WHEN d.us THEN 'us' ELSE '' END",
         "cost_usd": f"CASE WHEN {billed} THEN ({price}) * 1000000 * "
         "CASE WHEN d.us THEN 1.1 ELSE 1 END ELSE 0 END",
-        "request_id": "reverse(digest)",
-        "provider_request_id": "'req_' || digest",
-        "provider_message_id": "'msg_' || digest",
+        "request_id": "reverse(d.digest)",
+        "provider_request_id": "'req_' || d.digest",
+        "provider_message_id": "'msg_' || d.digest",
     }
     with without_indexes("usage_usagerecord"):
         insert(UsageRecord, values, rows_of)
