@@ -49,7 +49,7 @@ def copied(
     rows = rows.order_by(*position).prefetch_related(None)
     written = [column.written for column in columns]
     following = rows
-    size = min(_LEAST, _PIECE)
+    size = _LEAST
     while True:
         began = time.monotonic()
         # Up to a row rather than so many: what arrives between both statements moves no end.
@@ -61,7 +61,7 @@ def copied(
         if end is None:
             return
         following = _beyond(rows, names, end, "lt")
-        size = min(2 * size, _PIECE) if quick else max(size // 2, min(_LEAST, _PIECE))
+        size = min(2 * size, _PIECE) if quick else max(size // 2, _LEAST)
 
 
 def _copy(lines: QuerySet[Any]) -> bytes:

@@ -177,6 +177,7 @@ def test_an_estimate_says_so(admin_client, acme):
 
 def test_the_csv_is_what_is_filtered_to_the_last_digit(admin_client, acme, monkeypatch):
     monkeypatch.setattr("usage.admin.pieces._PIECE", 7)
+    monkeypatch.setattr("usage.admin.pieces._LEAST", 7)
     records(acme, 50, cost_usd=Decimal("1234.000000000001"))
     UsageRecord.objects.bulk_create(record(acme, operation="dte.review") for _ in range(30))
     wanted = list(UsageRecord.objects.filter(operation="chat.reply").order_by("-started_at", "-id"))
@@ -204,6 +205,7 @@ def test_no_cell_is_a_formula(acme, text):
 @pytest.mark.parametrize("search", [{}, {"pk__in": []}])
 def test_postgresql_writes_what_python_would(acme, monkeypatch, search):
     monkeypatch.setattr("usage.admin.pieces._PIECE", 3)
+    monkeypatch.setattr("usage.admin.pieces._LEAST", 3)
     acme.name = 'una "clave", de ñandú\r\nen dos líneas'
     acme.save()
     for n, texts in enumerate(
