@@ -65,7 +65,7 @@ def main() -> None:
     for part in (
         lambda: measure_calls(table, options, own, documents),
         lambda: measure_crowd(table, options, own, cores),
-        lambda: measure_capacity(table, options, own, cores),
+        lambda: measure_capacity(table, options, own),
         lambda: measure_meaning(table, options, own),
         lambda: measure_small(table),
     ):
@@ -226,13 +226,17 @@ def measure_crowd(table: Table, options: Options, own: set[int], cores: set[int]
                 table.put(f"crowd_last{suffix}", whose, last)
 
 
-def measure_capacity(table: Table, options: Options, own: set[int], cores: set[int]) -> None:
-    """Measure what a second process is worth, and what messages that come together wait for."""
+def measure_capacity(table: Table, options: Options, own: set[int]) -> None:
+    """Measure what a second process is worth, and what messages that come together wait for.
+
+    One process or two have the same core: on the others the load would be in their way, and it is what a
+    message costs beside a second process that is asked.
+    """
     found = {}
     for processes in (1, 2):
         with running(Pace(delay=0), PROCESSES=str(processes)) as stack:
             server = service_of(stack)
-            server.pin(own if processes == 1 else cores)
+            server.pin(own)
             bursts = [
                 capacity.burst(server, stack.database, options.requests, TOGETHER)
                 for _ in range(options.rounds + 1)
