@@ -13,16 +13,21 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 from chat.live.turns import Turn
-from chat.models import Conversation, Message, owner_of
+from chat.models import Conversation, ConversationQuerySet, Message, owner_of
+from chat.words import saying
 from usage.models import ApiKey, IdempotentAnswer
 
 SHOWN_TITLE: Final = 80
 # Deleted at once, so that neither a lock nor a transaction lasts long.
 BATCH: Final = 500
+# How many conversations a search looks through before it asks the index of all words.
+_LOOKS: Final = (40, 400)
 
 
 class Pages(CursorPagination):
     """Pages that stay put while conversations go on."""
+
+    page: list[Conversation]
 
     page_size = 30
     page_size_query_param = "limit"
@@ -39,27 +44,57 @@ class Pages(CursorPagination):
                 raise NotFound(self.invalid_cursor_message) from None
         return cursor
 
+    def next_ids(self, owned: ConversationQuerySet, request: Request, most: int) -> list[int]:
+        """Return the first conversations of those that a page may show; none for a page before."""
+        cursor = self.decode_cursor(request)
+        if cursor is not None and cursor.reverse:
+            return []
+        if cursor is not None and cursor.position is not None:
+            owned = owned.filter(updated_at__lt=cursor.position)
+        return list(owned.order_by(*self.ordering).values_list("pk", flat=True)[:most])
 
-def listed(api_key: ApiKey, *, q: str = "", end_user: str = "") -> QuerySet[Conversation]:
-    """Return the caller's conversations with what a list shows of them.
+
+def listed(
+    api_key: ApiKey, pages: Pages, request: Request, *, q: str = "", end_user: str = ""
+) -> list[Conversation]:
+    """Return a page of the caller's conversations with what a list shows of them.
 
     Args:
         api_key: The caller.
-        q: Text that the title or a message must have.
+        pages: Knows afterwards where the next page begins.
+        request: Names the page.
+        q: Text of the title, or words of a message, the last of which may be unfinished.
         end_user: Only those begun for this one of the account's users.
     """
+    owned = Conversation.objects.owned_by(api_key)
+    if end_user:
+        owned = owned.filter(end_user=end_user)
+    if not (q := q.strip()):
+        pages.paginate_queryset(_shown(owned), request)
+        return pages.page
+    # The next few fill a page with what is said often; for the rest the words' index is quick.
+    for look in _LOOKS:
+        if not (near := pages.next_ids(owned, request, look)):
+            break
+        pages.paginate_queryset(_shown(_saying(owned.filter(pk__in=near), q, near)), request)
+        if pages.has_next:
+            return pages.page
+    pages.paginate_queryset(_shown(_saying(owned, q, owned)), request)
+    return pages.page
+
+
+def _saying(
+    found: ConversationQuerySet, q: str, among: ConversationQuerySet | list[int]
+) -> ConversationQuerySet:
+    said = saying(q, unfinished=True).filter(conversation__in=among)
+    return found.filter(Q(title__icontains=q) | Q(pk__in=said.values("conversation")))
+
+
+def _shown(found: ConversationQuerySet) -> QuerySet[Conversation]:
     of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
     counted = of_it.values("conversation").annotate(n=Count("pk"))
     first = of_it.filter(role=Message.Role.USER)
-    found = Conversation.objects.owned_by(api_key).defer("user_context")
-    if end_user:
-        found = found.filter(end_user=end_user)
-    if q := q.strip():
-        said = Message.objects.filter(
-            conversation__in=Conversation.objects.owned_by(api_key), content__icontains=q
-        )
-        found = found.filter(Q(title__icontains=q) | Q(pk__in=said.values("conversation")))
-    return found.annotate(
+    return found.defer("user_context").annotate(
         # Counted of the rows that are shown; joined, it would be of all.
         message_count=Coalesce(Subquery(counted.values("n")), 0),
         first_question=Subquery(

@@ -348,7 +348,11 @@ class ConversationFilterSerializer(EndUserSerializer):
     """How the list is narrowed."""
 
     q = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="Busca en títulos y mensajes."
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="Texto del título, o palabras de los mensajes, en cualquier forma; la última puede "
+        "estar incompleta. Entre comillas, seguidas.",
     )
 
 

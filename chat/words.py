@@ -5,31 +5,48 @@ and indexes. It is to_tsvector with its real price: told PostgreSQL's own, a hun
 reads a million messages where the index would give it two.
 """
 
+import re
 from typing import Final
 
-from django.contrib.postgres.search import SearchQuery, SearchVectorField
+from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchVectorField
 from django.db import connection, transaction
 from django.db.models import F, Func, Q, QuerySet
 
 from chat.models import Message
 
 CONFIGURATION: Final = "spanish"
+_LAST_WORD: Final = re.compile(r"(?:^|(?<=\s))\w+$")
 # How far back a search looks at once, in messages: what is said often is found in the first of them.
 _LOOKS: Final = (1_000, 20_000, None)
 # What the places of a word that a million messages say need; with less, PostgreSQL reads their pages again.
 _MEMORY: Final = "64MB"
 
 
-def saying(text: str) -> QuerySet[Message]:
-    """Return the messages that have all words of a text; in quotes, one after the other."""
+def saying(text: str, *, unfinished: bool = False) -> QuerySet[Message]:
+    """Return the messages that have all words of a text; in quotes, one after the other.
+
+    Args:
+        text: The words.
+        unfinished: Whether the last one may be the beginning of a word.
+    """
     if connection.vendor == "postgresql":
         said = Func(F("content"), function="chat_words", output_field=SearchVectorField())
-        asked = SearchQuery(text, config=CONFIGURATION, search_type="websearch")
-        return Message.objects.alias(said=said).filter(said=asked)
+        return Message.objects.alias(said=said).filter(said=_asked(text, unfinished=unfinished))
     wanted = Q()
     for word in text.replace('"', " ").split():
         wanted &= Q(content__icontains=word)
     return Message.objects.filter(wanted)
+
+
+def _asked(text: str, *, unfinished: bool) -> SearchQueryCombinable:
+    asked = SearchQuery(text, config=CONFIGURATION, search_type="websearch")
+    last = _LAST_WORD.search(text)
+    if not unfinished or last is None:
+        return asked
+    # The whole word too: "facturación" is kept as "factur", which does not begin with "facturaci".
+    before = SearchQuery(text[: last.start()], config=CONFIGURATION, search_type="websearch")
+    begun = SearchQuery(f"{last[0]}:*", config=CONFIGURATION, search_type="raw")
+    return asked | (before & begun)
 
 
 def latest(found: QuerySet[Message], column: str, most: int) -> list[object]:

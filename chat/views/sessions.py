@@ -117,8 +117,7 @@ class ConversationsView(MeteredAPIView):
         form = ConversationFilterSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         pages = conversations.Pages()
-        found = conversations.listed(caller_of(request), **form.validated_data)
-        page = pages.paginate_queryset(found, request, view=self)
+        page = conversations.listed(caller_of(request), pages, request, **form.validated_data)
         rows = ListedConversationSerializer(page, many=True).data
         return pages.get_paginated_response(rows)
 

@@ -1,6 +1,7 @@
 """Conversations as their owner keeps them: listed, searched, renamed, exported, erased; and nobody else's."""
 
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -97,6 +98,38 @@ def test_search_finds_titles_and_what_was_said(api_client: APIClient):
     assert listed(api_client, q="TIMBRE") == ["b"]
     assert listed(api_client, q="100 %") == []
     assert len(listed(api_client, q="")) == 2
+
+
+def test_search_reads_words_in_any_form_and_while_they_are_typed(api_client: APIClient):
+    ask(api_client, "¿Cuántos folios pido para la facturación?", session_id="a")
+
+    for words in ("folio", "foli", "FACTURACIÓN", "pide folios", "folios fact"):
+        assert listed(api_client, q=words) == ["a"], words
+    for words in ("olios", "folios boleta", "el", "'", '"', "a:*|b", "\\", "%"):
+        assert listed(api_client, q=words) == [], words
+
+
+@pytest.mark.parametrize("every", [1, 13, 250], ids=["often", "seldom", "rarely"])
+def test_a_search_is_read_page_by_page_to_its_end(
+    api_client: APIClient, api_key: tuple[ApiKey, str], every: int
+):
+    now = timezone.now()
+    conversations = Conversation.objects.bulk_create(
+        Conversation(api_key=api_key[0], session_id=f"s{n}", updated_at=now - timedelta(minutes=n))
+        for n in range(600)
+    )
+    Message.objects.bulk_create(
+        Message(conversation=one, role="user", content=f"timbre {'roto' if n % every else 'sano'}")
+        for n, one in enumerate(conversations)
+    )
+    pages = [api_client.get(LIST, {"q": "sano", "limit": 60}).json()]
+    while pages[-1]["next"]:
+        pages.append(api_client.get(pages[-1]["next"]).json())
+    seen = [[row["session_id"] for row in page["results"]] for page in pages]
+    back = api_client.get(pages[-1]["previous"]).json() if len(pages) > 1 else pages[0]
+
+    assert sorted(chain.from_iterable(seen)) == sorted(f"s{n}" for n in range(0, 600, every))
+    assert [row["session_id"] for row in back["results"]] == seen[max(0, len(seen) - 2)]
 
 
 def test_a_conversation_is_exported_as_data_and_as_text(api_client: APIClient):
