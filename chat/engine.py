@@ -108,6 +108,7 @@ async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
         message,
         absence=absence,
         choice_reason=exchange.choice_reason,
+        attachments=exchange.question.stored_attachments,
     )
 
 
@@ -182,4 +183,5 @@ async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
         reply,
         history_dropped=record.history_dropped,
         choice_reason=exchange.choice_reason,
+        attachments=exchange.question.stored_attachments,
     )

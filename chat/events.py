@@ -14,7 +14,7 @@ All but the ping carry ``id`` and ``seq``, by which a client resumes (`chat.live
 passage, numbered as the answer cites them.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -35,6 +35,8 @@ MODEL: Final = "anthropic"
 
 # Clients and proxies give up on a connection that is silent, some after ten seconds.
 PING_SECONDS: Final = 3.0
+# Of a file; the rest of what is stored is for the model.
+_TOLD: Final = ("filename", "kind", "verdict", "summary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class Done:
         absence: Why it was given without the model.
         history_dropped: Whether what was said before could not go with the question.
         choice_reason: Why this specialist answers, in Spanish.
+        attachments: What was found out about the files of the question, as it is stored.
     """
 
     session_id: str
@@ -99,6 +102,7 @@ class Done:
     absence: Absence | None = None
     history_dropped: bool = False
     choice_reason: str = ""
+    attachments: Sequence[Mapping[str, str]] = ()
 
     @property
     def truncated(self) -> bool:
@@ -123,6 +127,7 @@ class Done:
             "continued": self.message.turn_start > 0,
             "truncated": self.truncated,
             "history_dropped": self.history_dropped,
+            "attachments": [{name: one[name] for name in _TOLD} for one in self.attachments],
             **_cost(self.reply),
             **_absence(self.absence, self.reply),
         }
@@ -197,9 +202,12 @@ class AnswerFailed(Refusal):
         self.wait = body.get("retry_after")
 
 
-def stopped(session_id: str, turn_id: str, answer: Message | None) -> dict[str, Any]:
+def stopped(
+    session_id: str, turn_id: str, answer: Message | None, attachments: Sequence[Mapping[str, str]]
+) -> dict[str, Any]:
     """Return the event that ends a turn which somebody stopped, or that nobody read any more."""
-    metadata = Done(session_id, answer).metadata if answer is not None else {}
+    done = Done(session_id, answer, attachments=attachments) if answer is not None else None
+    metadata = done.metadata if done is not None else {}
     return {
         "type": "stopped",
         "metadata": {"session_id": session_id, "message_id": None, "turn_id": turn_id, **metadata},

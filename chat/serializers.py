@@ -216,6 +216,9 @@ class ChatAnswerSerializer(serializers.Serializer[Any]):
     history_dropped = serializers.BooleanField(
         help_text="La conversación anterior no pudo acompañar a la pregunta."
     )
+    attachments = AttachedSerializer(
+        many=True, help_text="Lo que se encontró en los archivos de la pregunta."
+    )
     cost_usd = serializers.CharField(help_text="Lo que costó esta respuesta, en dólares.")
     cached = serializers.BooleanField(help_text="Repetida de una solicitud idéntica, sin costo.")
     cache_read_share = serializers.FloatField(

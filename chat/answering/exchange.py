@@ -46,6 +46,11 @@ class Question:
     files: tuple[File, ...] = ()
     attachments: tuple[Attached, ...] = ()
 
+    @property
+    def stored_attachments(self) -> list[dict[str, str]]:
+        """What was found out about its files, as it is stored with it."""
+        return [one.as_dict() for one in self.attachments]
+
 
 @dataclass(frozen=True)
 class Answered:

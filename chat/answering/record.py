@@ -108,7 +108,7 @@ class Record:
             specialist=exchange.specialist.name,
             turn_id=question.turn_id,
             process=process.announce() if question.turn_id else "",
-            attachments=[one.as_dict() for one in question.attachments],
+            attachments=question.stored_attachments,
         )
         try:
             statements.insert(message)
@@ -122,7 +122,7 @@ class Record:
         changes: dict[str, Any] = {"turn_id": question.turn_id, "process": process.announce()}
         if not exchange.continues:
             changes |= {"content": question.text, "prompt": exchange.turn}
-            changes["attachments"] = [one.as_dict() for one in question.attachments]
+            changes["attachments"] = question.stored_attachments
         unchanged = Message.objects.filter(
             pk=target.pk, turn_id=target.turn_id, process=target.process
         )

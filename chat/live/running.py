@@ -65,7 +65,12 @@ class Running:
             self.stored = self._record.is_stored
             if self.last is None:
                 turn = self.turn
-                self.last = stopped(turn.session_id, turn.turn_id, self._record.answer)
+                self.last = stopped(
+                    turn.session_id,
+                    turn.turn_id,
+                    self._record.answer,
+                    self._record.exchange.question.stored_attachments,
+                )
             self._record = None  # it holds the passages and the conversation
         self._tell()
         RUNNING.ended(self)

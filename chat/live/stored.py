@@ -40,7 +40,7 @@ class Stored:
             rest = said[position:].decode(errors="ignore")
             sent.append(Text(rest, self.turn.event_id(end), end))
         if position <= end:
-            body = _ending(self.turn.session_id, self.answer)
+            body = _ending(self.turn.session_id, self.question, self.answer)
             sent.append(Last(body, self.turn.event_id(end + 1), end + 1))
         return sent
 
@@ -104,15 +104,15 @@ def _of(turn: Turn, question: Message | None) -> Stored | None:
     return Stored(turn, question, answer)
 
 
-def _ending(session_id: str, answer: Message) -> dict[str, Any]:
+def _ending(session_id: str, question: Message, answer: Message) -> dict[str, Any]:
     outcome = answer.usage.outcome if answer.usage else Outcome.ANSWERED
     if answer.cut and outcome == Outcome.CANCELLED:
-        body = stopped(session_id, answer.turn_id, answer)
+        body = stopped(session_id, answer.turn_id, answer, question.attachments)
     elif answer.cut and outcome != Outcome.ANSWERED:
         cut = ModelUnavailable("La respuesta se interrumpió antes de terminar.", code="answer_cut")
         return Failed.from_refusal(cut).as_dict()
     else:
-        body = Done(session_id, answer).as_dict()
+        body = Done(session_id, answer, attachments=question.attachments).as_dict()
     body["metadata"] |= {"truncated": answer.cut, **cost_of(answer)}
     if answer.usage is not None:
         body["metadata"]["stop_reason"] = answer.usage.stop_reason

@@ -176,3 +176,20 @@ def test_a_rating_has_a_reason_and_can_be_taken_back(api_client: APIClient):
     assert undone.json() == {"rating": None, "reason": ""}
     assert (answer.rating, answer.rating_reason) == ("", "")
     assert Question.objects.filter(text=QUESTION).exists()
+
+
+def test_an_answer_says_what_was_found_in_the_files_whenever_it_is_given(
+    api_client: APIClient, fake_claude: FakeClaude
+):
+    files = [{"filename": "nota.json", "content": '{"Encabezado": {"IdDoc": {"TipoDTE": 33}}}'}]
+    asked = {"attachments": files, "turn_id": "turno-con-archivo"}
+    found = ask(api_client, **asked)["attachments"]
+    again = ask(api_client, **asked)["attachments"]
+    anew = send(api_client, action="regenerate").json()["attachments"]
+    without = ask(api_client, "¿Y el timbre?")["attachments"]
+    told = api_client.get("/api/chat/session/s").json()["messages"][0]["attachments"]
+
+    assert [one["filename"] for one in found] == ["nota.json"]
+    assert found[0]["verdict"] == "reject"
+    assert found == again == anew == told
+    assert without == []
