@@ -48,6 +48,12 @@ HIDDEN: Final = """() => {
     if (getComputedStyle(box).overflowX !== "visible") return box.scrollWidth - box.clientWidth;
   return 0;
 }"""
+# Links in the header that take more than one line.
+BROKEN: Final = """() => [...document.querySelectorAll("nav.exports a")].filter((link) => {
+  const text = document.createRange();
+  text.selectNodeContents(link);
+  return text.getClientRects().length > 1;
+}).map((link) => link.textContent)"""
 DESK: Final[ViewportSize] = {"width": 1280, "height": 800}
 OTHERS = ["/admin/", "/admin/?dias=90", "/admin/usage/usagerecord/", "/admin/usage/budget/gasto/", "/admin/dte/validation/estadisticas/",
           "/admin/knowledge/document/try/?q=folios", "/api/docs/"]  # fmt: skip
@@ -182,7 +188,7 @@ def test_nothing_keeps_anybody_from_reading_a_page(
 
 
 def too_wide(page: Page, sizes: list[ViewportSize], name: str) -> list[str]:
-    """Say at which widths a page scrolls sideways, or at the last its list; a directory may get pictures."""
+    """Say at which widths a page or at the last its list scrolls sideways, or its header breaks; a directory may get pictures."""
     found = []
     for size in sizes:
         page.set_viewport_size(size)
@@ -191,6 +197,8 @@ def too_wide(page: Page, sizes: list[ViewportSize], name: str) -> list[str]:
             page.screenshot(path=str(Path(directory, f"{file}-{size['width']}.png")))
         if (wider := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
             found.append(f"{wider} px wider than {size['width']}")
+        if broken := page.evaluate(BROKEN):
+            found.append(f"{broken} break at {size['width']}")
     if (hidden := page.evaluate(HIDDEN)) > 0:
         found.append(f"{hidden} px of the list are out of sight")
     return found
