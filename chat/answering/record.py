@@ -137,6 +137,11 @@ class Record:
         self.is_begun = True
 
     @property
+    def attachments(self) -> list[dict[str, str]]:
+        """What was found out about the files of the question."""
+        return self.exchange.question.stored_attachments
+
+    @property
     def is_stored(self) -> bool:
         """Whether there is an answer of this turn in the database."""
         return self.answer is not None and self.answer.pk is not None

@@ -64,12 +64,9 @@ class Running:
         if self._record is not None:
             self.stored = self._record.is_stored
             if self.last is None:
-                turn = self.turn
+                turn, record = self.turn, self._record
                 self.last = stopped(
-                    turn.session_id,
-                    turn.turn_id,
-                    self._record.answer,
-                    self._record.exchange.question.stored_attachments,
+                    turn.session_id, turn.turn_id, record.answer, record.attachments
                 )
             self._record = None  # it holds the passages and the conversation
         self._tell()

@@ -22,6 +22,7 @@ class Unstored:
     """A record of nothing."""
 
     answer = None
+    attachments = ()
     is_stored = False
 
     def give_up(self) -> None:
