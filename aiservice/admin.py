@@ -6,11 +6,13 @@ from auditlog.models import LogEntry
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
+from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from aiservice.audit import audited
@@ -34,10 +36,10 @@ class ActionFilter(admin.SimpleListFilter):
     title = "acción"
     parameter_name = "accion"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         return [(str(action), name) for action, name in _ACTIONS.items()]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LogEntry]) -> QuerySet[LogEntry]:
         chosen = self.value()
         if chosen is None or not chosen.isdecimal():
             return queryset
@@ -50,11 +52,11 @@ class KindFilter(admin.SimpleListFilter):
     title = "tipo"
     parameter_name = "tipo"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         types = ContentType.objects.get_for_models(*audited()).values()
         return sorted(((str(one.pk), one.name) for one in types), key=lambda pair: pair[1])
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[LogEntry]) -> QuerySet[LogEntry]:
         chosen = self.value()
         if chosen is None or not chosen.isdecimal():
             return queryset
@@ -134,7 +136,7 @@ def _changes(entry: LogEntry) -> list[tuple[str, Any]]:
     model = entry.content_type.model_class()
     found = []
     for name, change in entry.changes_dict.items():
-        label: Any = name
+        label: object = name
         if model is not None:
             try:
                 field = model._meta.get_field(name)
@@ -156,6 +158,6 @@ def _sides(change: Any) -> tuple[str, str]:
     return before, after
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     text = "–" if value in (None, "None", "") else str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,7 +1,6 @@
 """The ASGI application: HTTP, and WebSocket under /ws/."""
 
 import os
-from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiservice.settings")
 
@@ -9,6 +8,7 @@ import django
 
 django.setup(set_prefix=False)  # before anything that imports models
 
+from asgiref.typing import ASGIReceiveCallable, ASGISendCallable, Scope  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
@@ -22,10 +22,10 @@ require_usable_models()  # a server runs no system checks of its own
 llm.load()
 
 
-async def refuse(scope: Any, receive: Any, send: Any) -> None:
+async def refuse(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
     """Answer a WebSocket to any other path with 403; without a route, channels fails with a 500."""
     await receive()
-    await send({"type": "websocket.close"})
+    await send({"type": "websocket.close", "code": 1000, "reason": None})
 
 
 elsewhere = re_path("", refuse)  # type: ignore[arg-type]  # an ASGI application, not a view

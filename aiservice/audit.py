@@ -6,6 +6,7 @@ from typing import Any, Final
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
 from django.contrib.auth.models import Group, User
+from django.db.models import Model
 from django.db.models.signals import pre_save
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -18,7 +19,7 @@ from usage.access.address import exact_ip
 from usage.models import Account, ApiKey, Budget, Correction, ModelPrice
 
 # By model, what is no business of the log: secrets, and what changes by itself.
-_LEFT_OUT: Final[dict[Any, list[str]]] = {
+_LEFT_OUT: Final[dict[type[Model], list[str]]] = {
     Account: [],
     ApiKey: ["digest", "old_digest", "last_used_at"],
     Budget: [],
@@ -31,7 +32,7 @@ _LEFT_OUT: Final[dict[Any, list[str]]] = {
     User: ["password", "last_login"],
     Group: [],
 }
-_MANY: Final[dict[Any, set[str]]] = {
+_MANY: Final[dict[type[Model], set[str]]] = {
     User: {"groups", "user_permissions"},
     Group: {"permissions"},
 }
@@ -61,7 +62,7 @@ class AdminAuditMiddleware(MiddlewareMixin):
         return response
 
 
-def audited() -> list[Any]:
+def audited() -> list[type[Model]]:
     """Return the models whose changes are kept, and those whose reading is."""
     return [*_LEFT_OUT, Conversation]
 
@@ -73,7 +74,7 @@ def start() -> None:
     pre_save.connect(_sign, sender=LogEntry, dispatch_uid="aiservice.audit")
 
 
-def _sign(sender: Any, instance: LogEntry, **kwargs: Any) -> None:
+def _sign(sender: object, instance: LogEntry, **kwargs: object) -> None:
     """Say who it was; nobody for what the service does by itself, such as a command."""
     request = _request.get()
     user = getattr(request, "user", None)

@@ -1,9 +1,10 @@
 """The admin's home: what is spent, where it goes, what is left, and what is not as it should be."""
 
 import json
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from django.conf import settings
 from django.core.cache import cache
@@ -114,7 +115,20 @@ def _saved_card(month: dict[str, Any]) -> dict[str, str]:
     return _card("La caché ahorró este mes", month["saved_usd"], note)
 
 
-def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> dict[str, Any]:
+class Bar(TypedDict):
+    """A budget as the page draws it."""
+
+    scope: str
+    title: str
+    percent: int
+    state: str
+    spent: str
+    held: str
+    limit: str | None
+    ends: str
+
+
+def _bar(window: BudgetWindow, limit: Limit, now: datetime) -> Bar:
     """Describe a budget: what is used and held of it, and when its window ends."""
     taken = window.spent_usd + window.held_usd
     share = taken / limit.usd if limit.usd else Decimal(1 if limit.usd is not None else 0)
@@ -139,7 +153,7 @@ def _whose(window: BudgetWindow) -> str:
     return window.owner if window.api_key is None else window.api_key.name
 
 
-def _warnings(bars: list[dict[str, Any]]) -> list[str]:
+def _warnings(bars: list[Bar]) -> list[str]:
     return [
         f"{bar['title']}: {bar['percent']} % de US$ {bar['limit']}, hasta el {bar['ends']}."
         for bar in bars
@@ -178,7 +192,7 @@ def _span(first: date, last: date) -> dict[str, object]:
     )
     outcomes = reports.costs_by(rows, "outcome")
     failed = sum(group["calls"] for group in outcomes if group["outcome"] in reports.FAILURES)
-    charts: list[tuple[str, str, dict[Any, Any]]] = [
+    charts: list[tuple[str, str, Mapping[Any, str]]] = [
         ("Costo por operación", "operation", dict(Operation.choices)),
         ("Costo por modelo", "model", {"": "sin modelo"}),
         ("Costo por clave", "api_key", names),
@@ -214,7 +228,7 @@ def _span(first: date, last: date) -> dict[str, object]:
 
 
 def _stacked(
-    groups: list[dict[str, Any]], column: str, days: list[date], labels: dict[Any, str]
+    groups: list[dict[str, Any]], column: str, days: list[date], labels: Mapping[Any, str]
 ) -> str:
     lines = reports.series(groups, column, days)
     return json.dumps(

@@ -1,6 +1,6 @@
 """The groups of people that a new installation has, and what each may do in the admin."""
 
-from typing import Any, Final
+from typing import Final
 
 from auditlog.context import disable_auditlog
 from django.contrib.auth.models import Group, Permission
@@ -36,7 +36,7 @@ GROUPS: Final = {
 }
 
 
-def ensure(**kwargs: Any) -> None:
+def ensure(**kwargs: object) -> None:
     """Make the groups that are missing; runs after every migration.
 
     What an operator changed in a group stays as he left it. The audit keeps what people change, and of

@@ -7,8 +7,8 @@ Claude is what real traffic has shown.
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -42,12 +42,12 @@ stopping: Final = threading.Event()
 CHECK_SECONDS: Final = 0.8
 
 
-def check_database() -> dict[str, Any]:
+def check_database() -> dict[str, object]:
     """Ask the database for one row, over a connection of the probes' own."""
     return heard_of(DATABASE) | {"engine": connection.vendor}
 
 
-def check_redis() -> dict[str, Any]:
+def check_redis() -> dict[str, object]:
     """Write one short-lived key on the primary, and tell what the sentinels see."""
     if not REDIS.configured:
         return {"status": "not_configured", "fallback": "memory"}
@@ -62,7 +62,7 @@ def check_redis() -> dict[str, Any]:
     return found
 
 
-def heard_of(dependency: Dependency) -> dict[str, Any]:
+def heard_of(dependency: Dependency) -> dict[str, object]:
     """Ask a dependency, and say what is known of it within the time of one check."""
     state = dependency.check(CHECK_SECONDS - 0.1)
     if state.up:
@@ -70,7 +70,7 @@ def heard_of(dependency: Dependency) -> dict[str, Any]:
     return {"status": "down", "since": state.since, "error": state.error}
 
 
-def check_knowledge() -> dict[str, Any]:
+def check_knowledge() -> dict[str, object]:
     """Report the search index, which may have to be read from a database that is away."""
     try:
         return dict(search.status())
@@ -81,7 +81,7 @@ def check_knowledge() -> dict[str, Any]:
 # A dependency that is down leaves the service serving, unless it is the database: keys, budgets and
 # the ledger live there, and money fails closed.
 REQUIRED = "database"
-CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
+CHECKS: dict[str, Callable[[], Mapping[str, object]]] = {
     REQUIRED: check_database,
     "redis": check_redis,
     "anthropic": llm.status,
@@ -92,7 +92,7 @@ CHECKS: dict[str, Callable[[], dict[str, Any]]] = {
 _FINE = {"ok", "not_configured", "not_started"}
 
 
-async def report() -> dict[str, Any]:
+async def report() -> dict[str, object]:
     """Run every check and sum up: ``ok``, ``degraded`` (it serves, with less) or ``down``."""
     results = await asyncio.gather(*(_bounded(check) for check in CHECKS.values()))
     dependencies = dict(zip(CHECKS, results, strict=True))
@@ -110,7 +110,7 @@ async def report() -> dict[str, Any]:
     }
 
 
-async def _bounded(check: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+async def _bounded(check: Callable[[], Mapping[str, object]]) -> dict[str, object]:
     """Run a check in a thread of its own, which is left behind if it takes too long."""
     started = time.perf_counter()
     running = database_sync_to_async(check, thread_sensitive=False)()

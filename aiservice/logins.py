@@ -1,10 +1,11 @@
 """Passwords tried on the admin: counted by address, locked out, logged and kept (django-axes)."""
 
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from asgiref.sync import sync_to_async
 from axes.middleware import AxesMiddleware
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -25,7 +26,7 @@ def address_of(request: HttpRequest) -> str | None:
     return None if address == "unknown" else address
 
 
-def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
+def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
     """Answer an address that has tried too many passwords; named by ``AXES_LOCKOUT_CALLABLE``."""
     return too_many_passwords(request)
 
@@ -49,12 +50,14 @@ class AdminLoginMiddleware(AxesMiddleware):  # type: ignore[misc]  # axes ships 
         return answered
 
 
-def log_failure(request: HttpRequest | None = None, **kwargs: Any) -> None:
+def log_failure(request: HttpRequest | None = None, **kwargs: object) -> None:
     """Write a line; without the name, which people take for the field of the password."""
     log.warning("login_failed", address=request and client_ip(request))
 
 
-def log_success(request: HttpRequest | None = None, user: Any = None, **kwargs: Any) -> None:
+def log_success(
+    request: HttpRequest | None = None, user: User | None = None, **kwargs: object
+) -> None:
     """Write a line."""
     log.info("login", address=request and client_ip(request), user=getattr(user, "pk", None))
 

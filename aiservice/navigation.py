@@ -1,13 +1,31 @@
 """The admin's menu: by what one comes to do, not by application."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from django.http import HttpRequest
 from django.urls import reverse, reverse_lazy
+from django.utils.functional import Promise
 
 
-def _page(title: str, icon: str, model: str) -> dict[str, object]:
+class Entry(TypedDict):
+    """What is gone to; without a permission, by everybody who may enter."""
+
+    title: str
+    icon: str
+    link: str | Promise
+    permission: NotRequired[Callable[[HttpRequest], bool]]
+    active: NotRequired[Callable[[HttpRequest], bool]]
+
+
+class Section(TypedDict):
+    """Entries under one heading."""
+
+    title: str
+    items: list[Entry]
+
+
+def _page(title: str, icon: str, model: str) -> Entry:
     """Return the entry of a model's list, for those who may see it."""
     application, _, name = model.partition(".")
     return {
@@ -31,9 +49,9 @@ def _may_see(application: str, name: str) -> Callable[[HttpRequest], bool]:
     return allowed
 
 
-def sections(request: HttpRequest) -> list[dict[str, Any]]:
+def sections(request: HttpRequest) -> list[Section]:
     """Return the sections of the menu; one without an entry for this user is left out."""
-    found: list[dict[str, Any]] = [
+    found: list[Section] = [
         {
             "title": "Costos",
             "items": [

@@ -5,7 +5,7 @@ verified e-mail; where the issuer says which groups they are in, those of the sa
 """
 
 import time
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 import jwt
@@ -39,10 +39,12 @@ _FAILURES: Final = (
     ValueError,
 )
 
-_described: dict[str, tuple[float, dict[str, Any]]] = {}
+Claims = dict[str, object]
+
+_described: dict[str, tuple[float, Claims]] = {}
 
 
-def describe(issuer: str) -> dict[str, Any]:
+def describe(issuer: str) -> Claims:
     """Return what an issuer says of itself, at most an hour old.
 
     Raises:
@@ -62,7 +64,7 @@ def describe(issuer: str) -> dict[str, Any]:
     return known
 
 
-def _setting(name: str, *default: Any) -> Any:
+def _setting(name: str, *default: object) -> object:
     if name in _ENDPOINTS:
         return describe(settings.OIDC_ISSUER)[_ENDPOINTS[name]]
     return getattr(settings, name, *default)
@@ -81,18 +83,19 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library s
         self.OIDC_RP_SIGN_ALGO = settings.OIDC_RP_SIGN_ALGO
         self.OIDC_RP_IDP_SIGN_KEY = None
 
-    def authenticate(self, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def authenticate(self, request: HttpRequest | None, **kwargs: object) -> User | None:
         """Log in whoever brings the issuer's code; the library checks state, nonce and PKCE."""
         if request is None or not settings.OIDC_ISSUER or "nonce" not in kwargs:
             return None
         self.OIDC_OP_TOKEN_ENDPOINT = _setting("OIDC_OP_TOKEN_ENDPOINT")
         self.OIDC_OP_USER_ENDPOINT = _setting("OIDC_OP_USER_ENDPOINT")
         self.OIDC_OP_JWKS_ENDPOINT = _setting("OIDC_OP_JWKS_ENDPOINT")
-        return super().authenticate(request, **kwargs)
+        user: User | None = super().authenticate(request, **kwargs)
+        return user
 
-    def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
+    def verify_token(self, token: str, **kwargs: object) -> Claims:
         """Check besides the signature for whom and by whom it was made, which the library leaves out."""
-        claims: dict[str, Any] = super().verify_token(token, **kwargs)
+        claims: Claims = super().verify_token(token, **kwargs)
         audience = claims.get("aud")
         meant = audience if isinstance(audience, list) else [audience]
         if self.OIDC_RP_CLIENT_ID not in meant:
@@ -101,11 +104,11 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library s
             raise SuspiciousOperation("the token is of another issuer")
         return claims
 
-    def verify_claims(self, claims: dict[str, Any]) -> bool:
+    def verify_claims(self, claims: Claims) -> bool:
         """Take nobody's word for an address: one that was not verified may be anybody's."""
         return bool(claims.get("email")) and str(claims.get("email_verified")).lower() == "true"
 
-    def create_user(self, claims: dict[str, Any]) -> User | None:
+    def create_user(self, claims: Claims) -> User | None:
         """Let in somebody new whom the issuer puts in one of our groups; nobody else."""
         if not _groups(claims):
             log.warning("oidc_stranger")
@@ -114,7 +117,7 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library s
         user = User.objects.create_user(email[:150], email=email)
         return self.update_user(user, claims)
 
-    def update_user(self, user: User, claims: dict[str, Any]) -> User:
+    def update_user(self, user: User, claims: Claims) -> User:
         """Take the groups as the issuer says them; where it says nothing, they stay."""
         if settings.OIDC_GROUPS_CLAIM in claims:
             groups = _groups(claims)
@@ -126,7 +129,7 @@ class Backend(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library s
         return user
 
 
-def _groups(claims: dict[str, Any]) -> list[Group]:
+def _groups(claims: Claims) -> list[Group]:
     said = claims.get(settings.OIDC_GROUPS_CLAIM) or []
     names = [str(name) for name in said] if isinstance(said, list) else [str(said)]
     return list(Group.objects.filter(name__in=names))
@@ -182,7 +185,7 @@ def come_back(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
-def offered(request: HttpRequest) -> dict[str, Any]:
+def offered(request: HttpRequest) -> Claims:
     """Tell templates whether there is an issuer to log in at."""
     return {"oidc_offered": bool(settings.OIDC_ISSUER)}
 

@@ -15,7 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from types import FrameType
+from typing import Final
 
 import structlog
 from django.conf import settings
@@ -144,7 +145,7 @@ class Supervisor:
                 code = self._replace_the_dead(environment, metrics)
             return self._end() or code
 
-    def _take_signal(self, number: int, frame: Any) -> None:
+    def _take_signal(self, number: int, frame: FrameType | None) -> None:
         if self._signals and number == signal.SIGINT:  # the second Ctrl-C; the children got it too
             for child in self._children:
                 child.process.kill()

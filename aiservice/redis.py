@@ -60,7 +60,7 @@ class RedisServer(Dependency):
 REDIS: Final = RedisServer()
 
 
-def client(*, LOCATION: str, OPTIONS: dict[str, Any], **_: Any) -> Redis:  # noqa: N803
+def client(*, LOCATION: str, OPTIONS: dict[str, Any], **_: object) -> Redis:  # noqa: N803
     """Return a client for a cache of ``CACHES`` that asks whether or not Redis is away."""
     bounds = {
         "socket_timeout": OPTIONS["SOCKET_TIMEOUT"],
@@ -185,7 +185,7 @@ class SharedSentinelFactory(SentinelConnectionFactory):  # type: ignore[misc]
             self.__dict__.update(state)
 
 
-def sentinels_view() -> dict[str, Any]:
+def sentinels_view() -> dict[str, object]:
     """Return what the first sentinel that answers sees: primary, replicas and sentinels.
 
     Two silent ones are waited for at most, for ``REDIS_SOCKET_TIMEOUT`` together.

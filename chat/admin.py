@@ -3,11 +3,12 @@
 import json
 import re
 from typing import Any
+from uuid import UUID
 
 from auditlog.models import LogEntry
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db.models import BigIntegerField, Count, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import BigIntegerField, Count, Model, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Cast, Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -73,7 +74,7 @@ def _at(message: Message) -> str:
     return f"{url}?pagina={earlier.count() // MESSAGES_PER_PAGE + 1}#mensajes"
 
 
-def calls_of(session_id: str) -> QuerySet[Any]:
+def calls_of(session_id: str) -> QuerySet[Message, UUID | None]:
     """Return the calls made for the conversations of a name."""
     answers = Message.objects.filter(conversation__session_id=session_id, usage__isnull=False)
     return answers.order_by("-pk").values_list("usage", flat=True)[:MOST]
@@ -92,7 +93,9 @@ def specialist_title(name: str) -> str:
     return found.title if found else name or "–"
 
 
-def found_ids(request: HttpRequest, found: QuerySet[Message], column: str) -> Any:
+def found_ids(
+    request: HttpRequest, found: QuerySet[Message], column: str
+) -> QuerySet[Message, dict[str, object]] | list[object]:
     """Return what a search found: on a page the latest, in a file all of it."""
     match = request.resolver_match
     if match is not None and str(match.url_name).endswith("_export"):
@@ -148,14 +151,14 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
         Column("costo_usd", "cost_picousd", "usd"),
     ]  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        conversations: QuerySet[Any] = super().get_queryset(request)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Conversation]:
+        conversations: QuerySet[Conversation] = super().get_queryset(request)
         # Counted of the rows that are shown; joined, it would be of all.
         of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
         counted = of_it.values("conversation").annotate(n=Count("pk")).values("n")
         return conversations.annotate(message_count=Coalesce(Subquery(counted), 0))
 
-    def export_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def export_rows(self, rows: QuerySet[Model]) -> QuerySet[Model]:
         """Add what its answers cost."""
         of_it = Message.objects.filter(conversation=OuterRef("pk")).order_by()
         cost = of_it.values("conversation").annotate(
@@ -178,7 +181,7 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
         request: HttpRequest,
         object_id: str,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
         """Add a page of the transcript: the whole of a long one would take minutes to read anyway."""
         opened = (
@@ -294,7 +297,7 @@ class MessageAdmin(ReadOnlyAdmin, ExportAdmin):
         request: HttpRequest,
         object_id: str,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
         """Show a message, and write down that its conversation was read."""
         known = Message.objects.select_related("conversation")

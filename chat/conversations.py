@@ -1,7 +1,7 @@
 """Conversations as their owner keeps them: listed, searched, renamed, exported, erased. Synchronous."""
 
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -52,6 +52,16 @@ class Pages(CursorPagination):
         if cursor is not None and cursor.position is not None:
             owned = owned.filter(updated_at__lt=cursor.position)
         return list(owned.order_by(*self.ordering).values_list("pk", flat=True)[:most])
+
+
+class Exported(TypedDict):
+    """A whole conversation."""
+
+    session_id: str
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    messages: list[Message]
 
 
 def listed(
@@ -185,7 +195,7 @@ def purge(days: int) -> int:
     return purged
 
 
-def exported(api_key: ApiKey, session_id: str) -> dict[str, Any]:
+def exported(api_key: ApiKey, session_id: str) -> Exported:
     """Return a whole conversation as data.
 
     Raises:
@@ -203,7 +213,7 @@ def exported(api_key: ApiKey, session_id: str) -> dict[str, Any]:
     }
 
 
-def as_markdown(conversation: dict[str, Any]) -> str:
+def as_markdown(conversation: Exported) -> str:
     """Return an exported conversation as a text for people."""
     parts = [f"# {conversation['title'] or 'Conversación'}", f"*{_moment(conversation)}*"]
     for message in conversation["messages"]:
@@ -214,7 +224,7 @@ def as_markdown(conversation: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _moment(conversation: dict[str, Any]) -> str:
+def _moment(conversation: Exported) -> str:
     return f"{timezone.localtime(conversation['created_at']):%d-%m-%Y %H:%M}"
 
 

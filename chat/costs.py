@@ -1,6 +1,6 @@
 """What an answer cost, under the same names in its last event and in the history."""
 
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework import serializers
 
@@ -10,7 +10,16 @@ from usage.money import plain
 from usage.tokens import TokenUsage
 
 
-def cost_of(answer: Message) -> dict[str, Any]:
+class Cost(TypedDict):
+    """What an answer cost, as clients read it."""
+
+    model: str
+    tokens_used: dict[str, int]
+    cost_usd: str
+    cache_read_share: float
+
+
+def cost_of(answer: Message) -> Cost:
     """Return what a stored answer cost; all zero where no model was asked."""
     usage = answer.usage
     if usage is None:
@@ -36,7 +45,7 @@ def cost_of(answer: Message) -> dict[str, Any]:
     }
 
 
-class TokensSerializer(serializers.Serializer[Any]):
+class TokensSerializer(serializers.Serializer[None]):
     """Tokens of an answer, by kind; all zero without the model."""
 
     input_tokens = serializers.IntegerField()
@@ -46,7 +55,7 @@ class TokensSerializer(serializers.Serializer[Any]):
     cache_creation_tokens = serializers.IntegerField()
 
 
-class CostSerializer(serializers.Serializer[Any]):
+class CostSerializer(serializers.Serializer[Message]):
     """What an answer cost; all zero without the model."""
 
     model = serializers.CharField()
@@ -58,4 +67,4 @@ class CostSerializer(serializers.Serializer[Any]):
 
     def to_representation(self, answer: Message) -> dict[str, Any]:
         """Return it as the last event of the answer had it."""
-        return cost_of(answer)
+        return {**cost_of(answer)}

@@ -13,7 +13,7 @@ from chat.answering.turns import Action
 from chat.conversations import title_of
 from chat.costs import CostSerializer, TokensSerializer
 from chat.live.turns import TURN_ID
-from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Message
+from chat.models import REASON_LENGTH, SESSION_ID_LENGTH, TITLE_LENGTH, Conversation, Message
 from usage.http.end_user import EndUserSerializer
 from usage.http.strict import StrictSerializer
 
@@ -25,7 +25,7 @@ CONTEXT_LENGTH: Final = 8_000
 class UserContextField(serializers.JSONField):
     """What the caller's system knows about the user: a flat or nested JSON object, bounded."""
 
-    def to_internal_value(self, data: Any) -> Any:
+    def to_internal_value(self, data: Any) -> dict[str, object]:
         """Return the object; what PostgreSQL cannot store is refused here, in words."""
         value = super().to_internal_value(data)
         if not isinstance(value, dict):
@@ -73,7 +73,7 @@ class FileSerializer(StrictSerializer):
     )
 
 
-class AttachedSerializer(serializers.Serializer[Any]):
+class AttachedSerializer(serializers.Serializer[None]):
     """What was found out about a file that came with a question."""
 
     filename = serializers.CharField()
@@ -126,14 +126,14 @@ def _missing(name: str, code: str) -> serializers.ValidationError:
     return serializers.ValidationError({name: [serializers.ErrorDetail(str(text), code)]})
 
 
-class ResumeSerializer(serializers.Serializer[Any]):
+class ResumeSerializer(serializers.Serializer[None]):
     """What a socket sends to go on reading an answer."""
 
     session_id = serializers.CharField(max_length=SESSION_ID_LENGTH, trim_whitespace=False)
     last_event_id = serializers.CharField(max_length=80, required=False, allow_null=True)
 
 
-class StoppedSerializer(serializers.Serializer[Any]):
+class StoppedSerializer(serializers.Serializer[None]):
     """Whether there was an answer to stop."""
 
     status = serializers.ChoiceField(["stopped", "idle"])
@@ -152,19 +152,19 @@ class AssistantQuestionSerializer(AskedSerializer, EndUserSerializer):
     )
 
 
-class NewSessionSerializer(serializers.Serializer[Any]):
+class NewSessionSerializer(serializers.Serializer[None]):
     session_id = serializers.CharField()
     welcome_message = serializers.CharField()
 
 
-class OfficialLinkSerializer(serializers.Serializer[Any]):
+class OfficialLinkSerializer(serializers.Serializer[None]):
     """An official text."""
 
     label = serializers.CharField()  # type: ignore[assignment]  # shadows Field.label
     url = serializers.CharField()
 
 
-class CitationSerializer(serializers.Serializer[Any]):
+class CitationSerializer(serializers.Serializer[None]):
     """A passage behind an answer."""
 
     number = serializers.IntegerField(help_text="El [n] con que la respuesta lo cita.")
@@ -187,7 +187,7 @@ class CitationSerializer(serializers.Serializer[Any]):
     cited = serializers.BooleanField()
 
 
-class ChatAnswerSerializer(serializers.Serializer[Any]):
+class ChatAnswerSerializer(serializers.Serializer[None]):
     message = serializers.CharField(help_text="Markdown.")
     sources = serializers.ListField(
         child=serializers.CharField(), help_text="Títulos de los documentos consultados."
@@ -282,7 +282,7 @@ class FeedbackSerializer(StrictSerializer):
     )
 
 
-class StatsSerializer(serializers.Serializer[Any]):
+class StatsSerializer(serializers.Serializer[None]):
     """How many messages a conversation holds."""
 
     total_messages = serializers.IntegerField()
@@ -290,13 +290,13 @@ class StatsSerializer(serializers.Serializer[Any]):
     assistant_messages = serializers.IntegerField()
 
 
-class RunningTurnSerializer(serializers.Serializer[Any]):
+class RunningTurnSerializer(serializers.Serializer[None]):
     """An answer that is being given."""
 
     turn_id = serializers.CharField(help_text="Se sigue en /events.")
 
 
-class ConversationSerializer(serializers.Serializer[Any]):
+class ConversationSerializer(serializers.Serializer[None]):
     """A conversation, with its latest messages in order."""
 
     session_id = serializers.CharField()
@@ -309,7 +309,7 @@ class ConversationSerializer(serializers.Serializer[Any]):
     stats = StatsSerializer()
 
 
-class ExportedConversationSerializer(serializers.Serializer[Any]):
+class ExportedConversationSerializer(serializers.Serializer[None]):
     """A whole conversation, to keep elsewhere."""
 
     session_id = serializers.CharField()
@@ -334,12 +334,12 @@ class ListedConversationSerializer(serializers.Serializer[Any]):
         """Return the title to show."""
         return title_of(conversation.title, conversation.first_question)
 
-    def get_plugin_title(self, conversation: Any) -> str:
+    def get_plugin_title(self, conversation: Conversation) -> str:
         """Return what people call the specialist that answered last."""
         return plugins.title_of(conversation.specialist)
 
 
-class ConversationPageSerializer(serializers.Serializer[Any]):
+class ConversationPageSerializer(serializers.Serializer[None]):
     """A page of the list."""
 
     next = serializers.CharField(allow_null=True, help_text="Dirección de la página siguiente.")
@@ -368,7 +368,7 @@ class TitleSerializer(StrictSerializer):
     )
 
 
-class AfterSerializer(serializers.Serializer[Any]):
+class AfterSerializer(serializers.Serializer[None]):
     """From where on a conversation is read."""
 
     after = serializers.IntegerField(
@@ -376,13 +376,13 @@ class AfterSerializer(serializers.Serializer[Any]):
     )
 
 
-class ExportFormatSerializer(serializers.Serializer[Any]):
+class ExportFormatSerializer(serializers.Serializer[None]):
     """How a conversation is exported."""
 
     format = serializers.ChoiceField(["json", "markdown"], default="json")
 
 
-class ClearedSerializer(serializers.Serializer[Any]):
+class ClearedSerializer(serializers.Serializer[None]):
     """Confirmation that a session is gone."""
 
     status = serializers.CharField()

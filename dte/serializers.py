@@ -16,7 +16,7 @@ from usage.models.end_user import LONGEST
 _DAYS: Final = [MinValueValidator(date(1990, 1, 1)), MaxValueValidator(date(2199, 12, 31))]
 
 
-class FindingSerializer(serializers.Serializer[Any]):
+class FindingSerializer(serializers.Serializer[None]):
     code = serializers.CharField(help_text="Código de la regla; IA-01 si la duda es de la IA.")
     severity = serializers.ChoiceField(["reject", "review", "warn"])
     sii_severity = serializers.ChoiceField(["rechazo", "reparo", "aviso", "n/a"])
@@ -37,14 +37,14 @@ class FindingSerializer(serializers.Serializer[Any]):
     document = serializers.IntegerField(required=False, help_text="N° en el envío.")
 
 
-class PartySerializer(serializers.Serializer[Any]):
+class PartySerializer(serializers.Serializer[None]):
     """Issuer or receiver."""
 
     rut = serializers.CharField()
     name = serializers.CharField()
 
 
-class SummarySerializer(serializers.Serializer[Any]):
+class SummarySerializer(serializers.Serializer[None]):
     """What identifies the document: less where it could not be read, and of an envelope how many it holds."""
 
     type = serializers.IntegerField(allow_null=True)
@@ -64,7 +64,7 @@ class SummarySerializer(serializers.Serializer[Any]):
     documents = serializers.IntegerField(required=False, help_text="Cuántos trae un sobre.")
 
 
-class FileSummarySerializer(serializers.Serializer[Any]):
+class FileSummarySerializer(serializers.Serializer[None]):
     """What identifies a file that is no document, with more according to its kind."""
 
     type_name = serializers.CharField()
@@ -79,7 +79,7 @@ _ANY_SUMMARY: Final = PolymorphicProxySerializer(
 )
 
 
-class ScopeSerializer(serializers.Serializer[Any]):
+class ScopeSerializer(serializers.Serializer[None]):
     """What the answer rests on."""
 
     statement = serializers.CharField()
@@ -87,7 +87,7 @@ class ScopeSerializer(serializers.Serializer[Any]):
     not_checked = serializers.ListField(child=serializers.CharField())
 
 
-class ReviewSerializer(serializers.Serializer[Any]):
+class ReviewSerializer(serializers.Serializer[None]):
     """What became of Claude's review."""
 
     status = serializers.ChoiceField(["done", "skipped", "unavailable"], required=False)
@@ -107,7 +107,7 @@ class ReviewSerializer(serializers.Serializer[Any]):
     )
 
 
-class DocumentAnswerSerializer(serializers.Serializer[Any]):
+class DocumentAnswerSerializer(serializers.Serializer[None]):
     id = serializers.UUIDField()
     kind = serializers.CharField(
         help_text="Qué es: DTE, EnvioDTE, EnvioBOLETA; o CAF, RespuestaDTE y las demás clases."
@@ -141,18 +141,18 @@ class ValidationAnswerSerializer(DocumentAnswerSerializer):
     documents = NumberedAnswerSerializer(many=True, required=False)
 
 
-class FactSerializer(serializers.Serializer[Any]):
+class FactSerializer(serializers.Serializer[None]):
     label = serializers.CharField()  # type: ignore[assignment]  # DRF's Field.label is another
     value = serializers.CharField()
 
 
-class TableSerializer(serializers.Serializer[Any]):
+class TableSerializer(serializers.Serializer[None]):
     title = serializers.CharField()
     columns = serializers.ListField(child=serializers.CharField())
     rows = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
 
 
-class LinkSerializer(serializers.Serializer[Any]):
+class LinkSerializer(serializers.Serializer[None]):
     """A validation that the file is about."""
 
     id = serializers.UUIDField()
@@ -163,7 +163,7 @@ class LinkSerializer(serializers.Serializer[Any]):
     url = serializers.CharField()
 
 
-class AskSerializer(serializers.Serializer[Any]):
+class AskSerializer(serializers.Serializer[None]):
     """What would let the examination say more: a field to send beside the file."""
 
     name = serializers.CharField()
@@ -172,7 +172,7 @@ class AskSerializer(serializers.Serializer[Any]):
     type = serializers.ChoiceField(["text", "password", "file"])
 
 
-class FileAnswerSerializer(serializers.Serializer[Any]):
+class FileAnswerSerializer(serializers.Serializer[None]):
     """The answer for a file that is no document."""
 
     id = serializers.UUIDField()
@@ -197,7 +197,7 @@ class FileAnswerSerializer(serializers.Serializer[Any]):
     valid_for_sii = ScopeSerializer()
 
 
-class ArchiveAnswerSerializer(serializers.Serializer[Any]):
+class ArchiveAnswerSerializer(serializers.Serializer[None]):
     """The answer for a small ZIP, as a whole."""
 
     id = serializers.UUIDField()
@@ -237,7 +237,7 @@ class ModeField(serializers.JSONField):
     """From which side the document is judged; null, or false as Odoo writes it, for emission."""
 
 
-class LegacyRequestSerializer(serializers.Serializer[Any]):
+class LegacyRequestSerializer(serializers.Serializer[None]):
     """The request of older clients."""
 
     dte_data = DteDataField(
@@ -268,7 +268,7 @@ class StoredOutcomeSerializer(OutcomeSerializer):
     reported_at = serializers.DateTimeField()
 
 
-class StoredAnswerSerializer(serializers.Serializer[Any]):
+class StoredAnswerSerializer(serializers.Serializer[None]):
     id = serializers.UUIDField()
     created_at = serializers.DateTimeField()
     kind = serializers.CharField()
@@ -297,7 +297,7 @@ class RutField(serializers.CharField):
         return rut
 
 
-class ListParameters(serializers.Serializer[Any]):
+class ListParameters(serializers.Serializer[None]):
     """What a list of stored answers may be narrowed to."""
 
     recommendation = serializers.ChoiceField(Validation.Recommendation.choices, required=False)
@@ -333,7 +333,7 @@ class ListParameters(serializers.Serializer[Any]):
         return attrs
 
 
-class RowSerializer(serializers.Serializer[Any]):
+class RowSerializer(serializers.Serializer[None]):
     """A stored answer in a list."""
 
     id = serializers.UUIDField()
@@ -356,7 +356,7 @@ class RowSerializer(serializers.Serializer[Any]):
     url = serializers.CharField(help_text="Dónde leer la respuesta completa.")
 
 
-class PageSerializer(serializers.Serializer[Any]):
+class PageSerializer(serializers.Serializer[None]):
     next = serializers.URLField(allow_null=True, help_text="Página siguiente, más antigua.")
     previous = serializers.URLField(allow_null=True, help_text="Página anterior, más nueva.")
     results = RowSerializer(many=True)

@@ -1,6 +1,6 @@
 """The SII monitor over HTTP: what it found, and a run on demand."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from channels.db import database_sync_to_async
 from drf_spectacular.utils import OpenApiExample, extend_schema, inline_serializer
@@ -30,7 +30,7 @@ class MonitorRunning(Refusal):
     default_code = "monitor_running"
 
 
-class RunSerializer(serializers.Serializer[Any]):
+class RunSerializer(serializers.Serializer[None]):
     """A look at all sources."""
 
     started_at = serializers.DateTimeField()
@@ -41,7 +41,7 @@ class RunSerializer(serializers.Serializer[Any]):
     notices = serializers.IntegerField()
 
 
-class WatchedSerializer(serializers.Serializer[Any]):
+class WatchedSerializer(serializers.Serializer[None]):
     """A page, and what became of looking at it."""
 
     source = serializers.CharField()  # type: ignore[assignment]  # DRF's Field.source is another

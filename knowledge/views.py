@@ -28,7 +28,7 @@ MAX_QUERY: Final = 2_000
 TAGS: Final = ["Conocimiento"]
 
 
-class SearchParameters(serializers.Serializer[Any]):
+class SearchParameters(serializers.Serializer[None]):
     """What a search may ask."""
 
     query = serializers.CharField(max_length=MAX_QUERY, help_text="Pregunta o palabras a buscar.")

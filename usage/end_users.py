@@ -1,5 +1,6 @@
 """What an account's own users spent, over REST: read from their windows, never from the ledger."""
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,7 +21,7 @@ from usage.models.scope import Scope
 from usage.money import plain
 
 
-class EndUserFilterSerializer(serializers.Serializer[Any]):
+class EndUserFilterSerializer(serializers.Serializer[None]):
     """Which windows are meant."""
 
     window = serializers.ChoiceField(
@@ -58,7 +59,7 @@ class EndUserSpendingSerializer(serializers.Serializer[Any]):
         return None if limit is None else plain(limit)
 
 
-class EndUserPageSerializer(serializers.Serializer[Any]):
+class EndUserPageSerializer(serializers.Serializer[None]):
     """A page of them."""
 
     count = serializers.IntegerField()
@@ -102,19 +103,21 @@ class EndUsersView(MeteredAPIView):
         form = EndUserFilterSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         pages = EndUserPages()
-        found = _windows(request.auth, form.validated_data)
+        found = _windows(request.auth, **form.validated_data)
         page = pages.paginate_queryset(found, request, view=self)
         limit = budgets.limits_of_end_users(request.auth.account_id)
         rows = EndUserSpendingSerializer(page, many=True, context={"limit": limit}).data
         return pages.get_paginated_response(rows)
 
 
-def _windows(key: ApiKey, asked: dict[str, Any]) -> QuerySet[BudgetWindow]:
-    period = Period(asked["window"])
+def _windows(
+    key: ApiKey, *, window: str, date: dt.date | None = None, end_user: str | None = None
+) -> QuerySet[BudgetWindow]:
+    period = Period(window)
     found = BudgetWindow.objects.filter(account=key.account_id, period=period)
-    if "end_user" in asked:
-        return found.filter(end_user=asked["end_user"]).order_by("-starts_on")
-    day = asked.get("date") or timezone.localdate()
+    if end_user is not None:
+        return found.filter(end_user=end_user).order_by("-starts_on")
+    day = date or timezone.localdate()
     start = day if period is Period.DAY else day.replace(day=1)
     users = found.exclude(end_user="").filter(starts_on=start)
     return users.order_by("-spent_usd", "end_user")

@@ -72,7 +72,9 @@ class DollarsField(forms.DecimalField):
 class UsdField(_BigIntegerField):
     """Dollars in Python, pico-dollars in the database; up to nine million dollars."""
 
-    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+    def from_db_value(
+        self, value: int | None, expression: object, connection: object
+    ) -> Decimal | None:
         """Read a column, or a sum over one."""
         return None if value is None else from_pico(value)
 

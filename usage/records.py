@@ -40,7 +40,7 @@ class RecordSerializer(serializers.ModelSerializer[UsageRecord]):
         return plain(record.cost_usd)
 
 
-class RecordPageSerializer(serializers.Serializer[Any]):
+class RecordPageSerializer(serializers.Serializer[None]):
     """A page, and where the next one begins."""
 
     next = serializers.CharField(allow_null=True, help_text="Dirección de la página siguiente.")

@@ -22,7 +22,7 @@ _DAY: Final = r"\d{4}-\d{2}-\d{2}"
 PERIOD: Final = {"type": "string", "pattern": f"^({'|'.join(PERIODS)}|{_DAY},{_DAY})$"}
 
 
-class UsageSumsSerializer(serializers.Serializer[Any]):
+class UsageSumsSerializer(serializers.Serializer[None]):
     """Calls, tokens by class and money."""
 
     calls = serializers.IntegerField()
@@ -51,7 +51,7 @@ class UsageKeySerializer(UsageGroupSerializer):
     name = serializers.CharField(help_text="Nombre de la clave.")
 
 
-class UsageSummarySerializer(serializers.Serializer[Any]):
+class UsageSummarySerializer(serializers.Serializer[None]):
     """A period's account."""
 
     period = serializers.CharField()
@@ -69,7 +69,7 @@ class PeriodField(serializers.CharField):
     """A period by its name, or by its first and last day."""
 
 
-class PeriodSerializer(serializers.Serializer[Any]):
+class PeriodSerializer(serializers.Serializer[None]):
     """Which days are meant."""
 
     period = PeriodField(default="this_month")

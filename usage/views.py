@@ -15,7 +15,7 @@ from usage.accounting.payer import payer_of
 from usage.errors import ModelUnavailable
 from usage.http.metered import MeteredAPIView
 from usage.http.strict import StrictSerializer
-from usage.llm import Prompt, Turn, appraise
+from usage.llm import Appraisal, Prompt, Turn, appraise
 from usage.models import ApiKey, Period
 from usage.models.record import TOKEN_CLASSES
 from usage.models.scope import Scope
@@ -48,7 +48,7 @@ class EstimateSerializer(StrictSerializer):
         return messages
 
 
-class AppraisalSerializer(serializers.Serializer[Any]):
+class AppraisalSerializer(serializers.Serializer[Appraisal]):
     """Upper bounds of a call."""
 
     model = serializers.CharField()
@@ -60,7 +60,7 @@ class AppraisalSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_blank=True)
 
 
-class BudgetStandingSerializer(serializers.Serializer[Any]):
+class BudgetStandingSerializer(serializers.Serializer[None]):
     """One limit, and what is used and held of it."""
 
     scope = serializers.ChoiceField(choices=["key", "account", "end_user"])
@@ -72,7 +72,7 @@ class BudgetStandingSerializer(serializers.Serializer[Any]):
     held_usd = serializers.CharField()
 
 
-class AccountSerializer(serializers.Serializer[Any]):
+class AccountSerializer(serializers.Serializer[None]):
     """What an account used in one window."""
 
     since = serializers.DateField()
@@ -86,7 +86,7 @@ class AccountSerializer(serializers.Serializer[Any]):
     cache_hit_rate = serializers.FloatField(allow_null=True)
 
 
-class UsageSerializer(serializers.Serializer[Any]):
+class UsageSerializer(serializers.Serializer[None]):
     """What an account used today and this month, and every limit on the key."""
 
     day = AccountSerializer()

@@ -1,11 +1,12 @@
 """Whether PostgreSQL answers, as one thread of this process asks it over a connection of its own."""
 
 import contextlib
-from collections.abc import Generator
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 from django.db import connections
+from psycopg.abc import RV, PQGen
+from psycopg.rows import TupleRow
 
 from aiservice.dependency import Dependency
 
@@ -19,14 +20,14 @@ class SilentServer(psycopg.OperationalError):
     """The server holds the connection and says nothing."""
 
 
-class ProbeConnection(psycopg.Connection[Any]):
+class ProbeConnection(psycopg.Connection[TupleRow]):
     """A connection whose statements are answered within `SILENT_LOOKS`, or it is closed."""
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer, not for ever."""
-        return super().wait(self._bounded(gen), *args, **kwargs)
+        return super().wait(self._bounded(gen), interval, timeout)
 
-    def _bounded(self, answer: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def _bounded(self, answer: PQGen[RV]) -> PQGen[RV]:
         try:
             wanted, empty = next(answer), 0
             while empty < SILENT_LOOKS:
@@ -34,7 +35,8 @@ class ProbeConnection(psycopg.Connection[Any]):
                 empty = 0 if ready else empty + 1
                 wanted = answer.send(ready)
         except StopIteration as end:
-            return end.value
+            answered: RV = end.value
+            return answered
         self.pgconn.finish()
         raise SilentServer("the server does not answer")
 

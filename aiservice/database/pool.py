@@ -2,10 +2,11 @@
 
 import select
 import time
-from collections.abc import Generator
 from typing import Any, Final
 
 import psycopg
+from psycopg.abc import RV, PQGen
+from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from aiservice.database.absence import DATABASE, SILENT_LOOKS
@@ -17,23 +18,23 @@ STANDSTILL_SECONDS: Final = 0.8
 GROWTH_SECONDS: Final = 0.3
 
 
-class WatchedConnection(psycopg.Connection[Any]):
+class WatchedConnection(psycopg.Connection[TupleRow]):
     """A connection that is given up when its server is found to be away, and only then.
 
     A statement may take long; what tells a slow one from a frozen server is whether the server answers
     somebody else.
     """
 
-    def wait(self, gen: Any, *args: Any, **kwargs: Any) -> Any:
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for an answer while there can be one."""
         try:
-            return super().wait(self._watched(gen), *args, **kwargs)
+            return super().wait(self._watched(gen), interval, timeout)
         except psycopg.OperationalError:
             if self.closed:
                 DATABASE.ask()
             raise
 
-    def _watched(self, answer: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    def _watched(self, answer: PQGen[RV]) -> PQGen[RV]:
         try:
             wanted, empty = next(answer), 0
             while not DATABASE.away or not empty:
@@ -43,7 +44,8 @@ class WatchedConnection(psycopg.Connection[Any]):
                     DATABASE.ask()
                 wanted = answer.send(ready)
         except StopIteration as end:
-            return end.value
+            answered: RV = end.value
+            return answered
         self.pgconn.finish()
         raise psycopg.OperationalError("the database is away")
 

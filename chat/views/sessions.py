@@ -1,13 +1,14 @@
 """Conversations of the caller: read, open, delete."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 from channels.db import database_sync_to_async
 from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -125,9 +126,11 @@ class ConversationsView(MeteredAPIView):
 class AsAsked(JsonAnyway):
     """Leaves ``format`` to the view: to DRF it names a renderer."""
 
-    def filter_renderers(self, renderers: Any, format: str) -> Any:
+    def filter_renderers(
+        self, renderers: Iterable[BaseRenderer], format: str | None
+    ) -> list[BaseRenderer]:
         """Return all."""
-        return renderers
+        return list(renderers)
 
 
 class ExportView(MeteredAPIView):
@@ -203,11 +206,11 @@ class NewSessionView(SessionView):
 def _exported(api_key: ApiKey, session_id: str, form: str) -> HttpResponse:
     found = conversations.exported(api_key, session_id)
     if form == "markdown":
-        body: Any = conversations.as_markdown(found)
+        body: str | bytes = conversations.as_markdown(found)
         kind, ending = "text/markdown; charset=utf-8", "md"
     else:
         messages = MessageSerializer(found["messages"], many=True).data
-        body, kind, ending = JSONRenderer().render(found | {"messages": messages}), JSON, "json"
+        body, kind, ending = JSONRenderer().render({**found, "messages": messages}), JSON, "json"
     name = f"conversacion-{timezone.localdate():%Y-%m-%d}.{ending}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(body, content_type=kind, headers=headers)
@@ -215,7 +218,7 @@ def _exported(api_key: ApiKey, session_id: str, form: str) -> HttpResponse:
 
 def _read(
     api_key: ApiKey, session_id: str, after: int
-) -> tuple[dict[str, Any], stored.Stored | None]:
+) -> tuple[dict[str, object], stored.Stored | None]:
     conversation = Conversation.objects.of(api_key, session_id)
     messages = conversation.messages.all()
     counts = messages.aggregate(

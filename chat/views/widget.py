@@ -1,7 +1,5 @@
 """Tokens for the chat on another site's page."""
 
-from typing import Any
-
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -22,7 +20,7 @@ class VisitorSerializer(StrictSerializer, EndUserSerializer):
     """For whom a token is."""
 
 
-class TokenSerializer(serializers.Serializer[Any]):
+class TokenSerializer(serializers.Serializer[None]):
     """What a visitor's browser sends instead of a key."""
 
     token = serializers.CharField(

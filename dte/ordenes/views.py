@@ -1,6 +1,6 @@
 """Reception over HTTP: which purchase order a received document bills."""
 
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
@@ -51,7 +51,7 @@ class OrderedField(serializers.DictField):
     """A purchase order."""
 
 
-class MatchRequestSerializer(serializers.Serializer[Any]):
+class MatchRequestSerializer(serializers.Serializer[None]):
     """What is asked; fields under the names that Odoo uses."""
 
     dte_data = BilledField(
@@ -65,7 +65,7 @@ class MatchRequestSerializer(serializers.Serializer[Any]):
     company_id = serializers.JSONField(required=False, help_text="Se acepta y no se usa.")
 
 
-class LineMatchSerializer(serializers.Serializer[Any]):
+class LineMatchSerializer(serializers.Serializer[None]):
     """A line of the document and the line of the order it bills; positions count from 0."""
 
     dte_line = serializers.IntegerField(help_text="Posición en dte_data.lines, desde 0.")
@@ -76,7 +76,7 @@ class LineMatchSerializer(serializers.Serializer[Any]):
     po_name = serializers.CharField()
 
 
-class MatchSerializer(serializers.Serializer[Any]):
+class MatchSerializer(serializers.Serializer[None]):
     matched_po_id = serializers.JSONField(help_text="Uno de los id dados, o null.")
     confidence = serializers.IntegerField(
         min_value=0, max_value=100, help_text="Desde 90, segura; bajo 50 no se propone orden."

@@ -42,9 +42,9 @@ class AccountAdmin(ModelAdmin):
     readonly_fields = ["budgets"]
     inlines = [KeyInline]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        accounts: QuerySet[Any] = super().get_queryset(request)
-        counted: QuerySet[Any] = accounts.annotate(key_count=Count("keys"))
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Account]:
+        accounts: QuerySet[Account] = super().get_queryset(request)
+        counted: QuerySet[Account] = accounts.annotate(key_count=Count("keys"))
         return counted
 
     def changelist_view(self, request: HttpRequest, extra_context: object = None) -> object:

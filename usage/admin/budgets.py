@@ -67,7 +67,7 @@ class BudgetForm(forms.ModelForm):
             )
 
 
-def limits_of(**holder: Any) -> SafeString:
+def limits_of(**holder: Account | ApiKey) -> SafeString:
     """Return a holder's limits, each a link to its page, and a link to set another.
 
     Args:

@@ -47,7 +47,7 @@ class Column:
         """The expression that PostgreSQL writes into a CSV, where the session has our time zone."""
         return Func(self.source, template=_SQL[self.kind], output_field=CharField())
 
-    def write(self, value: Any) -> str:
+    def write(self, value: object) -> str:
         """Return what a CSV says of a value that was read."""
         return "" if value is None else _PYTHON.get(self.kind, str)(value)
 
@@ -78,7 +78,7 @@ def _local_hour(text: str) -> tuple[str, str]:
     return local.strftime("%Y-%m-%dT%H"), local.isoformat()[19:]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     text = str(value)
     return f"'{text}" if text and text[0] in _FORMULA else text
 

@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
@@ -31,7 +31,7 @@ _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 
 
 def as_csv(
-    rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column]
+    rows: QuerySet[Model], position: tuple[str, ...], columns: list[Column]
 ) -> Iterator[bytes]:
     """Yield the file piece by piece, its header first."""
     # Excel takes the accents for another alphabet's where the mark is missing.
@@ -41,7 +41,7 @@ def as_csv(
 
 
 def by_row(
-    rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column]
+    rows: QuerySet[Model], position: tuple[str, ...], columns: list[Column]
 ) -> Iterator[bytes]:
     """Yield lines of CSV for a database that writes none itself."""
     for found in pieces(rows, position, columns):
@@ -53,7 +53,7 @@ def by_row(
 
 
 def as_workbook(
-    rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column]
+    rows: QuerySet[Model], position: tuple[str, ...], columns: list[Column]
 ) -> bytes | None:
     """Return the workbook, or None where the rows are too many for one."""
     import xlsxwriter  # two megabytes that most processes never need
@@ -112,7 +112,7 @@ class ExportAdmin(LargeAdmin):
         """Name what never changes of a row and says where it stands."""
         return self.position
 
-    def export_rows(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+    def export_rows(self, rows: QuerySet[Model]) -> QuerySet[Model]:
         """Add what the columns need."""
         return rows
 

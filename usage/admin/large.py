@@ -1,12 +1,12 @@
 """Lists of tables with millions of rows: pages by position instead of number, and nothing is counted."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.validators import EMPTY_VALUES
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import get_format
@@ -44,7 +44,7 @@ class LargeChangeList(ChangeList):
         pages = Positions()
         pages.page_size, pages.ordering = self.list_per_page, self.model_admin.position
         try:
-            rows: list[Any] = pages.paginate_queryset(self.queryset, Request(request)) or []
+            rows: list[Model] = pages.paginate_queryset(self.queryset, Request(request)) or []
         except NotFound as exc:
             raise IncorrectLookupParameters from exc
         self.paginator = pages
@@ -70,7 +70,7 @@ class LargeAdmin(ModelAdmin):
     list_per_page = 50
     change_list_template = "admin/large/change_list.html"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: object) -> type[ChangeList]:
         return LargeChangeList
 
 
@@ -79,7 +79,7 @@ class DaysFilter(RangeDateFilter):
 
     label = "fecha"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.title = self.label
 
@@ -134,7 +134,9 @@ class KnownFilter(DropdownFilter):
             return queryset
 
 
-def known(column: str, title: str, values: Any) -> type[KnownFilter]:
+def known(
+    column: str, title: str, values: Callable[[], Iterable[tuple[str, str]]]
+) -> type[KnownFilter]:
     """Return a filter by a column.
 
     Args:
@@ -143,7 +145,9 @@ def known(column: str, title: str, values: Any) -> type[KnownFilter]:
         values: Returns the pairs of value and label when a page is asked for.
     """
 
-    def lookups(self: KnownFilter, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(
+        self: KnownFilter, request: HttpRequest, model_admin: ModelAdmin
+    ) -> list[tuple[str, str]]:
         return list(values())
 
     body = {

@@ -5,11 +5,12 @@ A row is read once and none is forgotten, and no transaction stays open for as l
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from usage.admin.columns import Column
@@ -22,8 +23,8 @@ _QUICK: Final = 0.25
 
 
 def pieces(
-    rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column], most: int | None = None
-) -> Iterator[list[tuple[Any, ...]]]:
+    rows: QuerySet[Model], position: tuple[str, ...], columns: list[Column], most: int | None = None
+) -> Iterator[list[tuple[object, ...]]]:
     """Yield the rows' values, newest first."""
     names = _names(position)
     sources = [column.read_as for column in columns]
@@ -42,7 +43,7 @@ def pieces(
 
 
 def copied(
-    rows: QuerySet[Any], position: tuple[str, ...], columns: list[Column]
+    rows: QuerySet[Model], position: tuple[str, ...], columns: list[Column]
 ) -> Iterator[bytes]:
     """Yield lines of CSV as PostgreSQL writes them, which takes a tenth of the time."""
     names = _names(position)
@@ -64,7 +65,7 @@ def copied(
         size = min(2 * size, _PIECE) if quick else max(size // 2, _LEAST)
 
 
-def _copy(lines: QuerySet[Any]) -> bytes:
+def _copy(lines: QuerySet[Model]) -> bytes:
     try:
         sql, params = lines.query.sql_with_params()
     except EmptyResultSet:
@@ -78,7 +79,7 @@ def _copy(lines: QuerySet[Any]) -> bytes:
     return written
 
 
-def _set_time_zone(cursor: Any, name: str) -> None:
+def _set_time_zone(cursor: CursorWrapper, name: str) -> None:
     cursor.execute("SELECT set_config('TimeZone', %s, true)", [name])
 
 
@@ -86,7 +87,9 @@ def _names(position: tuple[str, ...]) -> list[str]:
     return [name.lstrip("-") for name in position]
 
 
-def _beyond(rows: QuerySet[Any], names: list[str], at: tuple[Any, ...], side: str) -> QuerySet[Any]:
+def _beyond(
+    rows: QuerySet[Model], names: list[str], at: tuple[object, ...], side: str
+) -> QuerySet[Model]:
     """Return the rows on one side of a position: ``lt``, older, or ``gte``, itself and newer."""
     if len(names) == 1:
         return rows.filter(**{f"{names[0]}__{side}": at[0]})

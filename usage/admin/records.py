@@ -134,7 +134,9 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
         allowed = request.user.has_perm("usage.change_usagerecord")
         return obj is not None and allowed and is_correctable(obj)
 
-    def get_fieldsets(self, request: HttpRequest, obj: UsageRecord | None = None) -> Any:
+    def get_fieldsets(
+        self, request: HttpRequest, obj: UsageRecord | None = None
+    ) -> list[tuple[str | None, object]]:
         found = list(self.shown)
         if self.has_change_permission(request, obj):
             found.insert(2, ("Corregir", {"fields": [*TOKEN_CLASSES, "reason"]}))
@@ -147,7 +149,9 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
         stored = [f.name for f in UsageRecord._meta.fields if f.name not in TOKEN_CLASSES]
         return stored + own
 
-    def save_model(self, request: HttpRequest, obj: UsageRecord, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: UsageRecord, form: forms.ModelForm, change: bool
+    ) -> None:
         usage = TokenUsage(**{name: form.cleaned_data[name] for name in TOKEN_CLASSES})
         correct(obj.pk, usage, reason=form.cleaned_data["reason"], by=cast(User, request.user))
 
@@ -171,7 +175,7 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
         request: HttpRequest,
         object_id: str,
         form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        extra_context: dict[str, object] | None = None,
     ) -> HttpResponse:
         """Add what the call was for."""
         record = self.get_object(request, object_id)
@@ -182,7 +186,7 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None)

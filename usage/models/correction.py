@@ -1,7 +1,6 @@
 """Corrections of the ledger: who changed what a call cost, when, from what to what, and why."""
 
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -40,6 +39,6 @@ class Correction(models.Model):
         return f"{self.corrected_at:%d-%m-%Y %H:%M}: {self.reason}"
 
 
-def tokens_of(record: UsageRecord) -> dict[str, Any]:
+def tokens_of(record: UsageRecord) -> dict[str, int]:
     """Return a row's tokens by class."""
     return {name: getattr(record, name) for name in TOKEN_CLASSES}

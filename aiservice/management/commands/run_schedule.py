@@ -4,7 +4,7 @@ import signal
 from argparse import ArgumentParser
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
@@ -23,23 +23,32 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=9300)
         parser.add_argument("--now", metavar="COMMAND", help="run one job of it now, and end")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(
+        self,
+        *args: object,
+        file: Path,
+        backups: Path | None,
+        address: str,
+        port: int,
+        now: str | None,
+        **options: object,
+    ) -> None:
         try:
-            jobs = read(options["file"])
+            jobs = read(file)
         except (OSError, ValueError) as exc:
             raise CommandError(str(exc)) from None
         if unknown := {job.name for job in jobs} - set(get_commands()):
-            raise CommandError(f"{options['file']}: no such command: {', '.join(sorted(unknown))}")
+            raise CommandError(f"{file}: no such command: {', '.join(sorted(unknown))}")
         registry = CollectorRegistry()
         runner = Runner(jobs, registry)
-        if options["now"]:
-            chosen = [job for job in jobs if job.name == options["now"]]
+        if now:
+            chosen = [job for job in jobs if job.name == now]
             if not chosen or not runner.run(chosen[0]):
-                raise CommandError(f"{options['now']} is not in the schedule, or failed")
+                raise CommandError(f"{now} is not in the schedule, or failed")
             return
-        if options["backups"]:
-            registry.register(BackupCollector(options["backups"]))
-        start_http_server(options["port"], options["address"], registry)
+        if backups:
+            registry.register(BackupCollector(backups))
+        start_http_server(port, address, registry)
 
         def end(signum: int, frame: FrameType | None) -> NoReturn:
             runner.stop()

@@ -1,7 +1,6 @@
 """Erase conversations that are past their retention."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -15,6 +14,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days", type=int, help="another number of days, for this run")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        days = settings.CHAT_RETENTION_DAYS if options["days"] is None else options["days"]
+    def handle(self, *args: object, days: int | None, **options: object) -> None:
+        days = settings.CHAT_RETENTION_DAYS if days is None else days
         self.stdout.write(f"{purge(max(0, days))} conversations erased")
