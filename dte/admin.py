@@ -1,7 +1,6 @@
 """Validations in the admin: the findings beside the document, and how right the rules are."""
 
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -47,7 +46,7 @@ class CodeFilter(KnownFilter):
     parameter_name = "regla"
     column = "codes__code"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: ModelAdmin) -> list[tuple[str, str]]:
         from dte.rules import REGISTRY  # as above
 
         titles = {code: rule.title for code, rule in REGISTRY.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 from uuid import UUID
 
 from django.conf import settings
@@ -248,7 +248,7 @@ def submission_of(given: Given) -> Submission:
     return Submission(xml=given.content)
 
 
-def _uploads(request: HttpRequest) -> "tuple[UploadedFile[Any], UploadedFile[Any] | None]":
+def _uploads(request: HttpRequest) -> "tuple[UploadedFile[bytes], UploadedFile[bytes] | None]":
     """Return the one file to examine, and the document it is to be compared with, if one came."""
     files = dict(request.FILES.lists())
     beside = files.pop("document", []) if len(files) > 1 else []
@@ -260,7 +260,7 @@ def _uploads(request: HttpRequest) -> "tuple[UploadedFile[Any], UploadedFile[Any
     return main[0], beside[0] if beside else None
 
 
-def _read(file: "UploadedFile[Any]", limit: int = MAX_BYTES) -> bytes:
+def _read(file: "UploadedFile[bytes]", limit: int = MAX_BYTES) -> bytes:
     if (file.size or 0) > limit:
         raise DocumentTooLarge(file.size, limit)
     return cast(bytes, file.read())

@@ -1,7 +1,7 @@
 """The history: what was judged, what was said, and what the SII really answered."""
 
 import uuid
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.db import models
 from django.urls import reverse
@@ -166,7 +166,7 @@ class Validation(models.Model):
         """Return where the API answers the whole of it."""
         return reverse("dte-validation", args=[self.pk])
 
-    def as_row(self) -> dict[str, Any]:
+    def as_row(self) -> dict[str, object]:
         """Return what a list of stored answers shows of it; reads the codes, not the findings."""
         return {
             "id": str(self.pk),
@@ -186,7 +186,7 @@ class Validation(models.Model):
             "url": self.get_absolute_url(),
         }
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Return the stored answer as the API shows it."""
         return {
             "id": str(self.pk),

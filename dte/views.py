@@ -1,6 +1,6 @@
 """Validation over HTTP."""
 
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from channels.db import database_sync_to_async
@@ -179,7 +179,7 @@ class OutcomeView(MeteredAPIView):
         given = serializers.OutcomeSerializer(data=request.data)
         given.is_valid(raise_exception=True)
         outcome: dict[str, object] = given.validated_data
-        return Response(await database_sync_to_async(_answer)(_caller(request), pk, outcome))
+        return Response(await database_sync_to_async(_answer)(_caller(request), pk, **outcome))
 
 
 def _caller(request: Request, options: Options | None = None) -> ApiKey:
@@ -206,7 +206,9 @@ def _erase(api_key: ApiKey, pk: UUID) -> None:
     _own(api_key, pk).delete()
 
 
-def _answer(api_key: ApiKey, pk: UUID, outcome: dict[str, Any]) -> dict[str, Any]:
+def _answer(
+    api_key: ApiKey, pk: UUID, *, outcome: str, codes: list[str], detail: str
+) -> dict[str, object]:
     validation = _own(api_key, pk)
-    report_outcome(validation, outcome["outcome"], outcome["codes"], outcome["detail"])
+    report_outcome(validation, outcome, codes, detail)
     return validation.as_dict()

@@ -169,7 +169,7 @@ def parse(raw: bytes, *, source_path: str) -> ParsedDocument:
 
 def dump(document: ParsedDocument) -> str:
     """Write a document as a file that :func:`parse` reads back to the same content."""
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "title": document.title,
         "module": document.module,
         "tags": list(document.tags),

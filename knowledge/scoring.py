@@ -6,10 +6,10 @@ nothing to do with our subject, and nothing must be found.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import yaml
 
@@ -186,7 +186,7 @@ def _case(entry: object, where: str) -> Case:
     return Case(entry["question"], str(entry.get("kind", "")), tuple(expected))
 
 
-def _share(outcomes: Sequence[Scored], holds: Any) -> float:
+def _share(outcomes: Sequence[Scored], holds: Callable[[Scored], bool]) -> float:
     return _mean([1.0 if holds(outcome) else 0.0 for outcome in outcomes])
 
 

@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import pypdfium2 as pdfium
 import zxingcpp
@@ -121,7 +120,7 @@ def _order(count: int) -> list[int]:
     return list(dict.fromkeys([0, count - 1, *range(count)]))
 
 
-def _text(page: Any) -> str:
+def _text(page: pdfium.PdfPage) -> str:
     try:
         text: str = page.get_textpage().get_text_bounded()
     except pdfium.PdfiumError:
@@ -129,7 +128,7 @@ def _text(page: Any) -> str:
     return text[:MAX_TEXT]
 
 
-def _render(page: Any) -> Image.Image:
+def _render(page: pdfium.PdfPage) -> Image.Image:
     """Render a page in grey, at a scale that its size allows."""
     width, height = page.get_size()
     if not (0 < width < 1e6 and 0 < height < 1e6):

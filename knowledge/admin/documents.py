@@ -1,10 +1,11 @@
 """Documents: the editor with its preview, how a text is cut, and the folder they travel in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -99,7 +100,7 @@ class ValidityFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("vencidos", "Vencidos"), ("retirados", "Retirados"), ("todos", "Todos")]
 
-    def choices(self, changelist: Any) -> Iterator[Any]:
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         default, *others = super().choices(changelist)
         yield {**default, "display": "Sin retirar"}
         yield from others
@@ -225,7 +226,9 @@ class DocumentAdmin(ModelAdmin):
         count = sum(ingest.save(document, author=author) for document in documents)
         self.message_user(request, f"Documentos en uso otra vez: {count}.", messages.SUCCESS)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+    def get_deleted_objects(
+        self, objs: Iterable[Document], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         # Nothing is deleted with it, so the permissions of versions and passages do not matter.
         return [f"Se retira: {document}" for document in objs], {}, set(), []
 

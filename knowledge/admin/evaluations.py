@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -100,7 +100,7 @@ class EvaluationAdmin(ModelAdmin):
         return [path("run/", view, name="knowledge_evaluation_run"), *super().get_urls()]
 
     def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
     ) -> HttpResponse:
         """Show what the last changes did, above the runs themselves."""
         found = (("Por palabras y significado", curve(True)), ("Solo por palabras", curve(False)))

@@ -1,11 +1,12 @@
 """The SII monitor in the admin: what changed, whom it touches, and the pages that are watched."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -33,7 +34,7 @@ class ReviewedFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: object) -> list[tuple[str, str]]:
         return [("revisados", "Revisados"), ("todos", "Todos")]
 
-    def choices(self, changelist: Any) -> Any:
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         default, *others = super().choices(changelist)
         yield {**default, "display": "Sin revisar"}
         yield from others
@@ -266,7 +267,9 @@ class SiiSourceAdmin(ModelAdmin):
         ("Última revisión", {"fields": [*readonly_fields]}),
     ]
 
-    def save_model(self, request: HttpRequest, obj: SiiSource, form: Any, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, obj: SiiSource, form: forms.ModelForm, change: bool
+    ) -> None:
         if "url" in form.changed_data:
             obj.forget()
         super().save_model(request, obj, form, change)

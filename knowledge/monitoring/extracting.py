@@ -8,8 +8,11 @@ circulars is links and nothing else, and a guess that falls differently would lo
 import codecs
 import io
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from lxml.html import HtmlElement
 
 MAX_PDF_PAGES: Final = 600
 MAX_TEXT: Final = 3_000_000  # characters; more is no page that people read
@@ -198,7 +201,7 @@ def _of_html(markup: str, url: str) -> str:
     return text
 
 
-def _cut_frame(root: Any) -> None:
+def _cut_frame(root: "HtmlElement") -> None:
     """Take out what stands around the text, but nothing that holds the text itself."""
     from lxml import etree
 
@@ -223,20 +226,20 @@ def _cut_frame(root: Any) -> None:
         element.drop_tree()
 
 
-def _is_named_frame(element: Any) -> bool:
+def _is_named_frame(element: "HtmlElement") -> bool:
     if element.get("role", "") in _FRAME_ROLES:
         return True
     names = f"{element.get('class', '')} {element.get('id', '')}"
     return any(word.lower() in _FRAME_WORDS for word in _WORD_BREAK.split(names))
 
 
-def _is_hidden(element: Any) -> bool:
+def _is_hidden(element: "HtmlElement") -> bool:
     style = element.get("style", "").replace(" ", "").casefold()
     hidden = "display:none" in style or "visibility:hidden" in style
     return hidden or element.get("hidden") is not None or element.get("aria-hidden") == "true"
 
 
-def _main(root: Any) -> Any:
+def _main(root: "HtmlElement") -> "HtmlElement":
     """Return the part that the page itself calls its main one, if it says so and it is not empty."""
     for found in root.xpath("//main | //*[@role='main']"):
         if len(" ".join(found.itertext()).strip()) >= _LEAST_MAIN:
@@ -244,7 +247,7 @@ def _main(root: Any) -> Any:
     return root
 
 
-def _show_files(root: Any, url: str) -> None:
+def _show_files(root: "HtmlElement", url: str) -> None:
     """Write the path of a linked file behind its link: another file under the same words is a change."""
     for link in root.iter("a"):
         try:
@@ -261,7 +264,7 @@ def _show_files(root: Any, url: str) -> None:
                 last.tail = (last.tail or "") + shown
 
 
-def _flatten_layout_tables(root: Any) -> None:
+def _flatten_layout_tables(root: "HtmlElement") -> None:
     """Turn tables that only place things into blocks, and cells of real tables into single lines."""
     for table in reversed(list(root.iter("table"))):
         cells = list(table.iter("td", "th"))
@@ -276,7 +279,7 @@ def _flatten_layout_tables(root: Any) -> None:
                     part.tail = f" {part.tail or ''}"
 
 
-def _is_placed(cell: Any) -> bool:
+def _is_placed(cell: "HtmlElement") -> bool:
     """Whether a cell holds more than the value of a row."""
     blocks = [part for part in cell.iterdescendants() if part.tag in _BLOCKS]
     return (

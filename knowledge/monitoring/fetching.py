@@ -4,13 +4,16 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
 from django.conf import settings
 
 from knowledge.monitoring.addresses import ForbiddenAddressError, Target, resolve
+
+if TYPE_CHECKING:
+    from protego import Protego
 
 MAX_REDIRECTS: Final = 5
 MAX_ROBOTS_BYTES: Final = 500 * 1024  # RFC 9309, 2.5: at least this much is read
@@ -52,7 +55,7 @@ class Fetcher:
 
     verify: ssl.SSLContext | bool = True
     sleep: Callable[[float], None] = time.sleep
-    _robots: dict[str, Any] = field(default_factory=dict)
+    _robots: dict[str, "Protego | None"] = field(default_factory=dict)
     _last: float = float("-inf")
 
     def __post_init__(self) -> None:
@@ -127,7 +130,7 @@ class Fetcher:
         if robots is not None and not robots.can_fetch(url, settings.SII_MONITOR_USER_AGENT):
             raise FetchError("robots", "El sitio no permite que se lea la página (robots.txt).")
 
-    def _read_robots(self, root: str) -> Any:
+    def _read_robots(self, root: str) -> "Protego | None":
         """Read a site's rules as RFC 9309, 2.3.1, says: none if there is no file, no visit if unknown."""
         from protego import Protego
 

@@ -1,7 +1,6 @@
 """Erase validations that are past their retention, or all of one taxpayer."""
 
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand
 
@@ -14,6 +13,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--rut", help="erase what names this taxpayer, whatever its age")
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        erased = erase_taxpayer(options["rut"]) if options["rut"] else erase_expired()
+    def handle(self, *args: object, rut: str | None, **options: object) -> None:
+        erased = erase_taxpayer(rut) if rut else erase_expired()
         self.stdout.write(f"{erased} validations erased")

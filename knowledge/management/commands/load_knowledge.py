@@ -3,10 +3,10 @@
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -48,16 +48,27 @@ class Command(BaseCommand):
             "--watch", action="store_true", help="sigue cargando lo que cambie, hasta Ctrl+C"
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        paths: Sequence[Path] = options["path"] or [SHIPPED]
-        if options["check"]:
+    def handle(
+        self,
+        *args: object,
+        path: list[Path],
+        check: bool,
+        prune: bool,
+        no_embed: bool,
+        save_vectors: bool,
+        watch: bool,
+        **options: object,
+    ) -> None:
+        paths: Sequence[Path] = path or [SHIPPED]
+        if check:
             self._check(paths)
             return
-        self._load(paths, options)
-        if options["save_vectors"]:
+        load = partial(self._load, paths, prune=prune, compute=not no_embed)
+        load()
+        if save_vectors:
             self._save_vectors(paths)
-        if options["watch"]:
-            self._watch(paths, options)
+        if watch:
+            self._watch(paths, load)
 
     def _check(self, paths: Sequence[Path]) -> None:
         documents, failures = folder.read_all(_find(paths))
@@ -66,12 +77,12 @@ class Command(BaseCommand):
         if failures:
             sys.exit(1)
 
-    def _load(self, paths: Sequence[Path], options: dict[str, Any]) -> None:
+    def _load(self, paths: Sequence[Path], *, prune: bool, compute: bool) -> None:
         files = _find(paths)
         documents, failures = folder.read_all(
             self._counted(files, "reading") if self._interactive() else files
         )
-        report = ingest.load(documents, failures, prune=options["prune"])
+        report = ingest.load(documents, failures, prune=prune)
         self._list(report.failures)
         self.stdout.write(str(report))
         self.stdout.flush()
@@ -80,7 +91,7 @@ class Command(BaseCommand):
         indexing.ensure_current()
         if SHIPPED in paths:
             expressions.load_shipped()
-        self._embed(paths, compute=not options["no_embed"])
+        self._embed(paths, compute=compute)
 
     def _embed(self, paths: Sequence[Path], *, compute: bool) -> None:
         """Take vectors along from the folder, then compute the rest; the text is live already."""
@@ -104,7 +115,7 @@ class Command(BaseCommand):
         saved = embedding.export_file(paths[0] / embedding.SHIPPED)
         self.stderr.write(f"vectors: {saved} saved")
 
-    def _watch(self, paths: Sequence[Path], options: dict[str, object]) -> None:
+    def _watch(self, paths: Sequence[Path], load: Callable[[], None]) -> None:
         seen = _signature(paths)
         try:
             while True:
@@ -112,13 +123,13 @@ class Command(BaseCommand):
                 now = _signature(paths)
                 if now != seen:
                     seen = now
-                    self._reload(paths, options)
+                    self._reload(load)
         except KeyboardInterrupt:
             return
 
-    def _reload(self, paths: Sequence[Path], options: dict[str, object]) -> None:
+    def _reload(self, load: Callable[[], None]) -> None:
         try:
-            self._load(paths, options)
+            load()
         except CommandError as error:  # say it, and wait for the next change
             self.stderr.write(str(error))
 
@@ -135,7 +146,7 @@ class Command(BaseCommand):
             filled = "█" * (done * 30 // max(total, 1))
             self.stderr.write(f"\r{label} {filled:<30} {done}/{total}", ending=end)
 
-    def _counted(self, files: list[folder.Found], label: str) -> Any:
+    def _counted(self, files: list[folder.Found], label: str) -> Iterator[folder.Found]:
         for number, found in enumerate(files, 1):
             if number % 100 == 0 or number == len(files):
                 self._bar(label, number, len(files))

@@ -2,7 +2,6 @@
 
 import time
 from argparse import ArgumentParser
-from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import close_old_connections
@@ -25,15 +24,14 @@ class Command(BaseCommand):
             help="pide las páginas enteras, aunque el sitio diga que no cambiaron",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        every = options["every"]
+    def handle(self, *args: object, every: int | None, force: bool, **options: object) -> None:
         if every is not None and every < 1:
             raise CommandError("--every: al menos 1 segundo.")
-        if not self._once(force=options["force"]) and every is None:
+        if not self._once(force=force) and every is None:
             raise CommandError("Ya hay una revisión del SII en curso.")
         while every is not None:
             self._rest(every)
-            self._once(force=options["force"])
+            self._once(force=force)
 
     def _once(self, *, force: bool) -> bool:
         close_old_connections()
