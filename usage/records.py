@@ -1,7 +1,6 @@
 """The ledger's rows over REST: the caller's own, or everybody's, page by page."""
 
-from datetime import date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -90,7 +89,7 @@ class RecordsView(MeteredAPIView):
         form = RecordFilterSerializer(data=request.query_params)
         form.is_valid(raise_exception=True)
         pages = RecordPages()
-        page = pages.paginate_queryset(_matching(request, form.validated_data), request)
+        page = pages.paginate_queryset(_matching(request, **form.validated_data), request)
         return Response(
             {
                 "next": pages.get_next_link(),
@@ -100,14 +99,16 @@ class RecordsView(MeteredAPIView):
         )
 
 
-def _matching(request: Request, asked: dict[str, Any]) -> QuerySet[UsageRecord]:
-    asked = dict(asked)
-    _, first, last = asked.pop("period")
-    rows = UsageRecord.objects.filter(seen_by(request), started_at__lt=_midnight(last, 1), **asked)
+def _matching(
+    request: Request, *, period: tuple[str, date | None, date], **columns: str
+) -> QuerySet[UsageRecord]:
+    _, first, last = period
+    rows = UsageRecord.objects.filter(seen_by(request), **columns)
+    rows = rows.filter(started_at__lte=_moment(last, time.max))
     if first is not None:
-        rows = rows.filter(started_at__gte=_midnight(first))
+        rows = rows.filter(started_at__gte=_moment(first, time.min))
     return rows.select_related("api_key")
 
 
-def _midnight(day: date, later: int = 0) -> datetime:
-    return timezone.make_aware(datetime.combine(day + timedelta(days=later), time.min))
+def _moment(day: date, hour: time) -> datetime:
+    return timezone.make_aware(datetime.combine(day, hour))

@@ -38,7 +38,7 @@ def test_amounts_are_exact_and_nothing_is_counted(api_client, api_key):
 @pytest.mark.parametrize(
     ("params", "found"),
     [({"operation": "dte.review"}, 1), ({"outcome": "swept"}, 0), ({"period": "today"}, 1),
-     ({"period": "2026-11-20,2026-11-20"}, 2), ({"request_id": "abc"}, 1), ({"model": "x"}, 0)],
+     ({"period": "2026-11-20,2026-11-20"}, 2), ({"period": "0001-01-01,9999-12-31"}, 3), ({"request_id": "abc"}, 1), ({"model": "x"}, 0)],
 )  # fmt: skip
 def test_rows_are_filtered(api_client, api_key, params, found):
     key = api_key[0]
