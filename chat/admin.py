@@ -189,7 +189,7 @@ class ConversationAdmin(ReadOnlyAdmin, ExportAdmin):
         )
         if opened is not None and self.has_view_permission(request, opened):
             note_reading(opened)
-        messages = Message.objects.filter(conversation=object_id).order_by("pk").defer("prompt")
+        messages = Message.objects.filter(conversation=opened).order_by("pk").defer("prompt")
         page = Paginator(messages, MESSAGES_PER_PAGE).get_page(request.GET.get("pagina"))
         # Django's own view takes any other parameter for a filter to go back to.
         return super().change_view(

@@ -1,7 +1,7 @@
 """Lists of tables with millions of rows: pages by position instead of number, and nothing is counted."""
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, time
 from typing import Any, ClassVar, Final
 
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -89,7 +89,8 @@ class DaysFilter(RangeDateFilter):
         if first:
             queryset = queryset.filter(**{f"{name}__gte": first})
         if last:
-            queryset = queryset.filter(**{f"{name}__lt": last + timedelta(days=1)})
+            end = datetime.combine(last, time.max, last.tzinfo)
+            queryset = queryset.filter(**{f"{name}__lte": end})
         return queryset
 
     def days(self) -> tuple[datetime | None, datetime | None]:

@@ -259,7 +259,11 @@ class UsageRecordAdmin(ReadOnlyAdmin, ExportAdmin):
 
 def totals(changelist: LargeChangeList) -> dict[str, Any] | None:
     """Add up what is filtered: from the sums by day, or few rows by themselves; None if it would take long."""
-    params = {name: values for name, values in changelist.filter_params.items() if any(values)}
+    params = {
+        name: values
+        for name, values in changelist.filter_params.items()
+        if any(values) and ("__id__" not in name or all(value.isdecimal() for value in values))
+    }
     if changelist.query or not set(params) <= {*_ADDED_UP, *_DAYS}:
         rows = changelist.queryset.order_by().values_list("pk", flat=True)
         few = list(rows[: _SUMMED_AT_MOST + 1])

@@ -73,6 +73,7 @@ def test_messages_are_found_by_words_and_by_conversation(admin_client, acme):
     [
         {"llm_used": "anthropic"}, {"specialist": "l10n_cl_dte"}, {"role__exact": "assistant"},
         {"rating__exact": "up"}, {"cut__exact": "1"}, {"created_at_from": "01-01-2026"}, {"q": "x'\\ \"("},
+        {"created_at_from": "01-01-0001"}, {"created_at_to": "31-12-9999"},
     ],
 )  # fmt: skip
 def test_every_filter_of_the_messages_answers(admin_client, acme, params):
@@ -80,6 +81,13 @@ def test_every_filter_of_the_messages_answers(admin_client, acme, params):
     with CaptureQueriesContext(connection) as queries:
         assert admin_client.get(MESSAGES, params).status_code == 200
     assert not [q for q in queries if "DISTINCT" in q["sql"] or "COUNT(" in q["sql"]]
+
+
+@pytest.mark.parametrize("name", ["x", "%00", "99999999999999999999", "-1", "0"])
+def test_what_is_no_conversation_is_told_as_such(admin_client, name):
+    page = admin_client.get(f"{CONVERSATIONS}{name}/change/", follow=True)
+    assert page.status_code == 200
+    assert "no existe" in page.content.decode()
 
 
 def test_a_specialist_is_shown_by_its_title(admin_client, acme):

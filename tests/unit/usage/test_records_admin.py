@@ -146,6 +146,21 @@ def test_a_key_is_filtered_and_its_total_is_its_own(admin_client, acme):
     assert len(listed(page)) == page.context["totals"]["calls"] == 2
 
 
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"api_key__id__exact": "x"},
+        {"api_key__account__id__exact": "\x00"},
+        {"started_at_to": "31-12-9999"},
+    ],
+)
+def test_a_filter_that_means_nothing_or_all_answers(admin_client, acme, params):
+    records(acme, 2)
+    page = admin_client.get(LIST, params)
+    assert page.status_code == 200
+    assert len(page.context["cl"].result_list) == 2
+
+
 @pytest.mark.parametrize("name", ["request_id", "provider_request_id", "provider_message_id"])
 def test_search_finds_a_row_by_an_identifier(admin_client, acme, name):
     records(acme, 3)
