@@ -65,7 +65,7 @@ def main() -> None:
     for part in (
         lambda: measure_calls(table, options, own, documents),
         lambda: measure_crowd(table, options, own, cores),
-        lambda: measure_capacity(table, options, own),
+        lambda: measure_capacity(table, options, own, cores),
         lambda: measure_meaning(table, options, own),
         lambda: measure_small(table),
     ):
@@ -226,7 +226,7 @@ def measure_crowd(table: Table, options: Options, own: set[int], cores: set[int]
                 table.put(f"crowd_last{suffix}", whose, last)
 
 
-def measure_capacity(table: Table, options: Options, own: set[int]) -> None:
+def measure_capacity(table: Table, options: Options, own: set[int], cores: set[int]) -> None:
     """Measure what a second process is worth, and what messages that come together wait for.
 
     One process or two have the same core: on the others the load would be in their way, and it is what a
@@ -243,6 +243,7 @@ def measure_capacity(table: Table, options: Options, own: set[int]) -> None:
             ][1:]
             found[processes] = statistics.median(one.per_second(processes) for one in bursts)
             if processes == 2:
+                server.pin(cores)
                 crush = capacity.burst(server, stack.database, options.requests, CRUSH)
                 table.put("lock_wait", "service", crush.waited / crush.messages * 1000)
     table.put("capacity_one", "service", found[1])
