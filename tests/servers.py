@@ -24,7 +24,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 import pytest
 import redis
@@ -220,6 +220,19 @@ def package_directory(name: str) -> Path:
 # --- Processes ------------------------------------------------------------------------------------
 
 
+class Process(Protocol):
+    """What is used of a process that was started, be it `subprocess.Popen` or `tests.zygote.Forked`."""
+
+    args: object
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int) -> None: ...
+    def kill(self) -> None: ...
+    def terminate(self) -> None: ...
+
+
 def free_port() -> int:
     """Return a port that nobody listens on now."""
     with socket.socket() as probe:
@@ -286,13 +299,13 @@ def die_with_parent(signum: int) -> None:
     ctypes.CDLL(None).prctl(1, signum)
 
 
-def stop(process: subprocess.Popen[bytes], signum: int, seconds: float = 20) -> int:
+def stop(process: Process, signum: int, seconds: float = 20) -> int:
     """End a server and return its exit code; one that ignores the signal is killed."""
     process.send_signal(signum)
     return wait_for_end(process, seconds)
 
 
-def wait_for_end(process: subprocess.Popen[bytes], seconds: float) -> int:
+def wait_for_end(process: Process, seconds: float) -> int:
     """Return the exit code of a server that was told to end; one that does not is killed.
 
     SIGABRT comes first: it makes Python print where every thread is, under ``PYTHONFAULTHANDLER``.
@@ -304,14 +317,12 @@ def wait_for_end(process: subprocess.Popen[bytes], seconds: float) -> int:
     return process.wait()
 
 
-def wait_until(
-    ready: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = START_SECONDS
-) -> None:
+def wait_until(ready: Callable[[], bool], process: Process, seconds: float = START_SECONDS) -> None:
     """Wait for a server that was just started; fail at once if it has ended."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+            raise RuntimeError(f"{process.args!r} ended with {process.poll()}")
         try:
             if ready():
                 return

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ import httpx2
 import pytest
 from django.db import connection
 
-from tests import servers
+from tests import servers, zygote
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class RunningService:
     """A running ``python -m aiservice.serve``."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    process: servers.Process
     log: Path
 
     def stop(self) -> int:
@@ -35,6 +33,13 @@ StartService = Callable[..., RunningService]
 GRACE_SECONDS = 50
 
 
+@pytest.fixture(scope="session", autouse=True)
+def zygote_ends() -> Iterator[None]:
+    """End what services were forked from, if there were any."""
+    yield
+    zygote.stop()
+
+
 @contextmanager
 def services(directory: Path) -> Iterator[StartService]:
     """Start services that log into a directory, and end them all."""
@@ -45,11 +50,7 @@ def services(directory: Path) -> Iterator[StartService]:
         log = directory / f"service-{len(started)}.log"
         settings = {"DATABASE_URL": database_url(), "HOST": "127.0.0.1", "PORT": str(port)}
         settings["PYTHONFAULTHANDLER"] = "1"  # a hang is rare, and says where it is only once
-        process = servers.start(
-            [sys.executable, "-m", module],
-            log=log,
-            env=os.environ | settings | variables,
-        )
+        process = zygote.start(module, log=log, env=os.environ | settings | variables)
         service = RunningService(f"http://127.0.0.1:{port}", process, log)
         started.append(service)
         try:
