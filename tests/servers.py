@@ -9,6 +9,7 @@ superuser (tests/flush.py), and a Redis whose database is emptied between tests.
 
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import os
 import pwd
@@ -53,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    gc.disable()  # until everything is collected: next to nothing is garbage before
     if worker := os.environ.get("PYTEST_XDIST_WORKER"):
         separate_worker(int(worker.removeprefix("gw")))
         return  # the controller has started the servers and set the environment
@@ -66,6 +68,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     os.environ["REDIS_URL"] = os.environ.get("TEST_REDIS_URL") or start_redis(
         home / "redis", early_config.add_cleanup
     )
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of every garbage collection from here on."""
+    gc.enable()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
