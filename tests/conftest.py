@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 from rest_framework.test import APIClient
@@ -13,7 +14,7 @@ from rest_framework.test import APIClient
 from aiservice.database.absence import DATABASE
 from aiservice.redis import REDIS
 from knowledge.searching.engine import engine
-from tests import flush
+from tests import flush, static_files
 from tests.fake_claude import FakeClaude
 from usage import hops, llm
 from usage.access.limits import limiter
@@ -32,6 +33,10 @@ hypothesis.settings.load_profile("suite")
 
 
 flush.install()
+static_files.install()
+# A password is hashed a million times for whoever steals the hashes. Nobody does here, and the servers that
+# tests start read such hashes like any other.
+PBKDF2PasswordHasher.iterations = 1
 
 
 @pytest.fixture(scope="session")
