@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.template.loader import render_to_string
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from chat.page import policy as page_policy
 from tests.fake_claude import FakeClaude, Script
@@ -165,6 +165,30 @@ RENDER = """async (source) => {
   document.body.append(box);
   return box.innerHTML;
 }"""
+
+
+def test_a_late_refusal_of_the_key_before_asks_for_no_other(
+    knowledge: None, visitor: Visitor
+) -> None:
+    visitor.arrive(with_key=False)
+    page = visitor.page
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/api/chat/message/stream", hold_the_first)
+    visitor.ask("¿Qué es un CAF?")
+    page.get_by_label("Clave", exact=True).fill("no-es-una-clave")
+    page.get_by_role("button", name="Guardar").click()
+    expect(page.locator("#key-reason.is-refusal")).to_be_visible()  # of the list of conversations
+    page.get_by_label("Clave", exact=True).fill(visitor.secret)
+    page.get_by_role("button", name="Guardar").click()
+    held[0].continue_()
+    expect(page.locator(".source").first).to_be_visible()
+    expect(page.locator("#key-dialog")).to_be_hidden()
 
 
 def test_markdown_of_an_answer_never_becomes_markup(modules: Page) -> None:

@@ -50,10 +50,13 @@ async function attempt(path, { headers = {}, ...options }) {
 /** Send a request, asking the visitor for the key when there is none or it is refused. */
 async function send(path, options) {
   if (!currentKey() && !(await requestKey())) throw new ApiError(401, BY_STATUS[401]);
+  let key = currentKey();
   let response = await attempt(path, options);
   while (response.status === 401) {
     const { message } = await refusal(response);
-    if (!(await requestKey(message))) throw new ApiError(401, message);
+    // Refused late, a request need not ask for the key that another one has got meanwhile.
+    if (key === currentKey() && !(await requestKey(message))) throw new ApiError(401, message);
+    key = currentKey();
     response = await attempt(path, options);
   }
   if (!response.ok) throw await refusal(response);
