@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import servers, zygote
+from tests.integration.conftest import is_live
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +30,8 @@ def test_it_is_killed_and_frozen_like_any_other(tmp_path: Path) -> None:
     served = zygote.start(
         "aiservice.serve", log=tmp_path / "log", env=env | {"DATABASE_URL": database}
     )
-    servers.wait_until(lambda: servers.listens(port), served)
+    # Until it answers: it listens a moment before it hears signals.
+    servers.wait_until(lambda: is_live(f"http://127.0.0.1:{port}"), served)
     assert os.getsid(served.pid) == served.pid
     served.send_signal(signal.SIGSTOP)
     served.terminate()
