@@ -185,7 +185,7 @@ def come_back(request: HttpRequest) -> HttpResponseBase:
     return answer
 
 
-def offered(request: HttpRequest) -> Claims:
+def offered(request: HttpRequest) -> dict[str, object]:
     """Tell templates whether there is an issuer to log in at."""
     return {"oidc_offered": bool(settings.OIDC_ISSUER)}
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final, Self
+from typing import Final
 
 from tests import servers
 
@@ -121,32 +121,21 @@ class Zygote:
 
 
 class Forked:
-    """A process that was forked, by the methods of `subprocess.Popen`.
-
-    Attributes:
-        args: What it runs.
-        returncode: None until its end is known.
-    """
+    """A process that was forked, by the methods of `subprocess.Popen`."""
 
     def __init__(self, args: list[str], pid: int, ended: Path) -> None:
         self.args = args
         self.pid = pid
-        self.returncode: int | None = None
+        self._code: int | None = None
         self._ended = ended
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.wait()
 
     def poll(self) -> int | None:
         """Return its exit code; that of a signal is negative."""
-        if self.returncode is None:
+        if self._code is None:
             with contextlib.suppress(FileNotFoundError):
-                self.returncode = int(self._ended.read_text())
+                self._code = int(self._ended.read_text())
                 self._ended.unlink()
-        return self.returncode
+        return self._code
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end.
@@ -209,10 +198,11 @@ def dead() -> Iterator[tuple[int, int]]:
             yield pid, os.waitstatus_to_exitcode(status)
 
 
-def become(module: str, log: str, env: dict[str, Any]) -> None:
+def become(module: str, log: str, env: dict[str, str]) -> None:
     """Be a process that was just started, and run a module."""
     os.setsid()
-    servers.die_with_parent(signal.SIGKILL)
+    if sys.platform == "linux":
+        servers.die_with_parent(signal.SIGKILL)
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((nothing, 0), (output, 1), (output, 2)):

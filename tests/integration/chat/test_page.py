@@ -158,15 +158,6 @@ def test_visitor_without_a_valid_key_is_asked_for_one_and_then_answered(
     expect(page.locator(".conversation")).to_have_count(0)
 
 
-RENDER = """async (source) => {
-  const { renderMarkdown } = await import('/static/chat/js/markdown.js');
-  const box = document.createElement('div');
-  box.append(renderMarkdown(source));
-  document.body.append(box);
-  return box.innerHTML;
-}"""
-
-
 def test_a_late_refusal_of_the_key_before_asks_for_no_other(
     knowledge: None, visitor: Visitor
 ) -> None:
@@ -189,6 +180,15 @@ def test_a_late_refusal_of_the_key_before_asks_for_no_other(
     held[0].continue_()
     expect(page.locator(".source").first).to_be_visible()
     expect(page.locator("#key-dialog")).to_be_hidden()
+
+
+RENDER = """async (source) => {
+  const { renderMarkdown } = await import('/static/chat/js/markdown.js');
+  const box = document.createElement('div');
+  box.append(renderMarkdown(source));
+  document.body.append(box);
+  return box.innerHTML;
+}"""
 
 
 def test_markdown_of_an_answer_never_becomes_markup(modules: Page) -> None:
