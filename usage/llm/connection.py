@@ -200,31 +200,39 @@ class Connection:
                     raise
 
     def _take(self, events: Iterable[Event]) -> None:
-        for name, data in events:
-            if data and name != "ping":
-                self._take_one(name, data)
+        """Take in the events that came together, and take note of them once."""
+        began, finished, news = self._reading.began, self._reading.finished, False
+        try:
+            for name, data in events:
+                if data and name != "ping":
+                    news |= self._take_one(name, data)
+        finally:
+            if news:
+                now = (self._reading.began, self._reading.finished)
+                self._take_note(begins_or_ends=now != (began, finished))
 
-    def _take_one(self, name: str | None, data: str) -> None:
+    def _take_one(self, name: str | None, data: str) -> bool:
+        """Take in an event; tell whether it belongs to the answer."""
         event = json.loads(data)
         if not isinstance(event, dict):
             raise ValueError("an event that is no object")  # as json's own
         if "error" in (event.get("type"), name):
             self._fail(failures.reported(event, self.request_id))
             self._end()
-            return
         if self._over:
-            return
-        began, finished = self._reading.began, self._reading.finished
+            return False
         if text := self._reading.feed(event if "type" in event else event | {"type": name}):
             self._pieces.append(text)
+        if self._reading.finished and self._reading.closed:
+            self._end()
+        return True
+
+    def _take_note(self, *, begins_or_ends: bool) -> None:
         self._last_event_at = self._loop.time()
         self._heard_at = self._hearing.time()
-        begins_or_ends = (began, finished) != (self._reading.began, self._reading.finished)
         if begins_or_ends:
             self._first_event_at = self._first_event_at or self._last_event_at
             self._watch()  # other deadlines hold from here on
-        if self._reading.finished and self._reading.closed:
-            self._end()
         self._on_event()
         if not self._whole or begins_or_ends:
             self._tell()
