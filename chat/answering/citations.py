@@ -31,8 +31,10 @@ class CitationFilter:
     def feed(self, text: str) -> str:
         """Take the next piece of the answer; return what can be passed on already."""
         text = self._held + text
-        ending = _UNFINISHED.search(text)
-        end = ending.start() if ending else len(text)
+        end = len(text)
+        if text[-1:] in " ]" or "[" in text[-3:]:  # as the expression, which looks at every letter
+            ending = _UNFINISHED.search(text)
+            end = ending.start() if ending else end
         self._held = text[end:]
         return self._checked(text[:end])
 

@@ -6,6 +6,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from chat.answering import offline
@@ -26,6 +27,7 @@ SPECIALIST: Final = 5.0
 # A sentence is supported by a passage that has this share of its words, and all of its numbers.
 SUPPORT: Final = 0.6
 WORDS_OF_A_CLAIM: Final = 4  # sentences with fewer claim nothing that a passage could support
+PASSAGES_KEPT: Final = 256  # some 2 MB
 
 _OPENING: Final = 300  # characters in which an answer says that it is none
 _DECLINES: Final = re.compile(
@@ -102,7 +104,7 @@ def grounding(
     if llm_used == OFFLINE:
         return 1.0
     cited = [hit for hit, one in zip(hits, citations, strict=True) if one["cited"]]
-    passages = [_claim(f"{hit.title} {hit.section} {hit.content}") for hit in cited]
+    passages = [_claim_of_passage(f"{hit.title} {hit.section} {hit.content}") for hit in cited]
     claims = [
         claim
         for sentence in _SENTENCE_END.split(answer)
@@ -121,6 +123,10 @@ def _claim(text: str) -> _Claim:
     words = {analysis.stem(w) for w in analysis.words(text) if analysis.is_content(w)}
     numbers = {number.rstrip(".,").replace(".", "") for number in _NUMBER.findall(text)}
     return frozenset(word for word in words if not word.isdigit()), frozenset(numbers)
+
+
+# Answers cite the same few hundred passages.
+_claim_of_passage: Final = lru_cache(maxsize=PASSAGES_KEPT)(_claim)
 
 
 def _supports(passage: _Claim, claim: _Claim) -> bool:

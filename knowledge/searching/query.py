@@ -90,7 +90,9 @@ def analyse(text: str, snapshot: Snapshot) -> Query:
         words=tuple(words),
         terms=tuple(weights.items()),
         ceiling=_ceiling(words, bests) * (K1 + 1),
-        respelled=analysis.replace_words(meant, lambda word: sure.get(word, word)),
+        respelled=analysis.replace_words(meant, lambda word: sure.get(word, word))
+        if sure
+        else meant,
     )
 
 
