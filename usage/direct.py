@@ -2,32 +2,36 @@
 
 psycopg's cursors write the values into the text of a statement, which is new each time, and Django's
 wrap them in one more: a tenth of a millisecond of processor time and more. To have libpq run a prepared
-statement takes two hundredths. The connection waits as for any other statement
+statement takes two hundredths, and as much again to wait for its answer. So a statement in a transaction
+whose answer nobody needs yet is not sent by itself (`Statement.send`): it goes with the next one, or with
+the ``COMMIT``, as ``BEGIN`` goes with the first. The connection waits as for any other statement
 (`aiservice.database.pool.WatchedConnection`), and errors are Django's.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
+from django.db import IntegrityError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from psycopg import Connection, errors, generators
-from psycopg.abc import Buffer
-from psycopg.adapt import PyFormat, Transformer
+from psycopg import Connection, abc, errors, generators
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.types.datetime import TimestamptzLoader
 
 Row = tuple[Any, ...]
-T = TypeVar("T")
 
 _PLACE: Final = re.compile("%s")
 # "Cached plan must not change result type", and a statement that the connection does not know.
 _OUTDATED: Final = (errors.FeatureNotSupported, errors.InvalidSqlStatementName)
 _numbers: Final = count(1)
 _prepared: Final[WeakKeyDictionary[Connection[Any], set[bytes]]] = WeakKeyDictionary()
+_adapters: Final[WeakKeyDictionary[Connection[Any], AdaptersMap]] = WeakKeyDictionary()
+_unsent: "Final[WeakKeyDictionary[Connection[Any], list[Pending]]]" = WeakKeyDictionary()
 
 
 class Answer(NamedTuple):
@@ -60,23 +64,117 @@ class Statement:
     def run(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> Answer:
         """Run it with such values, as the fields of models prepare them for the database."""
         if not is_direct(connection):
-            with connection.cursor() as cursor:
-                cursor.execute(self.text, values)
-                return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
-        libpq = _libpq(connection)
-        with connection.wrap_database_errors, libpq.lock:
-            _begin(libpq)
-            return _as_it_is_now(libpq, partial(_run, libpq, self, values))
+            return self._run_by_cursor(connection, values)
+        return _exchange(connection, Pending(connection, self, values))
+
+    def send(
+        self,
+        connection: BaseDatabaseWrapper,
+        values: Sequence[Any],
+        *,
+        refusal: type[Exception] | None = None,
+        then: Callable[[Answer], None] | None = None,
+    ) -> "Pending":
+        """Run it with whatever is sent next in this transaction, at the latest with its ``COMMIT``.
+
+        An error is raised then, by who sends that.
+
+        Args:
+            connection: Where.
+            values: As for `run`.
+            refusal: What is raised in place of an error if a constraint forbids it.
+            then: Is told what came of it.
+        """
+        pending = Pending(connection, self, values, refusal, then)
+        if not is_direct(connection):
+            with pending.explained():
+                pending.take(self._run_by_cursor(connection, values))
+        elif connection.get_autocommit():
+            _exchange(connection, pending)
+        else:
+            _unsent.setdefault(_libpq(connection), []).append(pending)
+        return pending
+
+    def _run_by_cursor(self, connection: BaseDatabaseWrapper, values: Sequence[Any]) -> Answer:
+        with connection.cursor() as cursor:
+            cursor.execute(self.text, values)
+            return Answer(cursor.fetchall() if cursor.description else [], cursor.rowcount)
+
+
+class Pending:
+    """A statement that goes with the next one, or has gone."""
+
+    def __init__(
+        self,
+        connection: BaseDatabaseWrapper,
+        statement: Statement,
+        values: Sequence[Any],
+        refusal: type[Exception] | None = None,
+        then: Callable[[Answer], None] | None = None,
+    ) -> None:
+        self.statement = statement
+        self.values = values
+        self._connection = connection
+        self._answer: Answer | None = None
+        self._refusal = refusal
+        self._then = then
+
+    def result(self) -> Answer:
+        """Return what came of it; if it was not sent yet, it goes now with all that waits.
+
+        Raises:
+            RuntimeError: Its transaction was given up before it went.
+        """
+        if self._answer is None:
+            send_pending(self._connection)
+        if self._answer is None:
+            raise RuntimeError("the statement was never sent")
+        return self._answer
+
+    def take(self, answer: Answer) -> None:
+        """Take in what came of it."""
+        self._answer = answer
+        if self._then is not None:
+            self._then(answer)
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Raise the refusal in place of an error of a constraint."""
+        try:
+            yield
+        except (errors.IntegrityError, IntegrityError) as exc:
+            if self._refusal is None:
+                raise
+            raise self._refusal from exc
 
 
 def run_together(
     connection: BaseDatabaseWrapper, statements: Sequence[tuple[Statement, Sequence[Any]]]
 ) -> None:
     """Run statements of PostgreSQL's in one round trip, all of them or none; what they return is lost."""
-    libpq = _libpq(connection)
+    _exchange(connection, *(Pending(connection, *pair) for pair in statements))
+
+
+def send_pending(connection: BaseDatabaseWrapper) -> None:
+    """Send what waits for the next statement: what comes is not one of ours."""
+    if connection.connection in _unsent:
+        _exchange(connection)
+
+
+def commit_pending(connection: BaseDatabaseWrapper) -> bool:
+    """Commit with what waits for it, in one round trip; False if nothing does."""
+    libpq = connection.connection
+    if libpq not in _unsent:
+        return False
     with connection.wrap_database_errors, libpq.lock:
-        _begin(libpq)
-        _as_it_is_now(libpq, partial(_run_together, libpq, statements))
+        _send_all(libpq, _unsent.pop(libpq), then=b"COMMIT")
+    return True
+
+
+def drop_pending(connection: BaseDatabaseWrapper) -> None:
+    """Forget what was not sent of a transaction that is given up."""
+    if connection.connection in _unsent:
+        del _unsent[connection.connection]
 
 
 def is_direct(connection: BaseDatabaseWrapper) -> bool:
@@ -93,58 +191,111 @@ def _libpq(connection: BaseDatabaseWrapper) -> Connection[Any]:
     return found
 
 
-def _as_it_is_now(libpq: Connection[Any], exchange: Callable[[], T]) -> T:
-    """Do what takes prepared statements; again, where a migration has changed a column of theirs meanwhile.
+def _exchange(connection: BaseDatabaseWrapper, *statements: Pending) -> Answer:
+    """Send statements after those that wait; return what came of the last."""
+    libpq = _libpq(connection)
+    with connection.wrap_database_errors, libpq.lock:
+        waiting = [*_unsent.pop(libpq, ()), *statements]
+        try:
+            return _send_all(libpq, waiting)
+        except _OUTDATED:
+            # A migration has changed a column meanwhile. In a transaction, which is over now, it is the
+            # next one that goes well.
+            if libpq.pgconn.transaction_status != TransactionStatus.IDLE:
+                raise
+            return _send_all(libpq, waiting)
 
-    Inside a transaction that is over now, it is the next one that goes well.
-    """
+
+def _send_all(libpq: Connection[Any], waiting: Sequence[Pending], then: bytes = b"") -> Answer:
+    """Send statements, first a ``BEGIN`` if a transaction is wanted: psycopg does so with its own."""
+    for pending in waiting:
+        _prepare(libpq, pending.statement)
+    begins = not libpq.autocommit and libpq.pgconn.transaction_status == TransactionStatus.IDLE
     try:
-        return exchange()
+        if len(waiting) == 1 and not begins and not then:
+            return _sent_alone(libpq, *waiting)
+        return _sent_in_a_row(libpq, waiting, before=b"BEGIN" if begins else b"", after=then)
     except _OUTDATED:
         del _prepared[libpq]
-        if libpq.pgconn.transaction_status != TransactionStatus.IDLE:
-            raise
-        return exchange()
+        raise
 
 
-def _run(libpq: Connection[Any], statement: Statement, values: Sequence[Any]) -> Answer:
-    _prepare(libpq, statement)
-    transformer = Transformer(libpq)
-    libpq.pgconn.send_query_prepared(statement.name, _dumped(transformer, values))
-    (result,) = _checked(libpq.wait(generators.execute(libpq.pgconn)))
+def _sent_alone(libpq: Connection[Any], pending: Pending) -> Answer:
+    transformer = Transformer(_context(libpq))
+    libpq.pgconn.send_query_prepared(pending.statement.name, _dumped(transformer, pending.values))
+    (result,) = libpq.wait(generators.execute(libpq.pgconn))
+    return _take(pending, transformer, result)
+
+
+def _sent_in_a_row(
+    libpq: Connection[Any], waiting: Sequence[Pending], *, before: bytes, after: bytes
+) -> Answer:
+    pgconn = libpq.pgconn
+    context = _context(libpq)
+    transformers = [Transformer(context) for _ in waiting]
+    dumped = [
+        _dumped(*pair) for pair in zip(transformers, (p.values for p in waiting), strict=True)
+    ]
+    pgconn.enter_pipeline_mode()
+    try:
+        if before:
+            pgconn.send_query_params(before, None)
+        for pending, values in zip(waiting, dumped, strict=True):
+            pgconn.send_query_prepared(pending.statement.name, values)
+        if after:
+            pgconn.send_query_params(after, None)
+        pgconn.pipeline_sync()
+        came = libpq.wait(_answers(pgconn))
+    except BaseException:
+        pgconn.finish()  # of no use, with answers on their way that nobody reads
+        raise
+    pgconn.exit_pipeline_mode()
+    results = [one for (one,) in came[:-1]]
+    if before:
+        _checked(results[:1])
+        del results[0]
+    answer = Answer([], 0)
+    for pending, transformer, result in zip(waiting, transformers, results, strict=False):
+        answer = _take(pending, transformer, result)
+    if after:
+        _checked(results[-1:])
+    return answer
+
+
+class _Context(NamedTuple):
+    """What psycopg converts values by."""
+
+    adapters: AdaptersMap
+    connection: Connection[Any]
+
+
+def _context(libpq: Connection[Any]) -> _Context:
+    adapters = _adapters.get(libpq)
+    if adapters is None:
+        # Django's own reader of times is Python, and sets the zone that psycopg's, in C, finds by itself.
+        adapters = _adapters[libpq] = AdaptersMap(libpq.adapters)
+        adapters.register_loader("timestamptz", TimestamptzLoader)
+    return _Context(adapters, libpq)
+
+
+def _answers(pgconn: PGconn) -> abc.PQGen[list[list[PGresult]]]:
+    """Send what is in the pipeline, and return what comes up to its end."""
+    yield from generators.send(pgconn)
+    came: list[list[PGresult]] = []
+    while not came or came[-1][-1].status != ExecStatus.PIPELINE_SYNC:
+        came.append((yield from generators.fetch_many(pgconn)))
+    return came
+
+
+def _take(pending: Pending, transformer: abc.Transformer, result: PGresult) -> Answer:
+    """Take what came of a statement."""
+    with pending.explained():
+        _checked([result])
     transformer.set_pgresult(result)
     rows = transformer.load_rows(0, result.ntuples, tuple) if result.nfields else []
-    return Answer(rows, result.command_tuples or 0)
-
-
-def _run_together(
-    libpq: Connection[Any], statements: Sequence[tuple[Statement, Sequence[Any]]]
-) -> None:
-    for statement, _ in statements:
-        _prepare(libpq, statement)
-    dumped = [_dumped(Transformer(libpq), values) for _, values in statements]
-    came: list[Sequence[PGresult]] = []
-    libpq.pgconn.enter_pipeline_mode()
-    try:
-        for (statement, _), values in zip(statements, dumped, strict=True):
-            libpq.pgconn.send_query_prepared(statement.name, values)
-        libpq.pgconn.pipeline_sync()
-        libpq.wait(generators.send(libpq.pgconn))
-        while not came or came[-1][-1].status != ExecStatus.PIPELINE_SYNC:
-            came.append(libpq.wait(generators.fetch_many(libpq.pgconn)))
-    except BaseException:
-        libpq.pgconn.finish()  # of no use, with answers on their way that nobody reads
-        raise
-    libpq.pgconn.exit_pipeline_mode()
-    for results in came:
-        _checked(results)
-
-
-def _begin(libpq: Connection[Any]) -> None:
-    """Begin a transaction where one is wanted: psycopg does so with its own first statement."""
-    if libpq.autocommit or libpq.pgconn.transaction_status != TransactionStatus.IDLE:
-        return
-    _command(libpq, b"BEGIN")
+    answer = Answer(rows, result.command_tuples or 0)
+    pending.take(answer)
+    return answer
 
 
 def _prepare(libpq: Connection[Any], statement: Statement) -> None:
@@ -163,7 +314,7 @@ def _command(libpq: Connection[Any], text: bytes) -> None:
     _checked(libpq.wait(generators.execute(libpq.pgconn)))
 
 
-def _dumped(transformer: Any, values: Sequence[Any]) -> list[Buffer | None]:
+def _dumped(transformer: Any, values: Sequence[Any]) -> list[abc.Buffer | None]:
     """Return values as texts without a type, which PostgreSQL reads as what each place takes."""
     return list(transformer.dump_sequence(values, [PyFormat.TEXT] * len(values)))
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
@@ -17,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Model, QuerySet, TextField
 from django.db.models.query import ModelIterable, get_related_populators
 
-from usage.direct import Row, Statement, is_direct, run_together
+from usage.direct import Answer, Pending, Row, Statement, is_direct, run_together
 
 R = TypeVar("R")
 
@@ -90,25 +91,47 @@ def _maker(compiler: Any) -> Callable[[Sequence[Any]], Model]:
     return make
 
 
-def insert(
-    instance: Model, *, conflict: Collection[str] = (), update: Collection[str] = ()
-) -> None:
-    """Insert a row; its primary key is set if the database makes it.
+def insert(instance: Model) -> None:
+    """Insert a row; its primary key is set if the database makes it."""
+    send_instance(instance).result()
+
+
+def send(
+    model: type[Model],
+    values: Mapping[str, Any],
+    *,
+    conflict: Collection[str] = (),
+    update: Collection[str] = (),
+    refusal: type[Exception] | None = None,
+) -> Pending:
+    """Insert a row with the next statement of the transaction; its answer has the row's primary key.
 
     Args:
-        instance: The row.
+        model: What it is a row of.
+        values: By the names of its fields, ``_id`` included where they are another row's; the others get
+            their defaults.
         conflict: Unique fields; where there is such a row already, it is changed instead,
         update: in these fields.
+        refusal: What is raised if a constraint forbids it.
     """
     connection = connections[DEFAULT_DB_ALIAS]
+    row = _row(connection.vendor, model, tuple(values), tuple(conflict), tuple(update))
+    return row.statement.send(connection, row.of(values, connection), refusal=refusal)
+
+
+def send_instance(instance: Model) -> Pending:
+    """Insert a row with the next statement; a primary key that the database makes is set then."""
+    connection = connections[DEFAULT_DB_ALIAS]
     made = instance.pk is None
-    statement, columns = _insert(
-        connection.vendor, type(instance), made, tuple(conflict), tuple(update)
-    )
-    found = statement.run(connection, [column.of(instance, connection) for column in columns])
-    if made:
-        ((instance.pk,),) = found.rows
-    _is_stored(instance)
+    statement, columns = _insert(connection.vendor, type(instance), made)
+
+    def stored(answer: Answer) -> None:
+        if made:
+            ((instance.pk,),) = answer.rows
+        _is_stored(instance)
+
+    values = [column.of(instance, connection) for column in columns]
+    return statement.send(connection, values, then=stored)
 
 
 def insert_together(*instances: Model) -> None:
@@ -121,9 +144,7 @@ def insert_together(*instances: Model) -> None:
     made = [
         (statement, [column.of(instance, connection) for column in columns])
         for instance in instances
-        for statement, columns in [
-            _insert(connection.vendor, type(instance), instance.pk is None, (), ())
-        ]
+        for statement, columns in [_insert(connection.vendor, type(instance), instance.pk is None)]
     ]
     if is_direct(connection):
         run_together(connection, made)
@@ -140,26 +161,109 @@ def _is_stored(instance: Model) -> None:
     instance._state.db = DEFAULT_DB_ALIAS
 
 
-def update(model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]) -> int:
-    """Change the rows whose fields have some values; return how many there were."""
+def send_update(
+    model: type[Model], where: Mapping[str, Any], changes: Mapping[str, Any]
+) -> Pending:
+    """Change the rows whose fields have some values, with the next statement of the transaction."""
     connection = connections[DEFAULT_DB_ALIAS]
     statement, fields = _update(connection.vendor, model, tuple(where), tuple(changes))
     values = [
         field.get_db_prep_save(value, connection)
         for field, value in zip(fields, (*changes.values(), *where.values()), strict=True)
     ]
-    return statement.run(connection, values).number
+    return statement.send(connection, values)
 
 
 @cache
-def _insert(
-    vendor: str, model: type[Model], made: bool, conflict: Row, update: Row
-) -> "tuple[Statement, list[_Inserted]]":
+def _insert(vendor: str, model: type[Model], made: bool) -> "tuple[Statement, list[_Column]]":
+    columns = [_Column(field) for field in _fields(model, made=made)]
+    return Statement(_insertion(model, columns, made=made)), columns
+
+
+def _fields(model: type[Model], *, made: bool) -> list[Any]:
+    fields = model._meta.local_concrete_fields
+    return [field for field in fields if not (made and field.primary_key)]
+
+
+def _insertion(model: type[Model], columns: "Sequence[_Column]", *, made: bool) -> str:
     meta = model._meta
-    fields = [field for field in meta.local_concrete_fields if not (made and field.primary_key)]
-    columns = ", ".join(map(_column, fields))
-    places = ", ".join(["%s"] * len(fields))
-    text = f"INSERT INTO {_quoted(meta.db_table)} ({columns}) VALUES ({places})"  # noqa: S608  # names alone
+    names = ", ".join(_column(column.field) for column in columns)
+    places = ", ".join(["%s"] * len(columns))
+    text = f"INSERT INTO {_quoted(meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608  # names alone
+    return f"{text} RETURNING {_column(meta.pk)}" if made else text
+
+
+class _Column:
+    """A column of a row that is inserted."""
+
+    def __init__(self, field: Any) -> None:
+        self.field = field
+        # Text goes in as it is, which most columns are.
+        self._is_text = type(field) in (CharField, TextField)
+
+    def of(self, instance: Model, connection: BaseDatabaseWrapper) -> Any:
+        """Return the value of a row as the driver takes it."""
+        if self._is_text and type(value := getattr(instance, self.field.attname)) is str:
+            return value
+        return self.prepared(self.field.pre_save(instance, True), connection)
+
+    def prepared(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        """Return a value as the driver takes it."""
+        if self._is_text and type(value) is str:
+            return value
+        return self.field.get_db_prep_save(value, connection)
+
+    @property
+    def default_varies(self) -> bool:
+        """Whether a row gets what is made for it alone, such as the time."""
+        field = self.field
+        timed = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+        return timed or (field.has_default() and callable(field.default))
+
+    def default(self, connection: BaseDatabaseWrapper) -> Any:
+        """Return what a row gets that says nothing of this column."""
+        blank: Any = SimpleNamespace(**{self.field.attname: self.field.get_default()})
+        return self.of(blank, connection)
+
+
+class _Row:
+    """How a row is inserted of which some columns are given."""
+
+    def __init__(
+        self, statement: Statement, columns: Sequence[_Column], given: Collection[str]
+    ) -> None:
+        connection = connections[DEFAULT_DB_ALIAS]
+        named = {
+            name: column for column in columns for name in (column.field.name, column.field.attname)
+        }
+        places = {column: place for place, column in enumerate(columns)}
+        self.statement = statement
+        self._given = [(places[named[name]], name, named[name]) for name in given]
+        absent = [column for column in columns if column not in {one for *_, one in self._given}]
+        self._varying = [(places[column], column) for column in absent if column.default_varies]
+        self._fixed: list[Any] = [None] * len(columns)
+        for column in absent:
+            if not column.default_varies:
+                self._fixed[places[column]] = column.default(connection)
+
+    def of(self, values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
+        """Return a row as the driver takes it."""
+        row = self._fixed.copy()
+        for place, name, column in self._given:
+            row[place] = column.prepared(values[name], connection)
+        for place, column in self._varying:
+            row[place] = column.default(connection)
+        return row
+
+
+@cache
+def _row(
+    vendor: str, model: type[Model], given: tuple[str, ...], conflict: Row, update: Row
+) -> _Row:
+    meta = model._meta
+    made = meta.pk.name not in given and not meta.pk.has_default()
+    columns = [_Column(field) for field in _fields(model, made=made)]
+    text = _insertion(model, columns, made=False)
     if conflict:
         unique = ", ".join(_column(meta.get_field(name)) for name in conflict)
         changes = ", ".join(
@@ -167,24 +271,7 @@ def _insert(
             for column in (_column(meta.get_field(name)) for name in update)
         )
         text += f" ON CONFLICT ({unique}) DO UPDATE SET {changes}"
-    if made:
-        text += f" RETURNING {_column(meta.pk)}"
-    return Statement(text), [_Inserted(field) for field in fields]
-
-
-class _Inserted:
-    """A column of a row."""
-
-    def __init__(self, field: Any) -> None:
-        self._field = field
-        # Text goes in as it is, which most columns are.
-        self._name = field.attname if type(field) in (CharField, TextField) else None
-
-    def of(self, instance: Model, connection: BaseDatabaseWrapper) -> Any:
-        """Return the value of a row as the driver takes it."""
-        if self._name is not None and type(value := getattr(instance, self._name)) is str:
-            return value
-        return self._field.get_db_prep_save(self._field.pre_save(instance, True), connection)
+    return _Row(Statement(f"{text} RETURNING {_column(meta.pk)}"), columns, given)
 
 
 @cache

@@ -8,6 +8,7 @@ from django.db.backends.postgresql import base
 
 from aiservice.database.absence import DATABASE
 from aiservice.database.pool import WatchedPool
+from usage import direct
 
 ATTEMPTS: Final = (
     3  # a pool that was closed under a request is replaced; more often would be a fault
@@ -15,7 +16,10 @@ ATTEMPTS: Final = (
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's, whose pool in a server process is one that notices when the database is away."""
+    """Django's, whose pool in a server process is one that notices when the database is away.
+
+    What waits to be sent with the next statement (`usage.direct`) goes before whatever is not one of those.
+    """
 
     # Django's own; its type stubs do not know the pool.
     _connection_pools: ClassVar[dict[str, Any]] = base.DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
@@ -58,3 +62,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 if DATABASE.away or self._connection_pools.get(self.alias) is pool:
                     raise
         raise psycopg.OperationalError("the pool is being replaced")
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor."""
+        direct.send_pending(self)
+        return super().create_cursor(name)
+
+    def _commit(self) -> None:
+        if not direct.commit_pending(self):
+            super()._commit()  # type: ignore[misc]
+
+    def _rollback(self) -> None:
+        direct.drop_pending(self)
+        super()._rollback()  # type: ignore[misc]
+
+    def _close(self) -> None:
+        direct.drop_pending(self)
+        super()._close()  # type: ignore[misc]

@@ -4,14 +4,14 @@ The question is committed with the reservation, the answer with the settlement; 
 model is one transaction with its question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from chat.answering import citations, offline
@@ -25,6 +25,7 @@ from knowledge.searching.search import Hit
 from usage import statements
 from usage.accounting import ledger, process
 from usage.accounting.attachments import Attachment
+from usage.direct import Pending
 from usage.models import Operation, Outcome
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,9 @@ class Record:
         self.is_begun = False
         self.answer: Message | None = None
         self._streaming = streaming
-        self._conversation_id = self._message_id = 0
+        self._conversation_id = 0
+        self._taken_up: int | None = None  # a stored question that is answered anew or further
+        self._asked: Pending | None = None
         self._filter = citations.CitationFilter(exchange.passages)
         self._guard = DisclosureFilter()
         self._spoken: list[str] = []
@@ -84,37 +87,46 @@ class Record:
     def begin(self) -> None:
         """Store the question; one statement for its conversation, whether that is new or not."""
         exchange, question = self.exchange, self.exchange.question
-        conversation = Conversation(
-            api_key_id=exchange.opened_by,
-            session_id=question.session_id,
-            end_user=question.api_key.end_user,
-            user_context=dict(exchange.user_context),
-            history_start=exchange.history_start,
-        )
-        statements.insert(
-            conversation,
+        conversation = statements.send(
+            Conversation,
+            {
+                "api_key_id": exchange.opened_by,
+                "session_id": question.session_id,
+                "end_user": question.api_key.end_user,
+                "user_context": dict(exchange.user_context),
+                "history_start": exchange.history_start,
+            },
             conflict=["api_key", "session_id"],
             update=["user_context", "history_start", "updated_at"],
         )
-        self._conversation_id = conversation.pk
+        ((self._conversation_id,),) = conversation.result().rows
         if exchange.target is not None:
-            self._message_id = self._take_up(exchange.target)
+            self._taken_up = self._take_up(exchange.target)
             return
-        message = Message(
-            conversation_id=conversation.pk,
-            role=Message.Role.USER,
-            content=question.text,
-            prompt=exchange.turn,
-            specialist=exchange.specialist.name,
-            turn_id=question.turn_id,
-            process=process.announce() if question.turn_id else "",
-            attachments=question.stored_attachments,
+        self._asked = statements.send(
+            Message,
+            {
+                "conversation_id": self._conversation_id,
+                "role": Message.Role.USER,
+                "content": question.text,
+                "prompt": exchange.turn,
+                "specialist": exchange.specialist.name,
+                "turn_id": question.turn_id,
+                "process": process.announce() if question.turn_id else "",
+                "attachments": question.stored_attachments,
+            },
+            refusal=TurnTaken,  # its turn began elsewhere at this moment
         )
-        try:
-            statements.insert(message)
-        except IntegrityError as exc:  # its turn began elsewhere at this moment
-            raise TurnTaken from exc
-        self._message_id = message.pk
+
+    @property
+    def _message_id(self) -> int:
+        """The question's row."""
+        if self._taken_up is not None:
+            return self._taken_up
+        if self._asked is None:
+            raise RuntimeError("the question is not stored")
+        ((pk,),) = self._asked.result().rows
+        return int(pk)
 
     def _take_up(self, target: Target) -> int:
         """Answer a stored question anew or further, unless somebody else has just begun to."""
@@ -226,29 +238,30 @@ class Record:
             usage = ledger.record_offline(self.exchange.question.api_key, Operation.CHAT_REPLY)
             values = self._values(text, hits, citations.cite(hits), llm_used=OFFLINE)
             values["replaces"] = self.exchange.target is not None
-            answer = store(usage.pk, values, False)
+            answer = store(usage.pk, values, lambda: False)
         self.begun()
         return text, answer
 
 
-def store(usage_id: UUID, values: dict[str, Any], again: bool) -> Message:
+def store(usage_id: UUID, values: dict[str, Any], again: Callable[[], bool]) -> Message:
     """Store an answer, unless its conversation was deleted meanwhile; then it comes back unsaved.
 
     Args:
         usage_id: What it cost.
         values: From `Record`, or from the disk.
-        again: Whether it may have been stored before.
+        again: Tells whether it may have been stored before.
     """
     answer = _message(usage_id, values)
     changes: dict[str, Any] = {"updated_at": timezone.now(), "specialist": answer.specialist}
     if (start := values.get("history_start")) is not None:
         changes["history_start"] = start
     # Holds the row until the commit, so that a deletion waits and then takes the answer with it.
-    alive = statements.update(Conversation, {"id": answer.conversation_id}, changes)
+    change = statements.send_update(Conversation, {"id": answer.conversation_id}, changes)
+    alive = change.result().number
     if values.get("withdrawn"):
         Message.objects.filter(pk=values["reply_to_id"]).update(prompt="")
     turn_id = values.get("turn_id", "")
-    if again and Message.objects.filter(reply_to=answer.reply_to_id, turn_id=turn_id).exists():
+    if again() and Message.objects.filter(reply_to=answer.reply_to_id, turn_id=turn_id).exists():
         return answer
     if not (alive and answer.content):
         return answer
@@ -256,7 +269,7 @@ def store(usage_id: UUID, values: dict[str, Any], again: bool) -> Message:
         return _go_on(continued, answer)
     if values.get("replaces"):
         Message.objects.filter(reply_to=answer.reply_to_id).delete()
-    statements.insert(answer)
+    statements.send_instance(answer)
     return answer
 
 

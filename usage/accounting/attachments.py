@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-Store = Callable[[UUID, dict[str, object], bool], object]
+Store = Callable[[UUID, dict[str, object], Callable[[], bool]], object]
 
 _stores: dict[str, Store] = {}
 
@@ -19,8 +19,9 @@ def register(name: str, store: Store) -> None:
 
     Args:
         name: Stable: files on disk carry it.
-        store: Takes the ledger row, the values, and whether they may have been stored before. Runs
-            inside the settlement's transaction, and must not fail for what was deleted meanwhile.
+        store: Takes the ledger row, the values, and what tells whether they may have been stored before,
+            which is asked after a statement of its own, with which the settlement goes. Runs inside
+            the settlement's transaction, and must not fail for what was deleted meanwhile.
     """
     _stores[name] = store
 
@@ -32,6 +33,6 @@ class Attachment:
     name: str
     values: dict[str, object]
 
-    def store(self, usage_id: UUID, *, again: bool) -> object:
+    def store(self, usage_id: UUID, *, again: Callable[[], bool]) -> object:
         """Store the values beside a settled row; return what the registered function returns."""
         return _stores[self.name](usage_id, self.values, again)

@@ -72,32 +72,35 @@ def reserve(reservation: Reservation) -> OpenCall:
     Raises:
         BudgetExceeded: No room; nothing was written, and a transaction around it can go on.
     """
-    now = timezone.now()
+    now, record_id = timezone.now(), uuid.uuid4()
     span = tracing.span("ledger.reserve", gen_ai__request__model=reservation.model)
     # No savepoint inside a caller's transaction: a refusal undoes itself, and any error ends it all.
     with span, transaction.atomic(savepoint=False):
-        record = UsageRecord(
-            api_key_id=reservation.payer.api_key_id,
-            end_user=reservation.payer.end_user,
-            operation=reservation.operation,
-            model=reservation.model,
-            price=reservation.price,
-            held_usd=reservation.held_usd,
-            likely_usd=reservation.likely_usd,
-            call_id=reservation.call_id,
-            attempt=reservation.attempt,
-            request_id=reservation.request_id,
-            started_at=now,
-            process=process.announce(),
+        statements.send(
+            UsageRecord,
+            {
+                "id": record_id,
+                "api_key_id": reservation.payer.api_key_id,
+                "end_user": reservation.payer.end_user,
+                "operation": reservation.operation,
+                "model": reservation.model,
+                "price_id": reservation.price.pk,
+                "held_usd": reservation.held_usd,
+                "likely_usd": reservation.likely_usd,
+                "call_id": reservation.call_id,
+                "attempt": reservation.attempt,
+                "request_id": reservation.request_id,
+                "started_at": now,
+                "process": process.announce(),
+            },
         )
-        statements.insert(record)
         refusal = budgets.hold(reservation.payer, reservation.held_usd, now)
         if refusal is not None:
-            record.delete()
+            UsageRecord.objects.filter(pk=record_id).delete()
     if refusal is not None:
         raise refusal
     return OpenCall(
-        record.id,
+        record_id,
         reservation.payer,
         reservation.operation,
         reservation.model,
@@ -123,13 +126,14 @@ def settle(call: OpenCall, settlement: Settlement, attachment: Attachment | None
     """
     stored = None
     with tracing.span("ledger.settle", aiservice__outcome=settlement.outcome), transaction.atomic():
-        settled = statements.update(
+        change = statements.send_update(
             UsageRecord,
             {"id": call.id, "state": State.OPEN},
             {"state": State.SETTLED, **_columns(settlement)},
         )
         if attachment is not None:
-            stored = attachment.store(call.id, again=not settled)
+            stored = attachment.store(call.id, again=lambda: not change.result().number)
+        settled = change.result().number
         if settled:
             budgets.settle(call.payer, call.held_usd, settlement.cost_usd, call.started_at)
     journal.forget(call.id)

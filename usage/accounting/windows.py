@@ -21,7 +21,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from usage.accounting.payer import Payer
 from usage.accounting.remembered import memory
-from usage.direct import Row, Statement
+from usage.direct import Statement
 from usage.models import BudgetWindow, DailyUsage, Period
 from usage.models.budget import Holder
 from usage.money import from_pico, to_pico
@@ -76,8 +76,11 @@ def take(
         for (holder, period), cap in caps.items()
     }
     values |= {"amount": to_pico(amount), "needed": len(Period) * len(needed)}
-    statement = _taking(_scopes(payer), tuple(holder.scope for holder in needed), connection.vendor)
-    rows = _run(statement, payer, moment, values)
+    named = _taking(_scopes(payer), tuple(holder.scope for holder in needed), connection.vendor)
+    # Not their number: SQLite's driver counts no statement that begins with WITH.
+    rows = named.statement.run(
+        connections[DEFAULT_DB_ALIAS], _values(named, payer, moment, values)
+    ).rows
     return {
         (Holder(api_key_id, account_id, end_user), Period(period)): from_pico(used)
         for api_key_id, account_id, end_user, period, used in rows
@@ -85,9 +88,13 @@ def take(
 
 
 def turn(payer: Payer, moment: datetime, *, released: Decimal = Decimal(0), spent: Decimal) -> None:
-    """Release what a call held and add what it cost, in the windows in which it began."""
+    """Release what a call held and add what it cost, in the windows in which it began.
+
+    The last statement of its transaction: it goes with the ``COMMIT``, which lets the windows go.
+    """
     amounts = {"released": to_pico(released), "spent": to_pico(spent)}
-    _run(_turning(_scopes(payer), connection.vendor), payer, moment, amounts)
+    named = _turning(_scopes(payer), connection.vendor)
+    named.statement.send(connections[DEFAULT_DB_ALIAS], _values(named, payer, moment, amounts))
 
 
 class _Named(NamedTuple):
@@ -141,8 +148,8 @@ def _windows(scopes: tuple[str, ...]) -> list[tuple[str, Period, str]]:
     ]
 
 
-def _run(named: _Named, payer: Payer, moment: datetime, values: dict[str, int]) -> list[Row]:
-    """Run a statement of a call's windows; return what it says of the rows it changed."""
+def _values(named: _Named, payer: Payer, moment: datetime, values: dict[str, int]) -> list[Any]:
+    """Return what stands in the places of a statement of a call's windows."""
     day = Period.DAY.start(moment)
     given: dict[str, Any] = {
         "key": payer.api_key_id,
@@ -152,10 +159,7 @@ def _run(named: _Named, payer: Payer, moment: datetime, values: dict[str, int]) 
         "month": connection.ops.adapt_datefield_value(day.replace(day=1)),
         **values,
     }
-    # Not their number: SQLite's driver counts no statement that begins with WITH.
-    return named.statement.run(
-        connections[DEFAULT_DB_ALIAS], [given[name] for name in named.names]
-    ).rows
+    return [given[name] for name in named.names]
 
 
 def ensure(needed: list[Holder], payer: Payer, moment: datetime) -> None:

@@ -57,7 +57,9 @@ def test_a_settlement_without_database_waits_on_disk_and_is_replayed_once(key):
 
 def test_what_was_to_be_stored_with_a_settlement_is_stored_with_its_replay(key, monkeypatch):
     stored = []
-    monkeypatch.setitem(attachments._stores, "test", lambda *args: stored.append(args))
+    monkeypatch.setitem(
+        attachments._stores, "test", lambda pk, values, again: stored.append((pk, values, again()))
+    )
     call = ledger.reserve(reservation(key))
     spool.keep(call.id, Settlement(Outcome.ANSWERED), Attachment("test", {"text": "sí"}))
     sweep()

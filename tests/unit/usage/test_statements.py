@@ -2,15 +2,16 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from chat.models import Conversation, Message
 from usage.models import ApiKey, Operation, State, UsageRecord
-from usage.statements import Prepared, insert, insert_together, update
+from usage.statements import Prepared, insert, insert_together, send, send_update
 
 pytestmark = [pytest.mark.unit, pytest.mark.django_db]
 
@@ -41,14 +42,57 @@ def test_the_database_makes_the_key_of_a_row(key: ApiKey) -> None:
     assert found.user_context == {"ñ": [1, None]}
 
 
+def test_a_row_that_is_sent_comes_back_as_the_orm_would_make_it(key: ApiKey) -> None:
+    pk = uuid4()
+    values = {
+        "id": pk,
+        "api_key_id": key.pk,
+        "operation": Operation.CHAT_REPLY,
+        "model": "100 %s",
+        "held_usd": Decimal("0.000000000001"),
+        "price": None,
+    }
+    begun = timezone.now()
+    send(UsageRecord, values)
+    found, like = UsageRecord.objects.get(pk=pk), UsageRecord(**values)
+    for field in UsageRecord._meta.concrete_fields:
+        if field.attname in values or not callable(field.default):
+            assert getattr(found, field.attname) == getattr(like, field.attname)
+    assert begun < found.started_at < timezone.now()
+    assert found.call_id != like.call_id
+
+
+def test_what_is_made_for_each_row_is_made_anew(key: ApiKey) -> None:
+    values = {"api_key_id": key.pk, "operation": Operation.CHAT_REPLY}
+    send(UsageRecord, values)
+    send(UsageRecord, values)
+    first, second = UsageRecord.objects.order_by("started_at")
+    assert first.pk != second.pk
+    assert first.started_at < second.started_at
+
+
 def test_where_there_is_such_a_row_it_is_changed(key: ApiKey) -> None:
     first = Conversation(api_key=key, session_id="a", specialist="known")
     insert(first)
-    again = Conversation(api_key=key, session_id="a", specialist="lost", user_context={"a": 1})
-    insert(again, conflict=["api_key", "session_id"], update=["user_context"])
+    begun = timezone.now()
+    again = send(
+        Conversation,
+        {"api_key_id": key.pk, "session_id": "a", "specialist": "lost", "user_context": {"a": 1}},
+        conflict=["api_key", "session_id"],
+        update=["user_context", "updated_at"],
+    )
     found = Conversation.objects.get()
-    assert again.pk == first.pk == found.pk
+    assert again.result().rows == [(first.pk,)] == [(found.pk,)]
     assert (found.specialist, found.user_context) == ("known", {"a": 1})
+    assert found.updated_at > begun
+
+
+def test_a_row_that_a_constraint_forbids_is_refused(key: ApiKey) -> None:
+    values = {"api_key_id": key.pk, "session_id": "a"}
+    send(Conversation, values)
+    with pytest.raises(LookupError), transaction.atomic():
+        send(Conversation, values, refusal=LookupError).result()
+    assert Conversation.objects.count() == 1
 
 
 def test_rows_inserted_together_come_back_as_they_were(key: ApiKey) -> None:
@@ -92,8 +136,8 @@ def test_an_update_changes_the_rows_that_are_meant_and_counts_them(key: ApiKey) 
         "cost_usd": Decimal("1.5"),
         "latency_ms": None,
     }
-    assert update(UsageRecord, where, changes) == 1
-    assert update(UsageRecord, where, changes) == 0
+    first, second = (send_update(UsageRecord, where, changes) for _ in range(2))
+    assert (first.result().number, second.result().number) == (1, 0)
     found = UsageRecord.objects.get(pk=records[0].pk)
     assert {name: getattr(found, name) for name in changes} == changes
     assert UsageRecord.objects.get(pk=records[1].pk).state == State.OPEN
