@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def main() -> None:
     own = {min(cores)}
     os.sched_setaffinity(0, cores - own or cores)
     started, table = time.monotonic(), Table()
-    documents = dte_http.make(dte_http.WARM_UP + options.requests)
+    documents = dte_http.make(dte_http.WARM_UP + options.rounds * options.requests)
     for part in (
         lambda: measure_calls(table, options, own, documents),
         lambda: measure_crowd(table, options, own, cores),
@@ -115,14 +116,27 @@ def measure_calls(
         table.put("statements", "service", statements)
         table.put("commits", "service", commits)
         table.put("usage_cpu", "service", cpu_of_reads(service, client, options))
-        for media, bodies in documents.items():
-            kind = media.partition("/")[2]
-            dte_http.measure(stack, media, bodies[: dte_http.WARM_UP])
-            before = service.cpu_seconds()
-            times = dte_http.measure(stack, media, bodies[dte_http.WARM_UP :])
-            cpu = (service.cpu_seconds() - before) / len(times) * 1000
-            table.put(f"{kind}_p50", "service", percentile(times, 0.5))
-            table.put(f"{kind}_cpu", "service", cpu)
+        measure_validations(table, options, stack, documents)
+
+
+def measure_validations(
+    table: Table, options: Options, stack: Stack, documents: dict[str, list[bytes]]
+) -> None:
+    """Measure one validation after another, in rounds of either kind by turns."""
+    figures: dict[str, list[float]] = {}
+    left = {media: iter(bodies) for media, bodies in documents.items()}
+    for number in range(options.rounds + 1):
+        for media, bodies in left.items():
+            count = options.requests if number else dte_http.WARM_UP
+            before = stack.cpu_seconds()
+            times = dte_http.measure(stack, media, list(islice(bodies, count)))
+            cpu = (stack.cpu_seconds() - before) / len(times) * 1000
+            if number:
+                kind = media.partition("/")[2]
+                figures.setdefault(f"{kind}_p50", []).append(percentile(times, 0.5))
+                figures.setdefault(f"{kind}_cpu", []).append(cpu)
+    for name, values in figures.items():
+        table.put(name, "service", statistics.median(values))
 
 
 def client_of(server: Server) -> httpx2.Client:
@@ -232,23 +246,27 @@ def measure_capacity(table: Table, options: Options, own: set[int], cores: set[i
     One process or two have the same core: on the others the load would be in their way, and it is what a
     message costs beside a second process that is asked.
     """
-    found = {}
-    for processes in (1, 2):
-        with running(Pace(delay=0), PROCESSES=str(processes)) as stack:
-            server = service_of(stack)
-            server.pin(own)
-            bursts = [
-                capacity.burst(server, stack.database, options.requests, TOGETHER)
-                for _ in range(options.rounds + 1)
-            ][1:]
-            found[processes] = statistics.median(one.per_second(processes) for one in bursts)
-            if processes == 2:
-                server.pin(cores)
-                crush = capacity.burst(server, stack.database, options.requests, CRUSH)
-                table.put("lock_wait", "service", crush.waited / crush.messages * 1000)
-    table.put("capacity_one", "service", found[1])
-    table.put("capacity_two", "service", found[2])
-    table.put("capacity_gain", "service", found[2] / found[1])
+    found: dict[int, list[float]] = {1: [], 2: []}
+    with ExitStack() as parts:
+        stacks = {
+            processes: parts.enter_context(running(Pace(delay=0), PROCESSES=str(processes)))
+            for processes in found
+        }
+        for number in range(options.rounds + 1):  # in turns: both meet the same machine
+            for processes, stack in stacks.items():
+                server = service_of(stack)
+                server.pin(own)
+                burst = capacity.burst(server, stack.database, options.requests, TOGETHER)
+                if number:
+                    found[processes].append(burst.per_second(processes))
+        two = service_of(stacks[2])
+        two.pin(cores)
+        crush = capacity.burst(two, stacks[2].database, options.requests, CRUSH)
+        table.put("lock_wait", "service", crush.waited / crush.messages * 1000)
+    one, both = (statistics.median(values) for values in found.values())
+    table.put("capacity_one", "service", one)
+    table.put("capacity_two", "service", both)
+    table.put("capacity_gain", "service", both / one)
 
 
 async def crowd(server: Server, count: int) -> tuple[list[float], float]:

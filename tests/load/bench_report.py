@@ -39,9 +39,9 @@ ROWS: Final = [
 INTRODUCTION: Final = """# Performance
 
 Written by `make bench` on {day}, {machine}. The server under measure has one core for itself; PostgreSQL,
-Redis, the provider's stand-in (`tests/load/upstream.py`) and the load have the others. Messages, streams and
-`GET /api/usage` are medians of three rounds; validations, crowds and memory were measured once. Answers have
-50 pieces; search is by words unless the row says otherwise.
+Redis, the provider's stand-in (`tests/load/upstream.py`) and the load have the others. Messages, streams, reads
+and validations are medians of three rounds; crowds and memory were measured once. Answers have 50 pieces;
+search is by words unless the row says otherwise.
 {load}{peer}
 """
 BUSY: Final = """
