@@ -8,11 +8,18 @@ from typing import Any, Final
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.core.exceptions import FieldDoesNotExist
+from django.db import DataError, InterfaceError, OperationalError
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
@@ -29,6 +36,7 @@ log = structlog.get_logger("aiservice.access")
 ADMIN_PREFIX: Final = "/admin/"
 REQUEST_ID_HEADER: Final = "X-Request-ID"
 DATABASE_ERRORS: Final = (OperationalError, InterfaceError)
+UNUSABLE_PARAMETERS: Final = (DataError, OverflowError, FieldDoesNotExist)
 NO_PAGE: Final = "default-src 'none'; frame-ancestors 'none'"
 POLICIES: Final = {
     # The theme's Alpine evaluates what its templates say, and its colours are in a style element.
@@ -89,9 +97,21 @@ class RequestMiddleware:
     async def process_exception(
         self, request: HttpRequest, exception: Exception
     ) -> HttpResponseBase | None:
-        """Answer for a view outside DRF, such as the admin's, whose database is away."""
+        """Answer for a view outside DRF, such as the admin's, whose database is away.
+
+        A page of the admin that can make nothing of its parameters is shown without them, as Django does
+        where it notices: it notices neither null characters nor numbers that are no number of the database.
+        """
         if isinstance(exception, DATABASE_ERRORS):
             return database_unavailable(request)
+        if (
+            isinstance(exception, UNUSABLE_PARAMETERS)
+            and request.path.startswith(ADMIN_PREFIX)
+            and request.method == "GET"
+            and not {ERROR_FLAG}.issuperset(request.GET)
+        ):
+            log.warning("admin_parameters_dropped", view=_view(request), exc_info=exception)
+            return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         return None
 
     def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

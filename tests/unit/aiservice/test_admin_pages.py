@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django.utils import translation
@@ -68,3 +69,30 @@ def test_the_menu_shows_what_one_may_see(rf):
     request.user = clerk
     titles = [item["title"] for section in sections(request) for item in section["items"]]
     assert titles == ["Resumen", "Registros de uso"]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "dte/validation/?kind=%00",
+        "chat/message/?llm_used=%00",
+        "auditlog/logentry/?timestamp__year=99999999999999999999",
+        "usage/usagerecord/?api_key__id__exact=99999999999999999999999",
+        "knowledge/document/1/change/?_to_field=",
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+def test_a_page_that_can_make_nothing_of_its_parameters_is_shown_without_them(admin_client, page):
+    shown = admin_client.get(f"/admin/{page}", follow=True)
+    assert shown.status_code == 200
+    assert "%00" not in shown.request["QUERY_STRING"]
+
+
+def test_a_fault_that_is_no_parameters_stays_one(admin_client, monkeypatch):
+    def broken(*args):
+        raise OverflowError
+
+    monkeypatch.setattr(ChangeList, "get_results", broken)
+    for query in ("", "?e=1"):
+        with pytest.raises(OverflowError):
+            admin_client.get(f"/admin/usage/budget/{query}")
