@@ -64,7 +64,8 @@ def main() -> None:
     started, table = time.monotonic(), Table()
     documents = dte_http.make(dte_http.WARM_UP + options.rounds * options.requests)
     for part in (
-        lambda: measure_calls(table, options, own, documents),
+        lambda: measure_calls(table, options, own),
+        lambda: measure_requests(table, options, own, documents),
         lambda: measure_crowd(table, options, own, cores),
         lambda: measure_capacity(table, options, own, cores),
         lambda: measure_meaning(table, options, own),
@@ -83,9 +84,7 @@ def service_of(stack: Stack) -> Server:
     return Server(stack.url, path, stack.process.pid, stack.headers, f"{path}/stream")
 
 
-def measure_calls(
-    table: Table, options: Options, own: set[int], documents: dict[str, list[bytes]]
-) -> None:
+def measure_calls(table: Table, options: Options, own: set[int]) -> None:
     """Measure one call after another; the provider answers at once."""
     with ExitStack() as parts:
         stack = parts.enter_context(running(Pace(delay=0)))
@@ -115,7 +114,17 @@ def measure_calls(
         statements, commits = counted(stack.database, lambda: ask(client, service, "cuenta"), 20)
         table.put("statements", "service", statements)
         table.put("commits", "service", commits)
-        table.put("usage_cpu", "service", cpu_of_reads(service, client, options))
+
+
+def measure_requests(
+    table: Table, options: Options, own: set[int], documents: dict[str, list[bytes]]
+) -> None:
+    """Measure one request after another that no model answers; nothing else is on the core."""
+    with running(Pace()) as stack:
+        service = service_of(stack)
+        service.pin(own)
+        with client_of(service) as client:
+            table.put("usage_cpu", "service", cpu_of_reads(service, client, options))
         measure_validations(table, options, stack, documents)
 
 
