@@ -77,7 +77,7 @@ class Statement:
     ) -> "Pending":
         """Run it with whatever is sent next in this transaction, at the latest with its ``COMMIT``.
 
-        An error is raised then, by who sends that.
+        An error is raised then, by who sends that. A cursor that was opened before does not take it along.
 
         Args:
             connection: Where.

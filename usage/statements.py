@@ -187,10 +187,10 @@ def _fields(model: type[Model], *, made: bool) -> list[Any]:
 
 def _insertion(model: type[Model], columns: "Sequence[_Column]", *, made: bool) -> str:
     meta = model._meta
-    names = ", ".join(_column(column.field) for column in columns)
+    names = ", ".join(_name_of(column.field) for column in columns)
     places = ", ".join(["%s"] * len(columns))
     text = f"INSERT INTO {_quoted(meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608  # names alone
-    return f"{text} RETURNING {_column(meta.pk)}" if made else text
+    return f"{text} RETURNING {_name_of(meta.pk)}" if made else text
 
 
 class _Column:
@@ -265,13 +265,13 @@ def _row(
     columns = [_Column(field) for field in _fields(model, made=made)]
     text = _insertion(model, columns, made=False)
     if conflict:
-        unique = ", ".join(_column(meta.get_field(name)) for name in conflict)
+        unique = ", ".join(_name_of(meta.get_field(name)) for name in conflict)
         changes = ", ".join(
             f"{column} = EXCLUDED.{column}"
-            for column in (_column(meta.get_field(name)) for name in update)
+            for column in (_name_of(meta.get_field(name)) for name in update)
         )
         text += f" ON CONFLICT ({unique}) DO UPDATE SET {changes}"
-    return _Row(Statement(f"{text} RETURNING {_column(meta.pk)}"), columns, given)
+    return _Row(Statement(f"{text} RETURNING {_name_of(meta.pk)}"), columns, given)
 
 
 @cache
@@ -279,13 +279,13 @@ def _update(
     vendor: str, model: type[Model], where: Row, changes: Row
 ) -> tuple[Statement, list[Any]]:
     changed, known = ([model._meta.get_field(name) for name in names] for names in (changes, where))
-    assignments = ", ".join(f"{_column(field)} = %s" for field in changed)
-    conditions = " AND ".join(f"{_column(field)} = %s" for field in known)
+    assignments = ", ".join(f"{_name_of(field)} = %s" for field in changed)
+    conditions = " AND ".join(f"{_name_of(field)} = %s" for field in known)
     text = f"UPDATE {_quoted(model._meta.db_table)} SET {assignments} WHERE {conditions}"  # noqa: S608  # names alone
     return Statement(text), [*changed, *known]
 
 
-def _column(field: Any) -> str:
+def _name_of(field: Any) -> str:
     return _quoted(field.column)
 
 

@@ -82,7 +82,7 @@ def choose(
     scores = _selector().scores(message)
     scores[known.fallback.name] -= _RELUCTANCE
     keeper = known.by_name(current) if current else None
-    named = _named(known, user_context or {}) if keeper is None else None
+    named = _named(known, user_context) if user_context and keeper is None else None
     said = max(known.everyone, key=lambda one: scores[one.name])  # max keeps the first of equals
     if named is not None:
         scores[named.name] += _CONTEXT
