@@ -89,6 +89,7 @@ class Statement:
         if not is_direct(connection):
             with pending.explained():
                 pending.take(self._run_by_cursor(connection, values))
+            pending.let_go()
         elif connection.get_autocommit():
             _exchange(connection, pending)
         else:
@@ -136,6 +137,10 @@ class Pending:
         self._answer = answer
         if self._then is not None:
             self._then(answer)
+
+    def let_go(self) -> None:
+        """Keep no value of what was sent: it may be most of a conversation."""
+        self.values = ()
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -213,11 +218,16 @@ def _send_all(libpq: Connection[Any], waiting: Sequence[Pending], then: bytes = 
     begins = not libpq.autocommit and libpq.pgconn.transaction_status == TransactionStatus.IDLE
     try:
         if len(waiting) == 1 and not begins and not then:
-            return _sent_alone(libpq, *waiting)
-        return _sent_in_a_row(libpq, waiting, before=b"BEGIN" if begins else b"", after=then)
+            answer = _sent_alone(libpq, *waiting)
+        else:
+            before = b"BEGIN" if begins else b""
+            answer = _sent_in_a_row(libpq, waiting, before=before, after=then)
     except _OUTDATED:
         del _prepared[libpq]
         raise
+    for pending in waiting:
+        pending.let_go()
+    return answer
 
 
 def _sent_alone(libpq: Connection[Any], pending: Pending) -> Answer:

@@ -2,6 +2,8 @@
 
 import datetime
 import uuid
+import weakref
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -233,6 +235,18 @@ class TestPending:
             two("one", 2)
         assert Statement("SELECT id FROM named").run(wrapper, []).rows == [(1,)]
 
+    @pytest.mark.parametrize("watched", [False, True])
+    def test_what_was_sent_is_let_go(self, wrapper: Any, watched: bool) -> None:
+        """It may be most of a conversation, and who asked keeps the answer for as long as it is read."""
+        text = Text("¿Qué es un folio?")
+        kept = weakref.ref(text)
+        with CaptureQueriesContext(wrapper) if watched else nullcontext():
+            pending = Statement("SELECT length(CAST(%s AS text))").send(wrapper, [text])
+            del text
+            assert pending.result().rows == [(17,)]
+            wrapper.queries_log.clear()
+        assert kept() is None
+
     def test_who_watches_the_queries_sees_them_at_once(self, wrapper: Any, named: None) -> None:
         insert = Statement(INSERT)
         with CaptureQueriesContext(wrapper) as queries:
@@ -240,6 +254,10 @@ class TestPending:
             with pytest.raises(LookupError), transaction.atomic():
                 insert.send(wrapper, [1], refusal=LookupError)
         assert sum("INSERT" in query["sql"] for query in queries) == 2
+
+
+class Text(str):
+    """A text that can be watched."""
 
 
 @pytest.fixture
