@@ -74,7 +74,7 @@ def analyse(text: str, snapshot: Snapshot) -> Query:
         expression = text[found.start : found.end]
         rest = f"{rest[: found.start]} {rest[found.end :]}"
         meant = f"{meant[: found.start]}{found.meaning}{meant[found.end :]}"
-        word, some, best = _meant(expression, found.meaning, snapshot.ranker)
+        word, some, best = _mean(expression, found.meaning, snapshot.ranker)
         weights |= {row: max(weights.get(row, 0.0), weight) for row, weight in some.items()}
         words.append(word)
         bests.append(best)
@@ -109,16 +109,6 @@ def _ceiling(words: list[QueryWord], bests: list[float]) -> float:
     )
 
 
-def _meant(expression: str, meaning: str, ranker: Ranker) -> "_Looked":
-    """Read an expression with its meaning, once."""
-    known = _known_meanings.setdefault(ranker, {})
-    if (expression, meaning) not in known:
-        if len(known) >= WORDS_KEPT:
-            known.clear()
-        known[expression, meaning] = _mean(expression, meaning, ranker)
-    return known[expression, meaning]
-
-
 def _mean(
     expression: str, meaning: str, ranker: Ranker
 ) -> tuple[QueryWord, dict[int, float], float]:
@@ -141,9 +131,6 @@ def _mean(
 # The word, its terms with their weights, and the most it could score.
 _Looked = tuple[QueryWord, dict[int, float], float]
 # Questions are made of the same few thousand words.
-_known_meanings: Final[WeakKeyDictionary[Ranker, dict[tuple[str, str], _Looked]]] = (
-    WeakKeyDictionary()
-)
 _known: Final[WeakKeyDictionary[Ranker, dict[str, _Looked | None]]] = WeakKeyDictionary()
 
 
