@@ -14,12 +14,7 @@ from django.contrib.messages.middleware import MessageMiddleware
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import FieldDoesNotExist
 from django.db import DataError, InterfaceError, OperationalError
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
@@ -108,9 +103,11 @@ class RequestMiddleware:
             isinstance(exception, UNUSABLE_PARAMETERS)
             and request.path.startswith(ADMIN_PREFIX)
             and request.method == "GET"
-            and not {ERROR_FLAG}.issuperset(request.GET)
+            and set(request.GET) - {ERROR_FLAG}
         ):
-            log.warning("admin_parameters_dropped", view=_view(request), exc_info=exception)
+            log.warning(
+                "admin_parameters_dropped", view=_view(request), error=type(exception).__name__
+            )
             return HttpResponseRedirect(f"{request.path}?{ERROR_FLAG}=1")
         return None
 

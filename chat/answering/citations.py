@@ -32,7 +32,8 @@ class CitationFilter:
         """Take the next piece of the answer; return what can be passed on already."""
         text = self._held + text
         end = len(text)
-        if text[-1:] in " ]" or "[" in text[-3:]:  # as the expression, which looks at every letter
+        # Only after these can a citation go on; the expression looks at every letter.
+        if text[-1:] in " ]" or "[" in text[-3:]:
             ending = _UNFINISHED.search(text)
             end = ending.start() if ending else end
         self._held = text[end:]
