@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
@@ -48,6 +49,31 @@ def test_a_reservation_is_held_in_every_window_and_settled_to_its_cost(key):
     assert ledger.settle(call, settlement).first
     assert set(windows(key).values()) == {(Decimal("0.00007"), Decimal(0))}
     assert len(windows(key)) == 4
+
+
+def test_the_database_is_waited_for_twice_before_a_call_and_twice_after_it(key, monkeypatch):
+    settlement = Settlement(Outcome.ANSWERED, cost_usd=Decimal("0.005"))
+    ledger.settle(ledger.reserve(reservation(key)), settlement)  # windows made, statements prepared
+    again, waits = reservation(key), []
+    wait = psycopg.Connection.wait
+
+    def counted(steps):
+        try:
+            ready = next(steps)  # what needs no answer of the server ends here
+            waits.append(steps)
+            while True:
+                ready = steps.send((yield ready))
+        except StopIteration as end:
+            return end.value
+
+    def waiting(self, steps, *args):
+        return wait(self, counted(steps), *args)
+
+    monkeypatch.setattr(psycopg.Connection, "wait", waiting)
+    call = ledger.reserve(again)
+    assert len(waits) == 2
+    ledger.settle(call, settlement)
+    assert len(waits) == 4
 
 
 def test_settling_twice_charges_once(key):
