@@ -16,6 +16,10 @@ handler404 = "aiservice.errors.not_found"
 handler500 = "aiservice.errors.server_error"
 
 urlpatterns = [
+    path("", include("chat.urls")),
+    path("", include("dte.urls")),
+    path("", include("knowledge.urls")),
+    path("", include("usage.urls")),
     path("", include("aiservice.oidc")),  # before the admin, which takes every other path below it
     path("admin/", admin.site.urls),
     path("health", health.HealthView.as_view(), name="health"),
@@ -34,8 +38,4 @@ urlpatterns = [
         path(name, RedirectView.as_view(url=f"/{name}/", query_string=True))
         for name in ("admin", "api/docs", "api/schema")
     ),
-    path("", include("chat.urls")),
-    path("", include("dte.urls")),
-    path("", include("knowledge.urls")),
-    path("", include("usage.urls")),
 ]

@@ -11,7 +11,6 @@ reused theirs.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -42,7 +41,7 @@ class Steps(Executor):
     def __init__(self, threads: ThreadPoolExecutor) -> None:
         self._threads = threads
         self._lock = Lock()
-        self._waiting: deque[tuple[Future[Any], Callable[[], Any]]] = deque()
+        self._waiting: list[tuple[Future[Any], Callable[[], Any]]] = []
         self._at_work = False
 
     @property
@@ -63,7 +62,7 @@ class Steps(Executor):
     def _run(self) -> None:
         """Run the next step, and give the thread to whoever else waits before the one after it."""
         with self._lock:
-            step, work = self._waiting.popleft()
+            step, work = self._waiting.pop(0)
         tell: Callable[[], None] | None = None
         if step.set_running_or_notify_cancel():  # who has left meanwhile costs nothing
             tell = _done(step, work)

@@ -5,7 +5,6 @@ A run of words that stands so in the rules is held back while it may become a qu
 """
 
 import re
-from collections import deque
 from functools import cache
 from typing import Final
 
@@ -33,7 +32,7 @@ class DisclosureFilter:
         self._word = ""  # the last one so far, which may go on in the next piece
         self._held = ""
         self._run = 0
-        self._last: deque[str] = deque(maxlen=_SUSPECT)
+        self._last: tuple[str, ...] = ()
 
     def feed(self, text: str) -> str:
         """Take the next piece of the answer; return what can be passed on already."""
@@ -61,9 +60,9 @@ class DisclosureFilter:
     def _end_word(self) -> None:
         if not self._word or self.disclosed:
             return
-        self._last.append(self._word.lower())
+        self._last = (*self._last[1 - _SUSPECT :], self._word.lower())
         self._word = ""
-        if tuple(self._last) in _rules():
+        if self._last in _rules():
             self._run = self._run + 1 if self._run else _SUSPECT
         else:
             self._run = 0

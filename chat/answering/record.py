@@ -7,6 +7,7 @@ model is one transaction with its question.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from io import StringIO
 from typing import Any, Final
 from uuid import UUID
 
@@ -53,7 +54,7 @@ class Record:
         self._asked: Pending | None = None
         self._filter = citations.CitationFilter(exchange.passages)
         self._guard = DisclosureFilter()
-        self._spoken: list[str] = []
+        self._spoken = StringIO()
         self.rest = ""  # of the text, what the filter held back until the end
 
     def drop_history(self) -> None:
@@ -68,14 +69,13 @@ class Record:
         if self.exchange.turn:
             self.exchange = self.exchange.asked()
         passed_on = self._filter.feed(self._guard.feed(text))
-        if passed_on:
-            self._spoken.append(passed_on)
+        self._spoken.write(passed_on)
         return passed_on
 
     @property
     def text(self) -> str:
         """The answer so far, what is held back excluded until it has ended."""
-        return "".join([*self._spoken, self.rest])
+        return self._spoken.getvalue() + self.rest
 
     @property
     def invented_citations(self) -> int:

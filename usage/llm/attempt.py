@@ -82,6 +82,7 @@ class Attempt:
             aiservice__operation=plan.operation.value,
         )
         self._reserving: asyncio.Future[OpenCall] | None = None
+        self._call: OpenCall | None = None
         self._admission: Admission | None = None
         self._connection: Connection | None = None
         self._failure: Failure | None = None
@@ -121,7 +122,8 @@ class Attempt:
         arrived = clock.time()
         patience = max(0.0, self.first_event_by - arrived)
         async with self._runtime.prefixes(loop).turn(self.plan) as lead:
-            call = await self._reserve()
+            self._call = call = await self._reserve()
+            self._reserving = None  # an answer may take minutes
             self._admission = await self._breaker.admit(patience)
             if self._admission is None:
                 self._failure = failures.CROWDED
@@ -198,7 +200,7 @@ class Attempt:
 
     async def _reserved(self) -> OpenCall | None:
         if self._reserving is None:
-            return None
+            return self._call
         await asyncio.wait([self._reserving])
         if self._reserving.exception() is not None:
             return None  # raised to the caller by the await above

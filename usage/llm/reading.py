@@ -5,6 +5,7 @@ another type than the API promises, for there may be a gateway in between. What 
 as absent, and of each number the last word counts.
 """
 
+from io import StringIO
 from typing import Any, Final
 
 from usage.llm.texts import clean, ends_half_way
@@ -48,7 +49,7 @@ class Reading:
         self.knows_input = False
         self.knows_output = False  # from the end: the number at the beginning is a placeholder
         self._one_hour_cache = one_hour_cache
-        self._texts: list[str] = []
+        self._text_so_far = StringIO()
         self._half = ""
         self._input = self._read = self._output = 0
         self._written: int | None = None
@@ -57,12 +58,12 @@ class Reading:
     @property
     def text(self) -> str:
         """The text so far."""
-        return "".join(self._texts)
+        return self._text_so_far.getvalue()
 
     @property
     def spoke(self) -> bool:
         """Whether there is any text."""
-        return bool(self._texts)
+        return self._text_so_far.tell() > 0
 
     @property
     def finished(self) -> bool:
@@ -109,7 +110,7 @@ class Reading:
         self._half = text[-1] if ends_half_way(text) else ""
         text = clean(text.removesuffix(self._half) if self._half else text)
         if text:
-            self._texts.append(text)
+            self._text_so_far.write(text)
             self.received_bytes += len(text.encode())
         return text
 

@@ -33,6 +33,7 @@ _NEVER_LEFT: Final = (
 )
 
 _SENT: Final = httpx2.Request("POST", PATH)
+_NONE: Final = httpx2.Headers()
 
 EXPECTED: Final = (anthropic.AnthropicError, httpx2.HTTPError, httpx2.StreamError, TimeoutError)
 
@@ -76,9 +77,13 @@ async def send(client: AsyncAnthropic, arguments: dict[str, Any]) -> httpx2.Resp
 
 
 def chunks(response: httpx2.Response) -> AsyncIterable[bytes]:
-    """Return an answer as it comes, without httpx2's layers where there is nothing to decompress."""
+    """Return an answer as it comes, without httpx2's layers where there is nothing to decompress.
+
+    Then its headers are let go as well: with what was sent they are most of what it holds.
+    """
     if "content-encoding" in response.headers:
         return response.aiter_bytes()
+    response.headers = _NONE
     return cast("httpx2.AsyncByteStream", response.stream)
 
 
