@@ -84,7 +84,7 @@ def _store_question(record: Record) -> None:
 
 async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
     absence = Absence("not_configured")
-    if llm.is_configured():
+    while llm.is_configured():
         spoken = False
         try:
             async with aclosing(_from_model(record, streaming=streaming)) as events:
@@ -93,10 +93,19 @@ async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
                     yield event
             return
         except (BudgetExceeded, CallTooLarge, ModelUnavailable) as exc:
+            if not spoken and _can_do_without_history(record.exchange, exc):
+                log.warning(
+                    "history_dropped",
+                    turns=len(record.exchange.history),
+                    reason=exc.get_codes(),
+                )
+                record.drop_history()
+                continue
             if spoken or not record.exchange.may_be_offline:
                 raise
             absence = _absence(exc)
             log.warning("answered_offline", reason=absence.reason)
+            break
     if not record.exchange.may_be_offline:
         raise ModelUnavailable(code=absence.reason)
     text, message = await hop(record.answer_offline)
@@ -112,6 +121,12 @@ async def _answer(record: Record, *, streaming: bool) -> AsyncGenerator[Event, N
     )
 
 
+def _can_do_without_history(exchange: Exchange, exc: Refusal) -> bool:
+    """Tell whether the call may be possible without the earlier conversation."""
+    has_spare = bool(exchange.history) and not exchange.continues
+    return has_spare and exc.get_codes() in _OF_HISTORY
+
+
 def _absence(exc: Refusal) -> Absence:
     return Absence(
         reason="refusal" if isinstance(exc, ModelRefused) else str(exc.get_codes()),
@@ -120,32 +135,11 @@ def _absence(exc: Refusal) -> Absence:
     )
 
 
-async def _from_model(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
-    """Answer with the model, without the earlier conversation where that makes the call impossible."""
-    spoken = False
-    try:
-        async with aclosing(_spoken(record, streaming=streaming)) as events:
-            async for event in events:
-                spoken = True
-                yield event
-        return
-    except (CallTooLarge, ModelUnavailable) as exc:
-        history = record.exchange.history
-        needed = record.exchange.continues
-        if spoken or needed or not history or exc.get_codes() not in _OF_HISTORY:
-            raise
-        log.warning("history_dropped", turns=len(history), reason=exc.get_codes())
-    record.drop_history()
-    async with aclosing(_spoken(record, streaming=streaming)) as events:
-        async for event in events:
-            yield event
-
-
 def _prompt_of(exchange: Exchange) -> llm.Prompt:
     return prompt.build(exchange.opening, exchange.history, exchange.turn)
 
 
-async def _spoken(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
+async def _from_model(record: Record, *, streaming: bool) -> AsyncGenerator[Event, None]:
     history = len(record.exchange.history)
     reply: Reply | None = None
     parts = llm.stream(

@@ -14,8 +14,7 @@ All but the ping carry ``id`` and ``seq``, by which a client resumes (`chat.live
 passage, numbered as the answer cites them.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,8 +32,6 @@ log = structlog.get_logger(__name__)
 OFFLINE: Final = "offline"
 MODEL: Final = "anthropic"
 
-# Clients and proxies give up on a connection that is silent, some after ten seconds.
-PING_SECONDS: Final = 3.0
 # Of a file; the rest of what is stored is for the model.
 _TOLD: Final = ("filename", "kind", "verdict", "summary")
 
@@ -176,6 +173,17 @@ class Failed:
         """Describe a refusal with the body a REST caller would get."""
         return cls(error_body(exc), exc.status_code)
 
+    @classmethod
+    def from_fault(cls, exc: Exception) -> "Failed":
+        """Describe whatever went wrong while an answer was given: a stream never just stops."""
+        if isinstance(exc, APIException):
+            return cls.from_refusal(exc)
+        if isinstance(exc, (OperationalError, InterfaceError)):
+            log.warning("stream_without_database", error=type(exc.__cause__ or exc).__name__)
+            return cls.from_refusal(DatabaseUnavailable())
+        log.error("stream_failed", exc_info=exc)
+        return cls.from_refusal(APIException(code="internal_error"))
+
     def as_dict(self) -> dict[str, Any]:
         """Return the object sent to the client; ``content`` is for clients that only show that."""
         return {
@@ -239,24 +247,8 @@ class Last:
         return {**self.body, "id": self.id, "seq": self.seq}
 
 
-Event = Text | Done | Failed | Ping
+Event = Text | Done
 Sent = Begun | Text | Last | Ping
-
-
-async def guarded(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """Pass events on and turn whatever goes wrong into the last one: a stream never just stops."""
-    try:
-        async with aclosing(events):
-            async for event in events:
-                yield event
-    except APIException as exc:
-        yield Failed.from_refusal(exc)
-    except (OperationalError, InterfaceError) as exc:
-        log.warning("stream_without_database", error=type(exc.__cause__ or exc).__name__)
-        yield Failed.from_refusal(DatabaseUnavailable())
-    except Exception:
-        log.exception("stream_failed")
-        yield Failed.from_refusal(APIException(code="internal_error"))
 
 
 def tokens_used(tokens: TokenUsage | None) -> dict[str, int]:

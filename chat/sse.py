@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from django.http import StreamingHttpResponse
 
+from chat.ending import Ending
 from chat.events import Begun, Last, Ping, Sent, Text
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False).encode
@@ -18,19 +19,25 @@ _HEADERS: Final = {
 }
 
 
-def event_stream(events: AsyncGenerator[Sent, None], session_id: str) -> StreamingHttpResponse:
-    """Return the response that sends events as they come."""
+def event_stream(
+    events: AsyncGenerator[Sent, None], session_id: str, ending: Ending | None = None
+) -> StreamingHttpResponse:
+    """Return the response that sends events as they come; how they ended is noted."""
     return StreamingHttpResponse(
-        frames(events),
+        frames(events, ending),
         content_type="text/event-stream; charset=utf-8",
         headers={**_HEADERS, "X-Session-Id": quote(session_id)},
     )
 
 
-async def frames(events: AsyncGenerator[Sent, None]) -> AsyncGenerator[bytes, None]:
-    """Yield the bytes of every event."""
+async def frames(
+    events: AsyncGenerator[Sent, None], ending: Ending | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of every event, and note the one that ends them."""
     async with aclosing(events):
         async for event in events:
+            if ending is not None and isinstance(event, Last):
+                ending.last = event
             yield frame(event)
 
 

@@ -13,7 +13,7 @@ import structlog
 from django.conf import settings
 
 from chat.answering.record import Record
-from chat.events import Begun, Event, Last, Ping, Sent, Text, guarded, stopped
+from chat.events import Begun, Event, Failed, Last, Ping, Sent, Text, stopped
 from chat.live.turns import Turn
 from usage.hops import finish, hop
 
@@ -49,13 +49,16 @@ class Running:
 
     async def _run(self, events: AsyncGenerator[Event, None], record: Record) -> None:
         try:
-            async with aclosing(guarded(events)) as guarded_events:
-                async for event in guarded_events:
+            async with aclosing(events):
+                async for event in events:
                     if isinstance(event, Text):
                         self.text += event.content.encode()
-                    elif not isinstance(event, Ping):
+                    else:
                         self.last = event.as_dict()
                     self._tell()
+        except Exception as exc:  # noqa: BLE001 - its readers are told
+            self.last = Failed.from_fault(exc).as_dict()
+            self._tell()
         finally:
             if not record.is_stored:
                 await finish(hop(record.give_up))

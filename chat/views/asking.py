@@ -102,10 +102,9 @@ class MessageView(QuestionView):
     )
     async def post(self, request: Request) -> Response:
         """Answer at status 200, from the model or without it."""
-        ended = Ending()
-        body = await _collect(ended.watch(await self.events(streaming=False)))
-        response = Response(body)
-        idempotency.mark(response, ended.is_complete, subject=self.question.session_id)
+        ending = Ending()
+        response = Response(await _collect(await self.events(streaming=False), ending))
+        idempotency.mark(response, ending.is_complete, subject=self.question.session_id)
         return response
 
 
@@ -136,7 +135,7 @@ class AssistantView(MeteredAPIView):
             caller_of(request),
             request.headers.get(idempotency.HEADER),
         )
-        return Response(await _collect(await asking.ask(question, streaming=False)))
+        return Response(await _collect(await asking.ask(question, streaming=False), Ending()))
 
 
 class MessageStreamView(QuestionView):
@@ -151,10 +150,10 @@ class MessageStreamView(QuestionView):
     )
     async def post(self, request: Request) -> HttpResponseBase:
         """Answer as Server-Sent Events."""
-        ended = Ending()
-        events = ended.watch(await self.events(streaming=True))
-        response = event_stream(events, self.question.session_id)
-        idempotency.mark(response, ended.is_complete, subject=self.question.session_id)
+        ending = Ending()
+        events = await self.events(streaming=True)
+        response = event_stream(events, self.question.session_id, ending)
+        idempotency.mark(response, ending.is_complete, subject=self.question.session_id)
         return response
 
 
@@ -209,7 +208,7 @@ class StopView(MeteredAPIView):
         return Response({"status": "stopped" if stopped else "idle"})
 
 
-async def _collect(events: Events) -> dict[str, Any]:
+async def _collect(events: Events, ending: Ending) -> dict[str, Any]:
     pieces: list[str] = []
     last: dict[str, Any] = {}
     async with aclosing(events):
@@ -218,6 +217,7 @@ async def _collect(events: Events) -> dict[str, Any]:
                 case Text():
                     pieces.append(event.content)
                 case Last():
+                    ending.last = event
                     last = event.body
     if last["type"] == "stopped":
         raise AnswerFailed(STOPPED)

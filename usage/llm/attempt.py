@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from usage.llm.plan import Plan
 from usage.llm.reading import Reading, is_complete
 from usage.llm.reservation import reserve
 from usage.llm.settling import settle_or_spool
-from usage.llm.values import Companion, TextDelta
+from usage.llm.values import Companion
 from usage.models import Outcome
 
 log = structlog.get_logger(__name__)
@@ -90,8 +91,13 @@ class Attempt:
         self._first_text_ms: int | None = None
         self._noted = (False, -1)
 
-    async def texts(self) -> AsyncGenerator[TextDelta, None]:
-        """Send the request and yield its text; afterwards `account` and `reading` are complete.
+    @asynccontextmanager
+    async def under_way(self) -> AsyncIterator[Connection | None]:
+        """Send the request, and settle it when who reads the answer ends or leaves.
+
+        Yields:
+            Where the text comes from; nothing if too many others are asking. Afterwards `account` and
+            `reading` are complete.
 
         Raises:
             AttemptError: The provider failed or turned the request down, or may not be asked now.
@@ -100,9 +106,7 @@ class Attempt:
         try:
             self._breaker.check()  # nothing is reserved while nothing may leave
             await self._open()
-            if self._connection is not None:
-                while (text := await self._connection.piece()) is not None:
-                    yield TextDelta(text)
+            yield self._connection
         except (asyncio.CancelledError, GeneratorExit):
             self._left = True
             raise

@@ -103,11 +103,11 @@ async def stream(
             plan, number, first_event_by=first_event_by, companion=companion, whole=whole
         )
         try:
-            async with aclosing(attempt.texts()) as texts:
-                async for text in texts:
+            async with attempt.under_way() as connection:
+                while connection and (text := await connection.piece()) is not None:
                     if plan is not attempt.plan:  # from here on nothing is sent again
                         plan, prompt = attempt.plan, prompt.sent()
-                    yield text
+                    yield TextDelta(text)
             yield _reply(attempt, prompt)
             return
         except TooCoarse as coarse:

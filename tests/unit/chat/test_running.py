@@ -6,8 +6,9 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
+from rest_framework.exceptions import APIException
 
-from chat.events import Begun, Event, Failed, Last, Ping, Sent, Text
+from chat.events import Begun, Event, Last, Ping, Sent, Text
 from chat.live import running as module
 from chat.live.running import RUNNING, Running
 from chat.live.turns import Turn, parse
@@ -39,7 +40,7 @@ async def piecewise(*pieces: str) -> AsyncGenerator[Event, None]:
     for piece in pieces:
         yield Text(piece)
         await asyncio.sleep(0)
-    yield Failed({"detail": "fin", "code": "fin"}, 500)
+    raise APIException("fin", "fin")
 
 
 def start(events: AsyncGenerator[Event, None]) -> Running:
