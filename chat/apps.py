@@ -1,6 +1,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 from usage.accounting import attachments
 
@@ -13,6 +14,7 @@ class ChatConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Say what stores an answer with the settlement of its call."""
+        """Say what stores an answer with the settlement of its call, and teach SQLite to fold words."""
         record = import_module("chat.answering.record")
         attachments.register(record.ATTACHMENT, record.store)
+        connection_created.connect(import_module("chat.words").teach_to_fold)

@@ -5,7 +5,7 @@ from typing import Any, Final, TypedDict
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Left
 from django.utils import timezone
 from rest_framework.exceptions import NotFound
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 
 from chat.live.turns import Turn
 from chat.models import Conversation, ConversationQuerySet, Message, owner_of
-from chat.words import saying
+from chat.words import Folded, saying
 from usage.models import ApiKey, IdempotentAnswer
 
 SHOWN_TITLE: Final = 80
@@ -86,18 +86,27 @@ def listed(
     for look in _LOOKS:
         if not (near := pages.next_ids(owned, request, look)):
             break
-        pages.paginate_queryset(_shown(_saying(owned.filter(pk__in=near), q, near)), request)
+        pages.paginate_queryset(_shown(matching(owned.filter(pk__in=near), q, near)), request)
         if pages.has_next:
             return pages.page
-    pages.paginate_queryset(_shown(_saying(owned, q, owned)), request)
+    pages.paginate_queryset(_shown(matching(owned, q, owned)), request)
     return pages.page
 
 
-def _saying(
+def matching(
     found: ConversationQuerySet, q: str, among: ConversationQuerySet | list[int]
 ) -> ConversationQuerySet:
+    """Return the conversations whose title has a text, or whose messages have its words.
+
+    Args:
+        found: Of which.
+        q: The text, with or without its accents.
+        among: Conversations whose messages are looked through; at least those of ``found``.
+    """
     said = saying(q, unfinished=True).filter(conversation__in=among)
-    return found.filter(Q(title__icontains=q) | Q(pk__in=said.values("conversation")))
+    titled = Q(folded_title__contains=Folded(Value(q)))
+    found = found.alias(folded_title=Folded("title"))
+    return found.filter(titled | Q(pk__in=said.values("conversation")))
 
 
 def _shown(found: ConversationQuerySet) -> QuerySet[Conversation]:

@@ -1,8 +1,8 @@
 """Which messages say something: by Spanish words where the database knows them, else by letters.
 
-The words of a message are those of ``chat_words``, the function of PostgreSQL that migration 0010 makes
-and indexes. It is to_tsvector with its real price: told PostgreSQL's own, a hundredth of it, the planner
-reads a million messages where the index would give it two.
+People type them without accents: both sides are folded. The words of a message are those of ``chat_words``,
+the function of PostgreSQL that migration 0011 indexes. It is to_tsvector with its real price: told
+PostgreSQL's own, a hundredth of it, the planner reads a million messages where the index would give it two.
 """
 
 import re
@@ -10,9 +10,11 @@ from typing import Final
 
 from django.contrib.postgres.search import SearchQuery, SearchQueryCombinable, SearchVectorField
 from django.db import connection, transaction
-from django.db.models import F, Func, Q, QuerySet
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import F, Func, Q, QuerySet, TextField, Value
 
 from chat.models import Message
+from knowledge.searching.analysis import fold
 
 CONFIGURATION: Final = "spanish"
 _LAST_WORD: Final = re.compile(r"(?:^|(?<=\s))\w+$")
@@ -20,6 +22,23 @@ _LAST_WORD: Final = re.compile(r"(?:^|(?<=\s))\w+$")
 _LOOKS: Final = (1_000, 20_000, None)
 # What the places of a word that a million messages say need; with less, PostgreSQL reads their pages again.
 _MEMORY: Final = "64MB"
+
+
+class Folded(Func):
+    """A text in lower case and without accents; ñ is n."""
+
+    function = "chat_folded"
+    output_field = TextField()
+
+
+def teach_to_fold(connection: BaseDatabaseWrapper, **_: object) -> None:
+    """Give a new connection to SQLite the function that PostgreSQL has by migration 0011."""
+    if connection.vendor == "sqlite":
+        connection.connection.create_function("chat_folded", 1, _folded, deterministic=True)
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else fold(text)
 
 
 def saying(text: str, *, unfinished: bool = False) -> QuerySet[Message]:
@@ -34,19 +53,21 @@ def saying(text: str, *, unfinished: bool = False) -> QuerySet[Message]:
         return Message.objects.alias(said=said).filter(said=_asked(text, unfinished=unfinished))
     wanted = Q()
     for word in text.replace('"', " ").split():
-        wanted &= Q(content__icontains=word)
-    return Message.objects.filter(wanted)
+        wanted &= Q(folded__contains=Folded(Value(word)))
+    return Message.objects.alias(folded=Folded("content")).filter(wanted)
 
 
 def _asked(text: str, *, unfinished: bool) -> SearchQueryCombinable:
-    asked = SearchQuery(text, config=CONFIGURATION, search_type="websearch")
+    asked = _query(text, "websearch")
     last = _LAST_WORD.search(text)
     if not unfinished or last is None:
         return asked
-    # The whole word too: "facturación" is kept as "factur", which does not begin with "facturaci".
-    before = SearchQuery(text[: last.start()], config=CONFIGURATION, search_type="websearch")
-    begun = SearchQuery(f"{last[0]}:*", config=CONFIGURATION, search_type="raw")
-    return asked | (before & begun)
+    # The whole word too: "facturas" is kept as "factur", which does not begin with "facturas".
+    return asked | (_query(text[: last.start()], "websearch") & _query(f"{last[0]}:*", "raw"))
+
+
+def _query(text: str, search_type: str) -> SearchQuery:
+    return SearchQuery(Folded(Value(text)), config=CONFIGURATION, search_type=search_type)
 
 
 def latest(found: QuerySet[Message], column: str, most: int) -> list[object]:

@@ -1,7 +1,10 @@
 """Conversations as their owner keeps them: listed, searched, renamed, exported, erased; and nobody else's."""
 
+import os
+import shlex
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from model_bakery import baker
 from rest_framework.test import APIClient
 
 from chat.models import Conversation, Message
+from tests import servers
 from tests.fake_claude import FakeClaude
 from usage.models import ApiKey, IdempotentAnswer
 
@@ -107,6 +111,40 @@ def test_search_reads_words_in_any_form_and_while_they_are_typed(api_client: API
         assert listed(api_client, q=words) == ["a"], words
     for words in ("olios", "folios boleta", "el", "'", '"', "a:*|b", "\\", "%"):
         assert listed(api_client, q=words) == [], words
+
+
+def test_search_minds_no_accents(api_client: APIClient):
+    ask(api_client, "¿Cuánto pesa un murciélago de Ñuñoa?", session_id="con")
+    ask(api_client, "cuanto pesa un pinguino antartico", session_id="sin")
+    ask(api_client, "Hola", session_id="titulo")
+    api_client.patch("/api/chat/session/titulo", {"title": "Zoológico al 100 %"}, format="json")
+
+    for words in ("murcielago", "MURCIÉLAGOS", "nunoa", "Ñuñoa", '"murcielago de ñunoa"', "murcié"):
+        assert listed(api_client, q=words) == ["con"], words
+    for words in ("pingüino", "PINGUINO antártico", "antárt"):
+        assert listed(api_client, q=words) == ["sin"], words
+    for words in ("zoologico", "ZOOLÓGICO AL", "lógico al 100 %"):
+        assert listed(api_client, q=words) == ["titulo"], words
+
+
+SAY_ON_SQLITE = """
+from chat.conversations import matching
+from chat.models import Conversation, Message
+from usage.models import ApiKey
+key, _ = ApiKey.objects.issue(name="acme")
+titled = Conversation.objects.create(api_key=key, session_id="a", title="Zoológico al 100 %")
+told = Conversation.objects.create(api_key=key, session_id="b")
+Message.objects.create(conversation=told, role="user", content="¿Cuánto pesa un Murciélago?")
+for words in ("zoologico", "100 %", "100 ", "murcielago", "PESÁ cuanto", "loro"):
+    print(*(one.session_id for one in matching(Conversation.objects.all(), words, [titled.pk, told.pk])), "<")
+"""
+
+
+def test_search_minds_no_accents_on_sqlite_either(tmp_path: Path) -> None:
+    environment = os.environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    then = shlex.join(["shell", "--verbosity", "0", "--command", SAY_ON_SQLITE])
+    output = servers.manage(environment, "migrate --verbosity 0", then)
+    assert output.splitlines()[-6:] == ["a <", "a <", "a <", "b <", "b <", "<"]
 
 
 @pytest.mark.parametrize("every", [1, 13, 250], ids=["often", "seldom", "rarely"])
