@@ -16,6 +16,7 @@ handler404 = "aiservice.errors.not_found"
 handler500 = "aiservice.errors.server_error"
 
 urlpatterns = [
+    # What is asked most comes first: a request keeps the patterns that were tried for as long as it lasts.
     path("", include("chat.urls")),
     path("", include("dte.urls")),
     path("", include("knowledge.urls")),

@@ -24,19 +24,17 @@ def event_stream(
 ) -> StreamingHttpResponse:
     """Return the response that sends events as they come; how they ended is noted."""
     return StreamingHttpResponse(
-        frames(events, ending),
+        frames(events, ending or Ending()),
         content_type="text/event-stream; charset=utf-8",
         headers={**_HEADERS, "X-Session-Id": quote(session_id)},
     )
 
 
-async def frames(
-    events: AsyncGenerator[Sent, None], ending: Ending | None = None
-) -> AsyncGenerator[bytes, None]:
+async def frames(events: AsyncGenerator[Sent, None], ending: Ending) -> AsyncGenerator[bytes, None]:
     """Yield the bytes of every event, and note the one that ends them."""
     async with aclosing(events):
         async for event in events:
-            if ending is not None and isinstance(event, Last):
+            if isinstance(event, Last):
                 ending.last = event
             yield frame(event)
 

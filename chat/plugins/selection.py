@@ -102,7 +102,7 @@ class Selector:
         if len(word) < _SHORTEST_TYPO or word.isdigit() or analysis.stem(word) in self._weights:
             return word
         edits = 2 if len(word) >= _LONG else 1
-        # Few mistype the first letter, and the others are a twentieth of all words.
+        # Few mistype the first letter, and with it begins a twentieth of all words.
         alike = self._words.get(word[0], ())
         near = process.extractOne(word, alike, scorer=OSA.distance, score_cutoff=edits)
         return near[0] if near else word

@@ -102,8 +102,8 @@ class MessageView(QuestionView):
     )
     async def post(self, request: Request) -> Response:
         """Answer at status 200, from the model or without it."""
-        ending = Ending()
-        response = Response(await _collect(await self.events(streaming=False), ending))
+        body, ending = await _collect(await self.events(streaming=False))
+        response = Response(body)
         idempotency.mark(response, ending.is_complete, subject=self.question.session_id)
         return response
 
@@ -135,7 +135,8 @@ class AssistantView(MeteredAPIView):
             caller_of(request),
             request.headers.get(idempotency.HEADER),
         )
-        return Response(await _collect(await asking.ask(question, streaming=False), Ending()))
+        body, _ = await _collect(await asking.ask(question, streaming=False))
+        return Response(body)
 
 
 class MessageStreamView(QuestionView):
@@ -208,8 +209,9 @@ class StopView(MeteredAPIView):
         return Response({"status": "stopped" if stopped else "idle"})
 
 
-async def _collect(events: Events, ending: Ending) -> dict[str, Any]:
+async def _collect(events: Events) -> tuple[dict[str, Any], Ending]:
     pieces: list[str] = []
+    ending = Ending()
     last: dict[str, Any] = {}
     async with aclosing(events):
         async for event in events:
@@ -217,10 +219,9 @@ async def _collect(events: Events, ending: Ending) -> dict[str, Any]:
                 case Text():
                     pieces.append(event.content)
                 case Last():
-                    ending.last = event
-                    last = event.body
+                    ending, last = Ending(event), event.body
     if last["type"] == "stopped":
         raise AnswerFailed(STOPPED)
     if last["type"] == "error":
         raise AnswerFailed(last)
-    return {"message": "".join(pieces), **last["metadata"]}
+    return {"message": "".join(pieces), **last["metadata"]}, ending

@@ -127,7 +127,7 @@ class Attempt:
         patience = max(0.0, self.first_event_by - arrived)
         async with self._runtime.prefixes(loop).turn(self.plan) as lead:
             self._call = call = await self._reserve()
-            self._reserving = None  # an answer may take minutes
+            self._reserving = None  # done, and not kept while the answer lasts
             self._admission = await self._breaker.admit(patience)
             if self._admission is None:
                 self._failure = failures.CROWDED
