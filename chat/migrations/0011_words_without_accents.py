@@ -39,8 +39,10 @@ def drop(apps, schema_editor):
 
 
 def build(schema_editor, name, *, instead_of):
+    # What a migration that was cut off left under this name is no index.
+    schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     schema_editor.execute(
-        f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON chat_message USING gin (chat_words(content))"
+        f"CREATE INDEX CONCURRENTLY {name} ON chat_message USING gin (chat_words(content))"
     )
     schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {instead_of}")
     schema_editor.execute("ANALYZE chat_message")
